@@ -1,0 +1,1 @@
+//! nginx: configuration reader, routes, lint, logs.

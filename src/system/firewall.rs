@@ -1,0 +1,1 @@
+//! Packet filters: rulesets in, the fate of one packet out.
