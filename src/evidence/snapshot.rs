@@ -1,1 +1,142 @@
-//! To come.
+//! Everything that was seen in one diagnosis.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AppServer, ConfigSummary, EndpointEvidence, Exchange, FirewallAnswer, HostFacts, KernelEvent, Limits,
+    Listener, LogEvidence, NameEvidence, Observed, Process, ProxyProcess, ResolverConfiguration, Route, Unit,
+};
+
+/// The facts of one diagnosis. Every field has a default, so an old bundle reads in a new version.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// `fix502.snapshot/v1`.
+    pub format: String,
+    /// What is being diagnosed.
+    pub target: Target,
+    /// The machine.
+    pub host: HostFacts,
+    /// The attempts at the front door.
+    pub attempts: Vec<Attempt>,
+    /// Who listens where the URL points, on this host.
+    pub front_listener: Observed<Listener>,
+    /// The running proxies.
+    pub proxies: Observed<Vec<ProxyProcess>>,
+    /// Which of `proxies` serves the URL.
+    pub proxy: Option<ProxyProcess>,
+    /// The configuration of that proxy.
+    pub config: Observed<ConfigSummary>,
+    /// What `nginx -t` printed, where it was run.
+    pub config_test: Observed<ConfigTest>,
+    /// The way through the configuration.
+    pub route: Observed<Route>,
+    /// The way through the configurations of further tiers on this host, front first.
+    pub inner_routes: Vec<Route>,
+    /// The endpoints of the route (of the innermost tier on this host).
+    pub endpoints: Vec<EndpointEvidence>,
+    /// The logs.
+    pub log: LogEvidence,
+    /// Every listening socket in the proxy's network namespace.
+    pub listeners: Observed<Vec<Listener>>,
+    /// Every listening socket in our own network namespace, when that is another one.
+    pub listeners_outside: Observed<Vec<Listener>>,
+    /// Every process.
+    pub processes: Observed<Vec<Process>>,
+    /// Units that may be the upstream, and the proxy's own.
+    pub units: Observed<Vec<Unit>>,
+    /// Kernel log lines that bear on a 502.
+    pub kernel: Observed<Vec<KernelEvent>>,
+    /// Packet filters.
+    pub firewall: Observed<FirewallAnswer>,
+    /// Kernel limits.
+    pub limits: Limits,
+    /// Names.
+    pub names: Vec<NameEvidence>,
+    /// The system's resolver configuration.
+    pub resolver: Observed<ResolverConfiguration>,
+    /// Application servers found on this host.
+    pub applications: Vec<AppServer>,
+    /// The same request by other ways.
+    pub other_routes: Vec<OtherRoute>,
+    /// Environment of the proxy process that names an outgoing proxy.
+    pub proxy_environment: Vec<(String, String)>,
+}
+
+/// What is being diagnosed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Target {
+    /// The URL as given, without user information; `None`: check the host.
+    pub url: Option<String>,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Host, lower case, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Path and query.
+    pub path: String,
+    /// The forward proxy on the way, without user information.
+    pub via: Option<String>,
+}
+
+/// One attempt at the front door.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attempt {
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// Where it went.
+    pub address: String,
+    /// The bytes.
+    pub exchange: Observed<Exchange>,
+    /// The status, when an HTTP answer came.
+    pub status: Option<u16>,
+    /// Response headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Start of the body, as text.
+    pub body: String,
+    /// The answer ended before its length, or broke off.
+    pub truncated: bool,
+}
+
+impl Attempt {
+    /// A response header by lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What a configuration test printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigTest {
+    /// argv.
+    pub command: Vec<String>,
+    /// It passed.
+    pub passed: bool,
+    /// What it printed, cut at 4,000 bytes.
+    pub output: String,
+}
+
+/// The same request by another way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OtherRoute {
+    /// `direct`, or the proxy without its user information.
+    pub way: String,
+    /// Status, when one came from the target.
+    pub status: Option<u16>,
+    /// Who answered, by the `Server` header.
+    pub server: Option<String>,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+    /// The proxy itself answered with this status (407, 403, 502 for CONNECT).
+    pub proxy_status: Option<u16>,
+    /// How long it took.
+    pub took_us: u64,
+}
