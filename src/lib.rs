@@ -1,10 +1,15 @@
 //! fix502 says which hop made a 502 Bad Gateway, why, with the proof, and the exact repair.
 //!
 //! The rooms stand in a row and data goes through them in one direction:
-//! [`host`] answers questions, [`proxy`] and [`system`] parse the answers, [`evidence`] holds them,
-//! [`causes`] judge, [`finding`] and [`verdict`] say, [`report`] writes. [`steps`] say which questions are
-//! asked, in the order of the eight-step guide; [`run`] walks the row. `docs/architecture.md` has the plan.
+//! `host` answers questions, [`proxy`] and [`system`] parse the answers, [`evidence`] holds them,
+//! [`causes`] judge, [`finding`] and [`verdict`] say, [`report`] writes. `steps` say which questions are
+//! asked, in the order of the eight-step guide; `run` walks the row. `docs/architecture.md` has the plan.
 
+pub mod causes;
 pub mod evidence;
+pub mod exit;
+pub mod finding;
 pub mod proxy;
+pub mod report;
 pub mod system;
+pub mod verdict;

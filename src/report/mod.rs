@@ -1,0 +1,129 @@
+//! REPORT → BYTES, purely: one file for each format.
+//!
+//! A [`Report`] holds everything a format may print; a format adds no facts and no judgement. To add one:
+//! `report/<format>.rs` with `pub fn render(&Report, &mut dyn Write)`, and one line in [`FORMATS`].
+
+mod json;
+mod text;
+
+pub use text::{TextStyle, render as render_text};
+
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Snapshot;
+use crate::finding::{Finding, StepId};
+use crate::verdict::{Diagnosis, Incomplete, MadeBy, Verdict, Where};
+
+/// The name of the JSON schema.
+pub const SCHEMA: &str = "fix502.report/v1";
+
+/// Everything that is said about one diagnosis.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Report {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// All findings, the root first.
+    pub findings: Vec<Finding>,
+    /// The eight steps.
+    pub steps: Vec<StepSummary>,
+    /// What could not be looked at.
+    pub incomplete: Vec<Incomplete>,
+    /// What was seen.
+    pub snapshot: Snapshot,
+}
+
+/// One line for a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSummary {
+    /// 1 to 8.
+    pub number: u8,
+    /// Its id.
+    pub id: StepId,
+    /// How it stands.
+    pub status: StepStatus,
+    /// One line.
+    pub summary: String,
+    /// Further lines, shown where something is wrong or on request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    /// The recommended fix that fits what this step found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recommended: Vec<String>,
+}
+
+/// How a step stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Nothing wrong here.
+    Ok,
+    /// The fault is here.
+    Problem,
+    /// Worth a look.
+    Warning,
+    /// Nobody could look.
+    #[default]
+    CouldNotCheck,
+    /// Left out on request, or not needed.
+    Skipped,
+}
+
+impl Report {
+    /// Joins a diagnosis with what was seen and the lines of the steps.
+    pub fn new(snapshot: Snapshot, diagnosis: Diagnosis, steps: Vec<StepSummary>) -> Self {
+        Self {
+            verdict: diagnosis.verdict,
+            findings: diagnosis.findings,
+            steps,
+            incomplete: diagnosis.incomplete,
+            snapshot,
+        }
+    }
+
+    /// The finding of the root cause.
+    pub fn root(&self) -> Option<&Finding> {
+        let cause = self.verdict.cause.as_deref()?;
+        self.findings.iter().find(|finding| finding.cause == cause)
+    }
+
+    /// `nginx 1.22.1 on this host (web-1)`, for the first lines of every format.
+    pub fn made_by_words(&self) -> Option<String> {
+        let MadeBy {
+            product,
+            where_,
+            version,
+        } = self.verdict.made_by.as_ref()?;
+        let name = version
+            .as_ref()
+            .map_or_else(|| product.clone(), |version| format!("{product} {version}"));
+        Some(match where_ {
+            Where::ThisHost => format!("{name} on this host ({})", self.snapshot.host.name),
+            Where::InFront => format!("{name}, in front of this host"),
+            Where::Behind => format!("{name}, behind the proxy of this host"),
+            Where::Unknown => name,
+        })
+    }
+}
+
+/// An output format.
+pub struct Format {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Writes the report.
+    pub render: fn(&Report, &mut dyn Write) -> io::Result<()>,
+}
+
+/// All formats; `text` takes the style of the terminal and is rendered by [`render_text`].
+pub static FORMATS: &[Format] = &[
+    Format {
+        name: "json",
+        render: json::render,
+    },
+    Format {
+        name: "text",
+        render: text::render_plain,
+    },
+];
