@@ -9,6 +9,7 @@ pub mod causes;
 pub mod evidence;
 pub mod exit;
 pub mod finding;
+pub mod host;
 pub mod proxy;
 pub mod report;
 pub mod system;

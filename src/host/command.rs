@@ -1,0 +1,185 @@
+//! Commands: argv only, no shell, each with a deadline and a byte cap.
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Identity, Live, Query, obstacle};
+use crate::evidence::{Bytes, Observed, Obstacle};
+
+/// Runs a program that only reads.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunCommand {
+    /// Program and arguments. The program is looked up in PATH, then in the system directories.
+    pub argv: Vec<String>,
+    /// Its own limit, in milliseconds.
+    pub limit_ms: u64,
+    /// How much of each stream is kept.
+    pub cap_bytes: u64,
+    /// Run in the network namespace of this process.
+    #[serde(skip_serializing_if = "Identity::is_own")]
+    pub identity: Identity,
+}
+
+/// What a program printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandOutput {
+    /// Exit code; `None`: ended by a signal.
+    pub status: Option<i32>,
+    /// Standard output.
+    pub stdout: Bytes,
+    /// Standard error.
+    pub stderr: Bytes,
+}
+
+impl RunCommand {
+    /// A command with the usual limits: two seconds, one MiB.
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            limit_ms: 2_000,
+            cap_bytes: 1 << 20,
+            identity: Identity::default(),
+        }
+    }
+
+    /// Runs it in the network namespace of another process.
+    #[must_use]
+    pub fn within(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// With another byte cap.
+    #[must_use]
+    pub fn cap_bytes(mut self, cap_bytes: u64) -> Self {
+        self.cap_bytes = cap_bytes;
+        self
+    }
+}
+
+impl Query for RunCommand {
+    type Answer = CommandOutput;
+    const NAME: &'static str = "run_command";
+
+    fn perform(&self, live: &Live) -> Observed<CommandOutput> {
+        let Some((program, arguments)) = self.argv.split_first() else {
+            return Observed::Unavailable(Obstacle::Failed("empty command".to_owned()));
+        };
+        let Some(path) = locate(program) else {
+            return Observed::Unavailable(Obstacle::NotInstalled(program.clone()));
+        };
+        let limit = live.within(self.limit_ms);
+        let cap_bytes = self.cap_bytes;
+        let (arguments, program) = (arguments.to_vec(), program.clone());
+        self.identity
+            .network_only()
+            .act(move || run(&path, &program, &arguments, limit, cap_bytes))
+            .unwrap_or_else(Observed::Unavailable)
+    }
+}
+
+/// Where a program is: PATH first, then where system tools live even if PATH forgets them.
+fn locate(program: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<_> = std::env::split_paths(&path)
+        .filter(|place| place.is_absolute())
+        .collect();
+    places.extend(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(Into::into));
+    let places = std::env::join_paths(places).ok()?;
+    which::which_in(program, Some(places), "/").ok()
+}
+
+fn run(
+    path: &std::path::Path,
+    program: &str,
+    arguments: &[String],
+    limit: Duration,
+    cap_bytes: u64,
+) -> Observed<CommandOutput> {
+    let began = Instant::now();
+    let spawned = Command::new(path)
+        .args(arguments)
+        .env_clear()
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+        .env("LC_ALL", "C")
+        .env("LANG", "C")
+        .env("SYSTEMD_COLORS", "0")
+        .env("SYSTEMD_PAGER", "")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) => return Observed::Unavailable(obstacle(&error)),
+    };
+    let (sender, receiver) = mpsc::channel();
+    let streams = [
+        child
+            .stdout
+            .take()
+            .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+        child
+            .stderr
+            .take()
+            .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+    ];
+    for (index, stream) in streams.into_iter().enumerate() {
+        let sender = sender.clone();
+        // A grandchild may hold the pipe open for ever; the thread is left behind then.
+        std::thread::spawn(move || {
+            let mut kept = Vec::new();
+            if let Some(mut stream) = stream {
+                let _ = (&mut stream).take(cap_bytes).read_to_end(&mut kept);
+                let _ = std::io::copy(&mut stream, &mut std::io::sink());
+            }
+            let _ = sender.send((index, kept));
+        });
+    }
+    let mut kept = [Vec::new(), Vec::new()];
+    for _ in 0..2 {
+        match receiver.recv_timeout(limit.saturating_sub(began.elapsed())) {
+            Ok((index, bytes)) => kept[index] = bytes,
+            Err(_) => {
+                end(&mut child);
+                return Observed::Unavailable(Obstacle::Failed(format!(
+                    "{program} did not end within {} ms",
+                    limit.as_millis()
+                )));
+            }
+        }
+    }
+    // Both streams are closed, so the end is near; a program that only closed them is not waited for.
+    while began.elapsed() < limit {
+        if let Ok(Some(status)) = child.try_wait() {
+            let [stdout, stderr] = kept;
+            return Observed::Seen(CommandOutput {
+                status: status.code(),
+                stdout: Bytes(stdout),
+                stderr: Bytes(stderr),
+            });
+        }
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    end(&mut child);
+    Observed::Unavailable(Obstacle::TimedOut)
+}
+
+/// Ends a child of ours with its process group, which is its own.
+fn end(child: &mut std::process::Child) {
+    if let Ok(pid) = i32::try_from(child.id()) {
+        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}

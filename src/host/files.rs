@@ -1,0 +1,197 @@
+//! Files: read with a cap, never waiting on a FIFO or a device.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Live, Query, obstacle};
+use crate::evidence::{Bytes, Observed, Obstacle};
+
+/// Reads a file, from its start or its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReadFile {
+    /// Absolute path.
+    pub path: String,
+    /// Read the last bytes instead of the first.
+    pub from_end: bool,
+    /// How many at the most.
+    pub cap_bytes: u64,
+    /// Distinguishes readings of the same file at different moments of one run.
+    pub moment: u32,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileContent {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The file is longer than what was read.
+    pub truncated: bool,
+    /// Its length when it was opened.
+    pub length_bytes: u64,
+    /// Modification time, milliseconds since 1970.
+    pub modified_ms: Option<i64>,
+}
+
+impl ReadFile {
+    /// The first bytes of a file.
+    pub fn start(path: impl Into<String>, cap_bytes: u64) -> Self {
+        Self {
+            path: path.into(),
+            from_end: false,
+            cap_bytes,
+            moment: 0,
+        }
+    }
+
+    /// The last bytes of a file.
+    pub fn end(path: impl Into<String>, cap_bytes: u64) -> Self {
+        Self {
+            path: path.into(),
+            from_end: true,
+            cap_bytes,
+            moment: 0,
+        }
+    }
+}
+
+impl Query for ReadFile {
+    type Answer = FileContent;
+    const NAME: &'static str = "read_file";
+
+    fn perform(&self, live: &Live) -> Observed<FileContent> {
+        let path = live.located(&self.path);
+        // Without O_NONBLOCK the opening of a FIFO would wait for a writer for ever.
+        let opened = std::fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits() | nix::fcntl::OFlag::O_NOCTTY.bits())
+            .open(&path);
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Observed::Absent,
+            Err(error) => return Observed::Unavailable(obstacle(&error)),
+        };
+        let metadata = match file.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) => return Observed::Unavailable(obstacle(&error)),
+        };
+        if metadata.is_dir() {
+            return Observed::Unavailable(Obstacle::Failed("is a directory".to_owned()));
+        }
+        if !metadata.is_file() {
+            return Observed::Unavailable(Obstacle::Failed("is not a regular file".to_owned()));
+        }
+        let length_bytes = metadata.len();
+        let mut bytes = Vec::new();
+        let read = if self.from_end && length_bytes > self.cap_bytes {
+            file.seek(SeekFrom::Start(length_bytes - self.cap_bytes))
+                .and_then(|_| (&mut file).take(self.cap_bytes).read_to_end(&mut bytes))
+        } else {
+            (&mut file).take(self.cap_bytes).read_to_end(&mut bytes)
+        };
+        match read {
+            Ok(read) => Observed::Seen(FileContent {
+                truncated: length_bytes > read as u64,
+                length_bytes,
+                modified_ms: modified_ms(&metadata),
+                bytes: Bytes(bytes),
+            }),
+            Err(error) => Observed::Unavailable(obstacle(&error)),
+        }
+    }
+}
+
+/// Names in a directory, sorted.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListDirectory {
+    /// Absolute path.
+    pub path: String,
+}
+
+impl Query for ListDirectory {
+    type Answer = Vec<String>;
+    const NAME: &'static str = "list_directory";
+
+    fn perform(&self, live: &Live) -> Observed<Vec<String>> {
+        match std::fs::read_dir(live.located(&self.path)) {
+            Ok(entries) => {
+                let mut names: Vec<String> = entries
+                    .flatten()
+                    .take(20_000)
+                    .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                    .collect();
+                names.sort();
+                Observed::Seen(names)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Observed::Absent,
+            Err(error) => Observed::Unavailable(obstacle(&error)),
+        }
+    }
+}
+
+/// The metadata of a path, following symbolic links.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatPath {
+    /// Absolute path.
+    pub path: String,
+}
+
+/// Metadata of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// `socket`, `file`, `directory`, `fifo`, `other`.
+    pub kind: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Size.
+    pub length_bytes: u64,
+    /// Modification time, milliseconds since 1970.
+    pub modified_ms: Option<i64>,
+}
+
+impl Query for StatPath {
+    type Answer = Metadata;
+    const NAME: &'static str = "stat";
+
+    fn perform(&self, live: &Live) -> Observed<Metadata> {
+        use std::os::unix::fs::FileTypeExt as _;
+        match std::fs::metadata(live.located(&self.path)) {
+            Ok(metadata) => {
+                let kind = metadata.file_type();
+                let kind = if kind.is_socket() {
+                    "socket"
+                } else if kind.is_dir() {
+                    "directory"
+                } else if kind.is_file() {
+                    "file"
+                } else if kind.is_fifo() {
+                    "fifo"
+                } else {
+                    "other"
+                };
+                Observed::Seen(Metadata {
+                    kind: kind.to_owned(),
+                    mode: metadata.mode() & 0o7777,
+                    uid: metadata.uid(),
+                    gid: metadata.gid(),
+                    length_bytes: metadata.len(),
+                    modified_ms: modified_ms(&metadata),
+                })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Observed::Absent,
+            Err(error) => Observed::Unavailable(obstacle(&error)),
+        }
+    }
+}
+
+fn modified_ms(metadata: &std::fs::Metadata) -> Option<i64> {
+    metadata
+        .mtime()
+        .checked_mul(1000)
+        .map(|seconds| seconds + metadata.mtime_nsec() / 1_000_000)
+}

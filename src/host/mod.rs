@@ -1,0 +1,183 @@
+//! THE SEAM: the only room that may touch files, commands, sockets, the clock and the environment.
+//!
+//! Everything the rest of the program learns about a machine is the answer to a [`Query`] put to a
+//! [`Host`]. A live host performs the query and keeps question and raw answer in its [`Transcript`]; a
+//! replayed host looks the answer up. So a bundle is a test case, and nothing outside this room can tell
+//! the two apart. A query must be plain data, must read only, and must end: each has a limit of its own
+//! and all of them share the deadline of the run.
+//!
+//! To add a question: a struct here with its answer type, `impl Query`, and one line in the step that asks.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this room is the seam: the methods closed elsewhere are its business"
+)]
+
+mod clock;
+mod command;
+mod environment;
+mod exchange;
+mod fetch;
+mod files;
+mod handshake;
+mod identity;
+mod names;
+mod processes;
+mod transcript;
+mod write;
+
+pub use clock::{Clock, ClockReading, pause};
+pub use command::{CommandOutput, RunCommand};
+pub use environment::{EnvironmentVariable, TerminalFacts, terminal_facts};
+pub use exchange::{ExchangeQuery, Framing, TlsOptions, TlsVersions};
+pub use fetch::{Fetch, Fetched};
+pub use files::{FileContent, ListDirectory, Metadata, ReadFile, StatPath};
+pub use identity::Identity;
+pub use names::{NameserverLookup, SystemLookup};
+pub use processes::{DescriptorUse, ProcessTable, SocketOwners};
+pub use transcript::{Transcript, TranscriptError};
+pub use write::{TemporaryDirectory, read_input, write_private};
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::evidence::{Observed, Obstacle};
+
+/// A question to a host: plain data, so that it can be recorded.
+pub trait Query: Serialize {
+    /// The raw answer.
+    type Answer: Serialize + DeserializeOwned;
+    /// Names the kind of question in a transcript; never changes within a format version.
+    const NAME: &'static str;
+    /// Asks a live host. Reads only.
+    fn perform(&self, live: &Live) -> Observed<Self::Answer>;
+}
+
+/// The machine under diagnosis.
+pub enum Host {
+    /// This machine.
+    Live(Live),
+    /// A recorded one.
+    Replay(Transcript),
+}
+
+/// This machine, with everything asked of it so far.
+pub struct Live {
+    root: Option<PathBuf>,
+    began: Instant,
+    limit: Duration,
+    transcript: Mutex<Transcript>,
+}
+
+impl Host {
+    /// This machine; files are taken below `root` when one is given, and nothing is asked after `limit`.
+    pub fn live(root: Option<PathBuf>, limit: Duration) -> Self {
+        Self::Live(Live {
+            root,
+            began: Instant::now(),
+            limit,
+            transcript: Mutex::new(Transcript::default()),
+        })
+    }
+
+    /// Asks; on a live host the answer is kept, and the same question is not asked twice.
+    pub fn ask<Q: Query>(&self, query: &Q) -> Observed<Q::Answer> {
+        match self {
+            Self::Replay(transcript) => transcript
+                .answer(query)
+                .unwrap_or(Observed::Unavailable(Obstacle::NotRecorded)),
+            Self::Live(live) => {
+                if let Some(answer) = live.kept(|transcript| transcript.answer(query)) {
+                    return answer;
+                }
+                let answer = if live.remaining().is_zero() {
+                    Observed::Unavailable(Obstacle::TimedOut)
+                } else {
+                    query.perform(live)
+                };
+                live.kept(|transcript| transcript.record(query, &answer));
+                answer
+            }
+        }
+    }
+
+    /// True for a recorded host.
+    pub fn is_replay(&self) -> bool {
+        matches!(self, Self::Replay(_))
+    }
+
+    /// A copy of everything asked so far.
+    pub fn transcript(&self) -> Transcript {
+        match self {
+            Self::Live(live) => live.kept(|transcript| transcript.clone()),
+            Self::Replay(transcript) => transcript.clone(),
+        }
+    }
+
+    /// Time left for this run; a replay has all the time it needs.
+    pub fn remaining(&self) -> Duration {
+        match self {
+            Self::Live(live) => live.remaining(),
+            Self::Replay(_) => Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Live {
+    /// Where `path` lies under the root that was given.
+    pub(crate) fn located(&self, path: &str) -> PathBuf {
+        // What the kernel makes up is always that of the running machine.
+        let of_the_kernel = ["/proc/", "/sys/", "/dev/"].iter().any(|part| path.starts_with(part));
+        match &self.root {
+            Some(root) if !of_the_kernel => root.join(path.trim_start_matches('/')),
+            _ => Path::new(path).to_path_buf(),
+        }
+    }
+
+    /// Time left before the deadline of the run.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.limit.saturating_sub(self.began.elapsed())
+    }
+
+    /// The smaller of a query's own limit and the time left.
+    pub(crate) fn within(&self, milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds).min(self.remaining())
+    }
+
+    fn kept<T>(&self, work: impl FnOnce(&mut Transcript) -> T) -> T {
+        // A panic in another thread leaves the transcript usable: it only ever gains entries.
+        let mut transcript = self
+            .transcript
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        work(&mut transcript)
+    }
+}
+
+/// The obstacle that an I/O error is.
+pub(crate) fn obstacle(error: &std::io::Error) -> Obstacle {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => Obstacle::Denied,
+        std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => Obstacle::TimedOut,
+        _ => Obstacle::Failed(error_words(error)),
+    }
+}
+
+/// An I/O error as a lower-case fragment without the errno number.
+pub(crate) fn error_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map(|first| first.to_lowercase().collect::<String>() + characters.as_str())
+        .unwrap_or_default()
+}
+
+/// Microseconds, saturating.
+pub(crate) fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,121 @@
+//! Questions and raw answers: what a bundle carries and a replay reads.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Query;
+use crate::evidence::Observed;
+
+/// The name of the format.
+pub(super) const FORMAT: &str = "fix502.transcript/v1";
+
+/// Everything asked of one host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transcript {
+    entries: BTreeMap<String, Entry>,
+}
+
+/// One question with its answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The kind of question.
+    pub query: String,
+    /// The question.
+    pub question: Value,
+    /// The raw answer.
+    pub answer: Value,
+}
+
+/// Why a transcript cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TranscriptError {
+    /// Not the format this version reads.
+    #[error("the transcript has the format {0:?}; this version reads {FORMAT:?}")]
+    Format(String),
+    /// A line is no entry.
+    #[error("line {0} of the transcript cannot be read: {1}")]
+    Line(usize, String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    format: String,
+}
+
+impl Transcript {
+    pub(super) fn answer<Q: Query>(&self, query: &Q) -> Option<Observed<Q::Answer>> {
+        let entry = self.entries.get(&key(query)?)?;
+        serde_json::from_value(entry.answer.clone()).ok()
+    }
+
+    pub(super) fn record<Q: Query>(&mut self, query: &Q, answer: &Observed<Q::Answer>) {
+        // Plain data always serialises; were one not to, only its record would be missing.
+        if let (Some(key), Ok(question), Ok(answer)) = (
+            key(query),
+            serde_json::to_value(query),
+            serde_json::to_value(answer),
+        ) {
+            self.entries.insert(
+                key,
+                Entry {
+                    query: Q::NAME.to_owned(),
+                    question,
+                    answer,
+                },
+            );
+        }
+    }
+
+    /// The entries, in a stable order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// One JSON object a line: the format first, then the entries in a stable order.
+    pub fn to_lines(&self) -> Vec<u8> {
+        let mut out = serde_json::to_vec(&Head {
+            format: FORMAT.to_owned(),
+        })
+        .unwrap_or_default();
+        out.push(b'\n');
+        for entry in self.entries.values() {
+            out.extend(serde_json::to_vec(entry).unwrap_or_default());
+            out.push(b'\n');
+        }
+        out
+    }
+
+    /// Reads what [`Self::to_lines`] wrote.
+    ///
+    /// # Errors
+    /// When the first line names another format, or a line is no entry.
+    pub fn from_lines(bytes: &[u8]) -> Result<Self, TranscriptError> {
+        let mut lines = bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .enumerate();
+        let head: Head = match lines.next() {
+            Some((_, line)) => {
+                serde_json::from_slice(line).map_err(|error| TranscriptError::Line(1, error.to_string()))?
+            }
+            None => return Err(TranscriptError::Format(String::new())),
+        };
+        if head.format != FORMAT {
+            return Err(TranscriptError::Format(head.format));
+        }
+        let mut entries = BTreeMap::new();
+        for (index, line) in lines {
+            let entry: Entry = serde_json::from_slice(line)
+                .map_err(|error| TranscriptError::Line(index + 1, error.to_string()))?;
+            entries.insert(format!("{} {}", entry.query, entry.question), entry);
+        }
+        Ok(Self { entries })
+    }
+}
+
+fn key<Q: Query>(query: &Q) -> Option<String> {
+    let question = serde_json::to_value(query).ok()?;
+    Some(format!("{} {question}", Q::NAME))
+}

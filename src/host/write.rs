@@ -1,0 +1,114 @@
+//! The little this program writes: the files it was asked for, and a directory of its own for the demo.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Writes a file that only its owner can read. It appears under its name only when it is complete.
+///
+/// # Errors
+/// When the directory cannot be written or the disk is full; nothing is left behind then.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+/// Reads an input that the user named on the command line, up to a cap.
+///
+/// # Errors
+/// When it cannot be read, is a directory, or is longer than `cap_bytes`.
+pub fn read_input(path: &Path, cap_bytes: u64) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::IsADirectory,
+            "is a directory",
+        ));
+    }
+    let mut bytes = Vec::new();
+    file.take(cap_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > cap_bytes {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            format!("is larger than {} MiB", cap_bytes >> 20),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// A directory of our own, removed with everything in it when it goes out of scope.
+pub struct TemporaryDirectory(PathBuf);
+
+impl TemporaryDirectory {
+    /// Makes one, readable by its owner alone.
+    ///
+    /// # Errors
+    /// When no directory can be made in the system's place for temporary files.
+    pub fn new(purpose: &str) -> std::io::Result<Self> {
+        let base = std::env::temp_dir();
+        for number in 0..1_000 {
+            let path = base.join(format!("fix502-{purpose}-{}-{number}", std::process::id()));
+            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(std::io::Error::other("no free name for a temporary directory"))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file in it, with the directories on the way.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
+        let path = self.0.join(name.trim_start_matches('/'));
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// Appends to a file in it.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn append(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let path = self.0.join(name.trim_start_matches('/'));
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)?
+            .write_all(bytes)
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
