@@ -1,0 +1,181 @@
+//! `ip route get`, `ip neigh`, `ip address`, resolv.conf, /etc/hosts, passwd.
+
+use std::net::IpAddr;
+
+use crate::evidence::{KernelRoute, ResolverConfiguration};
+
+/// Reads `ip route get ADDRESS`: standard output and standard error of the command.
+pub fn kernel_route(stdout: &[u8], stderr: &[u8]) -> KernelRoute {
+    let (out, err) = (String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr));
+    let text = out
+        .lines()
+        .next()
+        .or_else(|| err.lines().next())
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let after = |word: &str| {
+        let mut words = text.split_whitespace().skip_while(|other| *other != word);
+        words.nth(1).map(str::to_owned)
+    };
+    let kinds = ["prohibit", "blackhole", "unreachable", "throw"];
+    let mut refused_by = text
+        .split_whitespace()
+        .next()
+        .filter(|word| kinds.contains(word))
+        .map(str::to_owned);
+    // The kernel answers for such a route with an error, and each kind has its own.
+    if err.contains("Permission denied") || err.contains("Operation not permitted") {
+        refused_by = Some("prohibit".to_owned());
+    } else if err.contains("Invalid argument") {
+        refused_by = Some("blackhole".to_owned());
+    } else if err.contains("No route to host") {
+        refused_by = Some("unreachable".to_owned());
+    }
+    KernelRoute {
+        no_route: err.contains("Network is unreachable"),
+        refused_by,
+        device: after("dev"),
+        gateway: after("via"),
+        source: after("src"),
+        device_down: text.contains("linkdown"),
+        text,
+    }
+}
+
+/// Reads `ip -o address show`: addresses with their interface.
+pub fn addresses(bytes: &[u8]) -> Vec<(IpAddr, String)> {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let name = words.get(1)?.trim_end_matches(':').split('@').next()?;
+            let address = words.get(3)?.split('/').next()?.parse().ok()?;
+            Some((address, name.to_owned()))
+        })
+        .collect()
+}
+
+/// Reads `ip -o link show`: names of interfaces that are not up.
+pub fn interfaces_down(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .filter_map(|line| {
+            let (_, rest) = line.split_once(": ")?;
+            let (name, rest) = rest.split_once(':')?;
+            let flags = rest.split(['<', '>']).nth(1)?;
+            let up = flags.split(',').any(|flag| flag == "UP");
+            (!up).then(|| name.split('@').next().unwrap_or(name).to_owned())
+        })
+        .collect()
+}
+
+/// The state of a neighbour entry in `ip neigh show ADDRESS`.
+pub fn neighbour(bytes: &[u8]) -> Option<String> {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .next()
+        .and_then(|line| line.split_whitespace().next_back().map(str::to_owned))
+}
+
+/// Reads /etc/resolv.conf.
+pub fn resolver(bytes: &[u8]) -> ResolverConfiguration {
+    let mut configuration = ResolverConfiguration::default();
+    for line in String::from_utf8_lossy(bytes).lines() {
+        let line = line.split(['#', ';']).next().unwrap_or_default();
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("nameserver") => {
+                let address: Option<IpAddr> =
+                    words.next().and_then(|word| word.split('%').next()?.parse().ok());
+                configuration.nameservers.extend(address);
+            }
+            Some("search" | "domain") => configuration.search = words.map(str::to_owned).collect(),
+            _ => {}
+        }
+    }
+    configuration
+}
+
+/// Addresses that a hosts file gives for a name.
+pub fn hosts_entries(bytes: &[u8], name: &str) -> Vec<IpAddr> {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .filter_map(|line| {
+            let line = line.split('#').next()?;
+            let mut words = line.split_whitespace();
+            let address = words.next()?.parse().ok()?;
+            words.any(|word| word.eq_ignore_ascii_case(name)).then_some(address)
+        })
+        .collect()
+}
+
+/// Name of a user or group id in passwd or group; the number itself when it has none.
+pub fn account_name(bytes: &[u8], id: u32) -> String {
+    let id = id.to_string();
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == id).then(|| name.to_owned())
+        })
+        .unwrap_or(id)
+}
+
+/// User and primary group of a name in passwd.
+pub fn account(bytes: &[u8], name: &str) -> Option<(u32, u32)> {
+    String::from_utf8_lossy(bytes).lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.first() == Some(&name)).then_some(())?;
+        Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+    })
+}
+
+/// `TcpExt ListenOverflows` from /proc/net/netstat.
+pub fn listen_overflows(bytes: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let names = lines.next()?.split_whitespace();
+    let values = lines.next()?.split_whitespace();
+    names
+        .zip(values)
+        .find(|(name, _)| *name == "ListenOverflows")?
+        .1
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prohibited_route_is_told_from_a_missing_one() {
+        let prohibited = kernel_route(b"", b"RTNETLINK answers: Permission denied\n");
+        assert_eq!(prohibited.refused_by.as_deref(), Some("prohibit"));
+        let missing = kernel_route(b"", b"RTNETLINK answers: Network is unreachable\n");
+        assert!(missing.no_route && missing.refused_by.is_none());
+        let good = kernel_route(
+            b"10.0.0.2 via 10.1.0.1 dev eth0 src 10.1.0.5 uid 0\n    cache\n",
+            b"",
+        );
+        assert_eq!(good.device.as_deref(), Some("eth0"));
+        assert_eq!(good.source.as_deref(), Some("10.1.0.5"));
+    }
+
+    #[test]
+    fn names_come_from_the_hosts_file() {
+        let hosts = b"127.0.0.1 localhost\n10.0.0.5 app.test App # comment\n";
+        assert_eq!(
+            hosts_entries(hosts, "APP.test"),
+            ["10.0.0.5".parse::<IpAddr>().expect("address")]
+        );
+    }
+
+    #[test]
+    fn an_interface_that_is_down_is_listed() {
+        let links = b"1: lo: <LOOPBACK> mtu 65536 qdisc noop state DOWN\n2: eth0@if3: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\n";
+        assert_eq!(interfaces_down(links), ["lo"]);
+    }
+}
