@@ -1,4 +1,210 @@
 //! nginx: configuration reader, routes, lint, logs.
+//!
+//! [`read`] takes the main file and a way to get bytes, and gives a [`Config`]: the tree of all directives
+//! with their places, every error found on the way (never a stop at the first one), and the servers.
+//! [`Config::route`] follows one request through it as nginx would; what only the running server knows is
+//! listed in `Route::undetermined`, not guessed.
+//!
+//! This room opens no file and asks no clock. To teach it a new directive: a setting goes to `settings`, a
+//! variable to `variables`, a rule to `lint`; the parser itself needs no table of directives.
 
 pub mod access_log;
+mod checks;
+mod directives;
 pub mod error_log;
+mod include;
+mod lexer;
+mod lint;
+mod location_select;
+mod pass;
+mod pattern;
+mod rewrite;
+mod route;
+mod server_select;
+mod settings;
+mod tree;
+mod units;
+mod uri;
+mod variables;
+
+use crate::evidence::{ConfigFile, ConfigProblem, ConfigSummary, Listen, PeerAddress, Place, ProblemLevel, Route};
+
+use server_select::Server;
+use tree::{NodeId, Tree};
+
+/// How the reader gets bytes: implemented by the caller on top of the host.
+pub trait Files {
+    /// The bytes of a file. The error is a lower-case reason such as "permission denied", "is a directory",
+    /// "no such file".
+    fn read(&self, path: &str) -> Result<FileBytes, String>;
+    /// The names in a directory, in any order; empty when it cannot be listed.
+    fn list(&self, directory: &str) -> Vec<String>;
+}
+
+/// One file as the caller read it.
+#[derive(Clone, Debug, Default)]
+pub struct FileBytes {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// Modification time, milliseconds since 1970.
+    pub modified_ms: Option<i64>,
+    /// The caller stopped at its own limit: the content is not complete.
+    pub truncated: bool,
+}
+
+/// What the reader must know about the program that reads this configuration.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The directory that relative log and resource paths start from (`--prefix`, `-p`).
+    pub prefix: String,
+    /// The version, when it is known.
+    pub version: Option<(u32, u32, u32)>,
+    /// The machine's name (`$hostname`).
+    pub hostname: String,
+    /// The memory page, in bytes: the default size of most buffers.
+    pub page_size: u64,
+    /// The error log compiled in.
+    pub build_error_log: Option<String>,
+    /// The access log compiled in.
+    pub build_access_log: Option<String>,
+    /// The master runs as root, so that a server without `listen` gets port 80, not 8000.
+    pub master_is_root: bool,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            prefix: "/etc/nginx".to_owned(),
+            version: None,
+            hostname: String::new(),
+            page_size: 4096,
+            build_error_log: None,
+            build_access_log: None,
+            master_is_root: true,
+        }
+    }
+}
+
+impl Environment {
+    /// True when the version is known to be at least this one; an unknown version counts as 1.24.0.
+    fn at_least(&self, major: u32, minor: u32, patch: u32) -> bool {
+        self.version.unwrap_or((1, 24, 0)) >= (major, minor, patch)
+    }
+}
+
+/// The request whose way is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct RouteRequest {
+    /// The address that accepts the connection; `None`: not known, any listener on the port will do.
+    pub local_address: Option<std::net::IpAddr>,
+    /// The port that accepts the connection.
+    pub port: u16,
+    /// The unix socket that accepts the connection; then address and port do not count.
+    pub unix_socket: Option<String>,
+    /// The client speaks TLS.
+    pub tls: bool,
+    /// The Host header as sent, with its port when it has one; empty when there is none.
+    pub host: String,
+    /// The method.
+    pub method: String,
+    /// Path and query as sent.
+    pub target: String,
+}
+
+/// A configuration that was read: all files, the tree, the servers, the errors.
+#[derive(Clone, Debug)]
+pub struct Config {
+    tree: Tree,
+    environment: Environment,
+    errors: Vec<ConfigProblem>,
+    servers: Vec<Server>,
+}
+
+/// Reads a configuration with everything it includes.
+pub fn read(main_file: &str, files: &dyn Files, environment: &Environment) -> Config {
+    let (tree, errors) = include::read_all(main_file, files);
+    let mut config = Config { tree, environment: environment.clone(), errors, servers: Vec::new() };
+    config.servers = server_select::servers(&config);
+    let found = checks::check(&config);
+    config.errors.extend(found);
+    config
+}
+
+impl Config {
+    /// What there is to know without asking for one URL: files, errors, lint, names, addresses.
+    pub fn summary(&self) -> ConfigSummary {
+        let mut server_names = Vec::new();
+        let mut listeners: Vec<Listen> = Vec::new();
+        for server in &self.servers {
+            for name in &server.names {
+                if !name.text.is_empty() && !server_names.contains(&name.text) {
+                    server_names.push(name.text.clone());
+                }
+            }
+            for listen in &server.listens {
+                let shown = listen.shown();
+                if let Some(known) = listeners.iter_mut().find(|known| known.address == shown) {
+                    known.tls |= listen.tls;
+                    known.proxy_protocol |= listen.proxy_protocol;
+                } else {
+                    listeners.push(Listen {
+                        address: shown,
+                        tls: listen.tls,
+                        proxy_protocol: listen.proxy_protocol,
+                        place: listen.place.clone(),
+                    });
+                }
+            }
+        }
+        let mut upstream_addresses = Vec::new();
+        for peer in pass::all_peers(self) {
+            let shown = match &peer.address {
+                PeerAddress::Ip(address) => address.to_string(),
+                PeerAddress::Name(name) => format!("{}:{}", name.name, name.port),
+                PeerAddress::Unix(path) => format!("unix:{path}"),
+            };
+            if !upstream_addresses.contains(&shown) {
+                upstream_addresses.push(shown);
+            }
+        }
+        ConfigSummary {
+            main_file: self.tree.files.first().map(|file| file.path.clone()).unwrap_or_default(),
+            files: self
+                .tree
+                .files
+                .iter()
+                .map(|file| ConfigFile {
+                    path: file.path.clone(),
+                    bytes: u64::try_from(file.bytes.len()).unwrap_or(u64::MAX),
+                    modified_ms: file.modified_ms,
+                })
+                .collect(),
+            errors: self.errors.clone(),
+            lint: lint::lint(self),
+            server_names,
+            listeners,
+            upstream_addresses,
+        }
+    }
+
+    /// The way of a request. `None`: nothing listens on that address and port.
+    pub fn route(&self, request: &RouteRequest) -> Option<Route> {
+        route::route(self, request)
+    }
+
+    fn place(&self, node: NodeId) -> Place {
+        self.tree.place(node)
+    }
+
+    fn problem(&self, rule: &str, level: ProblemLevel, node: NodeId, message: String) -> ConfigProblem {
+        let place = self.place(node);
+        ConfigProblem {
+            rule: rule.to_owned(),
+            level,
+            message,
+            excerpt: self.tree.excerpt(&place),
+            place,
+            repair: None,
+        }
+    }
+}

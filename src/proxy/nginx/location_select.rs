@@ -1,0 +1,161 @@
+//! Which location takes a URI: the algorithm of `ngx_http_core_find_location`.
+
+use super::Config;
+use super::pattern::{self, Captures};
+use super::tree::{NodeId, Tree};
+
+/// How a location is matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Exact,
+    Prefix,
+    /// `^~`
+    PrefixNoRegex,
+    Regex,
+    RegexCaseless,
+    Named,
+}
+
+/// Kind and name of a location, the modifier cut off.
+pub(super) fn kind(tree: &Tree, node: NodeId) -> (Kind, String) {
+    let arguments: Vec<&str> = tree.arguments(node).collect();
+    if let [modifier, name, ..] = arguments.as_slice() {
+        let kind = match *modifier {
+            "=" => Kind::Exact,
+            "^~" => Kind::PrefixNoRegex,
+            "~" => Kind::Regex,
+            "~*" => Kind::RegexCaseless,
+            _ => Kind::Prefix,
+        };
+        return (kind, (*name).to_owned());
+    }
+    let name = arguments.first().copied().unwrap_or_default();
+    for (modifier, kind) in [
+        ("=", Kind::Exact),
+        ("^~", Kind::PrefixNoRegex),
+        ("~*", Kind::RegexCaseless),
+        ("~", Kind::Regex),
+    ] {
+        if let Some(rest) = name.strip_prefix(modifier) {
+            return (kind, rest.to_owned());
+        }
+    }
+    (if name.starts_with('@') { Kind::Named } else { Kind::Prefix }, name.to_owned())
+}
+
+/// The location as it is shown: `~ \.php$`, `/`.
+pub(super) fn shown(tree: &Tree, node: NodeId) -> String {
+    tree.arguments(node).collect::<Vec<_>>().join(" ")
+}
+
+/// The outcome of a search.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    Location(NodeId),
+    /// `/app` for `/app/`: nginx answers 301.
+    Redirect(NodeId, String),
+    Nothing,
+}
+
+/// A search and what it left behind.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    pub(super) found: Found,
+    pub(super) captures: Option<Captures>,
+    pub(super) undetermined: Vec<String>,
+}
+
+/// Finds the location of a URI under a server.
+pub(super) fn find(config: &Config, server: NodeId, uri: &str) -> Search {
+    let mut search = Search { found: Found::Nothing, captures: None, undetermined: Vec::new() };
+    level(&config.tree, server, uri, false, &mut search);
+    search
+}
+
+enum Certainty {
+    Final,
+    Candidate,
+    Nothing,
+}
+
+/// One level. In a regex location (`below_regex`) nginx builds no table of prefixes.
+fn level(tree: &Tree, block: NodeId, uri: &str, below_regex: bool, search: &mut Search) -> Certainty {
+    let locations: Vec<(NodeId, Kind, String)> = tree
+        .named(block, "location")
+        .filter(|node| tree.node(*node).is_block)
+        .map(|node| {
+            let (kind, name) = kind(tree, node);
+            (node, kind, name)
+        })
+        .collect();
+    let is_prefix = |kind: Kind| matches!(kind, Kind::Prefix | Kind::PrefixNoRegex);
+    let mut result = Certainty::Nothing;
+    let mut regexes_wanted = true;
+    if !below_regex {
+        if let Some((node, _, _)) =
+            locations.iter().find(|(_, kind, name)| *kind == Kind::Exact && name == uri)
+        {
+            search.found = Found::Location(*node);
+            return Certainty::Final;
+        }
+        // The longest wins; of two equal names (an error) the first.
+        let mut longest: Option<&(NodeId, Kind, String)> = None;
+        for location in locations.iter().filter(|(_, kind, name)| is_prefix(*kind) && uri.starts_with(name.as_str())) {
+            if longest.is_none_or(|known| location.2.len() > known.2.len()) {
+                longest = Some(location);
+            }
+        }
+        let full = longest.is_some_and(|(_, _, name)| name.len() == uri.len());
+        if !full {
+            let slashed = format!("{uri}/");
+            let mut same: Vec<_> = locations
+                .iter()
+                .filter(|(_, kind, name)| (*kind == Kind::Exact || is_prefix(*kind)) && *name == slashed)
+                .collect();
+            same.sort_by_key(|(_, kind, _)| *kind != Kind::Exact);
+            if same.iter().any(|(node, _, _)| has_pass(tree, *node))
+                && let Some((node, _, name)) = same.first()
+            {
+                search.found = Found::Redirect(*node, name.clone());
+                return Certainty::Final;
+            }
+        }
+        if let Some((node, kind, _)) = longest {
+            search.found = Found::Location(*node);
+            result = Certainty::Candidate;
+            regexes_wanted = *kind != Kind::PrefixNoRegex;
+            if matches!(level(tree, *node, uri, false, search), Certainty::Final) {
+                return Certainty::Final;
+            }
+        }
+    }
+    if regexes_wanted {
+        for (node, kind, name) in &locations {
+            let caseless = match kind {
+                Kind::Regex => false,
+                Kind::RegexCaseless => true,
+                _ => continue,
+            };
+            match pattern::matches(name, caseless, uri) {
+                Ok(Some(captures)) => {
+                    search.found = Found::Location(*node);
+                    search.captures = Some(captures);
+                    level(tree, *node, uri, true, search);
+                    return Certainty::Final;
+                }
+                Ok(None) => {}
+                Err(reason) => search.undetermined.push(reason),
+            }
+        }
+    }
+    result
+}
+
+/// The `*_pass` directives.
+pub(super) const PASSES: [&str; 6] =
+    ["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"];
+
+/// True when the location itself hands requests to an upstream.
+pub(super) fn has_pass(tree: &Tree, location: NodeId) -> bool {
+    PASSES.iter().any(|pass| tree.first(location, pass).is_some())
+}

@@ -1,0 +1,294 @@
+//! `*_pass`: which upstream a request goes to, and with which request target.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::location_select::{self, PASSES};
+use super::rewrite::unknown_variables;
+use super::tree::{NodeId, Tree};
+use super::variables::{State, has_variables};
+use super::{Config, units, uri};
+use crate::evidence::{Group, NameAndPort, Pass, Peer, PeerAddress, Protocol};
+
+/// The protocol of a `*_pass` directive.
+pub(super) fn protocol(directive: &str) -> Protocol {
+    match directive {
+        "fastcgi_pass" => Protocol::FastCgi,
+        "uwsgi_pass" => Protocol::Uwsgi,
+        "scgi_pass" => Protocol::Scgi,
+        "grpc_pass" => Protocol::Grpc,
+        "memcached_pass" => Protocol::Memcached,
+        _ => Protocol::Http,
+    }
+}
+
+/// The `*_pass` in force in a block: its own, or for `if` and `limit_except` that of the location around.
+pub(super) fn in_force(tree: &Tree, block: NodeId) -> Option<NodeId> {
+    let mut current = block;
+    loop {
+        if let Some(pass) = tree.children(current).find(|node| PASSES.contains(&tree.name(*node))) {
+            return Some(pass);
+        }
+        if !matches!(tree.name(current), "if" | "limit_except") {
+            return None;
+        }
+        current = tree.node(current).parent;
+    }
+}
+
+/// The parts of a pass's argument.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) tls: bool,
+    /// The scheme is there, or none is needed.
+    pub(super) scheme_ok: bool,
+    /// Host with its port, group name, or `unix:path`.
+    pub(super) authority: String,
+    /// URI part, with its `/` or `?`; empty when there is none.
+    pub(super) uri: String,
+}
+
+/// Takes the argument of a `*_pass` apart.
+pub(super) fn destination(protocol: Protocol, text: &str) -> Destination {
+    let lower = text.to_ascii_lowercase();
+    let schemes: &[(&str, bool)] = match protocol {
+        Protocol::Http => &[("http://", false), ("https://", true)],
+        Protocol::Grpc => &[("grpc://", false), ("grpcs://", true)],
+        Protocol::Uwsgi => &[("uwsgi://", false), ("suwsgi://", true)],
+        Protocol::FastCgi | Protocol::Scgi | Protocol::Memcached => &[],
+    };
+    let scheme = schemes.iter().find(|(scheme, _)| lower.starts_with(scheme));
+    let rest = scheme.and_then(|(scheme, _)| text.get(scheme.len()..)).unwrap_or(text);
+    let (authority, uri) = if protocol == Protocol::Http {
+        if let Some(path) = rest.strip_prefix("unix:") {
+            let (path, uri) = path.split_once(':').unwrap_or((path, ""));
+            (format!("unix:{path}"), uri)
+        } else {
+            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            let (authority, uri) = rest.split_at(end);
+            (authority.to_owned(), uri)
+        }
+    } else {
+        (rest.to_owned(), "")
+    };
+    Destination {
+        tls: scheme.is_some_and(|(_, tls)| *tls),
+        scheme_ok: scheme.is_some() || protocol != Protocol::Http,
+        authority,
+        uri: uri.to_owned(),
+    }
+}
+
+/// Host and port of an authority, the port when it is written.
+pub(super) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
+    if let Some(end) = authority.strip_prefix('[').and_then(|_| authority.find(']')) {
+        let (host, rest) = authority.split_at(end.saturating_add(1));
+        return (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()),
+        None => (authority, None),
+    }
+}
+
+fn default_port(protocol: Protocol, tls: bool) -> u16 {
+    match protocol {
+        Protocol::Http | Protocol::Grpc if tls => 443,
+        _ => 80,
+    }
+}
+
+/// The address an authority names.
+pub(super) fn address(authority: &str, default_port: u16) -> PeerAddress {
+    if let Some(path) = authority.strip_prefix("unix:") {
+        return PeerAddress::Unix(path.to_owned());
+    }
+    let (host, port) = host_and_port(authority);
+    let port = port.unwrap_or(default_port);
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match bare.parse::<IpAddr>() {
+        Ok(ip) => PeerAddress::Ip(SocketAddr::new(ip, port)),
+        Err(_) => PeerAddress::Name(NameAndPort { name: host.to_owned(), port }),
+    }
+}
+
+/// The `upstream` block of a name.
+pub(super) fn group_node(tree: &Tree, name: &str) -> Option<NodeId> {
+    tree.http_blocks().find_map(|http| {
+        tree.named(http, "upstream")
+            .find(|upstream| tree.node(*upstream).is_block && tree.argument(*upstream, 0).eq_ignore_ascii_case(name))
+    })
+}
+
+/// What an `upstream` block says.
+pub(super) fn group(config: &Config, node: NodeId) -> Group {
+    let tree = &config.tree;
+    let keepalive = tree.first(node, "keepalive");
+    let default_keepalive = config.environment.at_least(1, 29, 7).then_some(32);
+    let written = keepalive.and_then(|node| tree.argument(node, 0).parse().ok());
+    let timeout = tree
+        .first(node, "keepalive_timeout")
+        .and_then(|node| units::milliseconds(tree.argument(node, 0)))
+        .or(config.environment.at_least(1, 15, 3).then_some(60_000));
+    let keepalive = written.or(default_keepalive).filter(|count| *count > 0);
+    Group {
+        name: tree.argument(node, 0).to_owned(),
+        place: config.place(node),
+        keepalive,
+        keepalive_timeout_ms: keepalive.and(timeout),
+        zone: tree.first(node, "zone").is_some(),
+    }
+}
+
+/// The peers of an `upstream` block. Without a port a server is on port 80, also under `https://`.
+pub(super) fn group_peers(config: &Config, node: NodeId) -> Vec<Peer> {
+    let tree = &config.tree;
+    tree.named(node, "server").filter(|server| !tree.node(*server).arguments.is_empty()).map(|server| peer(config, server)).collect()
+}
+
+fn peer(config: &Config, server: NodeId) -> Peer {
+    let tree = &config.tree;
+    let options: Vec<&str> = tree.arguments(server).skip(1).collect();
+    let option = |name: &str| options.iter().find_map(|option| option.strip_prefix(name));
+    Peer {
+        address: address(tree.argument(server, 0), 80),
+        place: config.place(server),
+        down: options.contains(&"down"),
+        backup: options.contains(&"backup"),
+        max_fails: option("max_fails=").and_then(|value| value.parse().ok()).unwrap_or(1),
+        fail_timeout_ms: option("fail_timeout=").and_then(units::seconds_as_milliseconds).unwrap_or(10_000),
+        max_conns: option("max_conns=").and_then(|value| value.parse().ok()).unwrap_or(0),
+        resolve: options.contains(&"resolve"),
+    }
+}
+
+fn lone_peer(config: &Config, node: NodeId, address: PeerAddress) -> Peer {
+    Peer { address, place: config.place(node), max_fails: 1, fail_timeout_ms: 10_000, ..Peer::default() }
+}
+
+/// All `*_pass` directives of `http`.
+pub(super) fn all_passes(config: &Config) -> impl Iterator<Item = NodeId> + '_ {
+    let tree = &config.tree;
+    (0..tree.nodes.len()).filter(|id| PASSES.contains(&tree.name(*id)) && tree.in_http(*id))
+}
+
+/// Every peer the configuration can dial, as far as the files say.
+pub(super) fn all_peers(config: &Config) -> Vec<Peer> {
+    let tree = &config.tree;
+    let mut peers = Vec::new();
+    for http in tree.http_blocks() {
+        for upstream in tree.named(http, "upstream").filter(|node| tree.node(*node).is_block) {
+            peers.extend(group_peers(config, upstream));
+        }
+    }
+    for pass in all_passes(config) {
+        let written = tree.argument(pass, 0);
+        let protocol = protocol(tree.name(pass));
+        let destination = destination(protocol, written);
+        let (host, _) = host_and_port(&destination.authority);
+        if !has_variables(written) && destination.scheme_ok && !host.is_empty() && group_node(tree, host).is_none() {
+            let port = default_port(protocol, destination.tls);
+            peers.push(lone_peer(config, pass, address(&destination.authority, port)));
+        }
+    }
+    peers
+}
+
+/// True when some literal pass or `server` makes nginx resolve this name and port when it loads.
+fn is_implicit(config: &Config, host: &str, port: u16) -> bool {
+    let tree = &config.tree;
+    all_passes(config).any(|pass| {
+        let written = tree.argument(pass, 0);
+        let protocol = protocol(tree.name(pass));
+        let destination = destination(protocol, written);
+        let (other, other_port) = host_and_port(&destination.authority);
+        !has_variables(written)
+            && other.eq_ignore_ascii_case(host)
+            && other_port.unwrap_or(default_port(protocol, destination.tls)) == port
+    })
+}
+
+/// A pass as far as it is known, and the request target for it. Also gives the state its `$proxy_host`.
+pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> (Pass, Option<String>) {
+    let config = state.config;
+    let tree = &config.tree;
+    let protocol = protocol(tree.name(node));
+    let written = tree.argument(node, 0).to_owned();
+    let has_variables = has_variables(&written);
+    let mut pass = Pass {
+        protocol,
+        written: written.clone(),
+        place: config.place(node),
+        has_variables,
+        ..Pass::default()
+    };
+    let text = match state.evaluate(&written) {
+        Ok(text) => text,
+        Err(_) => {
+            for variable in unknown_variables(state, &written) {
+                state.unknown(format!("{variable} in {} {written} is only known at run time", tree.name(node)));
+            }
+            // The scheme is often literal, and then it is known.
+            pass.tls = destination(protocol, &written).tls;
+            return (pass, None);
+        }
+    };
+    let destination = destination(protocol, &text);
+    pass.tls = destination.tls;
+    if !destination.scheme_ok {
+        state.unknown(format!("{} {written} gives \"{text}\", which has no http:// or https://", tree.name(node)));
+    }
+    let (host, port) = host_and_port(&destination.authority);
+    let fallback = default_port(protocol, destination.tls);
+    let shown_port = port.filter(|port| *port != fallback).map(|port| format!(":{port}")).unwrap_or_default();
+    pass.proxy_host = if destination.authority.starts_with("unix:") {
+        "localhost".to_owned()
+    } else if has_variables || group_node(tree, host).is_some() {
+        destination.authority.clone()
+    } else {
+        format!("{host}{shown_port}")
+    };
+    state.proxy_host = Some(pass.proxy_host.clone());
+    let group_node = group_node(tree, host).filter(|_| !has_variables || port.is_none());
+    if let Some(group_node) = group_node {
+        pass.group = Some(group(config, group_node));
+        pass.peers = group_peers(config, group_node);
+    } else if !destination.authority.is_empty() {
+        let address = address(&destination.authority, fallback);
+        match &address {
+            PeerAddress::Name(name) if has_variables && !is_implicit(config, &name.name, name.port) => {
+                pass.runtime_name = Some(name.clone());
+            }
+            _ => pass.peers.push(lone_peer(config, node, address)),
+        }
+    }
+    let target = request_target(state, node, &destination, has_variables);
+    (pass, target)
+}
+
+/// The request target that goes upstream; only HTTP has one.
+fn request_target(state: &State<'_>, node: NodeId, destination: &Destination, variables: bool) -> Option<String> {
+    let tree = &state.config.tree;
+    if tree.name(node) != "proxy_pass" {
+        return matches!(tree.name(node), "grpc_pass").then(|| state.raw.clone());
+    }
+    let written_uri = &destination.uri;
+    if variables && !written_uri.is_empty() {
+        let slash = if written_uri.starts_with('?') { "/" } else { "" };
+        return Some(format!("{slash}{written_uri}"));
+    }
+    if written_uri.is_empty() && state.valid_raw {
+        return Some(state.raw.clone());
+    }
+    // The location whose name is cut off; an `if` has that of the location around it.
+    let location = tree.around(tree.node(node).parent).find(|block| tree.name(*block) == "location");
+    let (prefix, cut) = if state.valid_location && !written_uri.is_empty() {
+        let length = location.map_or(0, |location| location_select::kind(tree, location).1.len());
+        (written_uri.as_str(), length)
+    } else {
+        ("", 0)
+    };
+    let rest = state.uri.get(cut.min(state.uri.len())..).unwrap_or_default();
+    let rest = if state.quoted || state.internal || state.uri.contains(' ') { uri::escape(rest) } else { rest.to_owned() };
+    let query = if state.arguments.is_empty() { String::new() } else { format!("?{}", state.arguments) };
+    Some(format!("{prefix}{rest}{query}"))
+}

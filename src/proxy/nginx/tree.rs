@@ -1,0 +1,158 @@
+//! The tree of directives: an arena, so that neither depth nor dropping can overflow the stack.
+
+use std::sync::Arc;
+
+use super::lexer::Word;
+use crate::evidence::Place;
+
+/// The longest excerpt of a source line, in bytes.
+const EXCERPT_BYTES: usize = 200;
+
+/// The index of a directive in its [`Tree`].
+pub(super) type NodeId = usize;
+
+/// The root: it stands for the main context and has no name.
+pub(super) const ROOT: NodeId = 0;
+
+/// One file that was read.
+#[derive(Clone, Debug)]
+pub(super) struct SourceFile {
+    pub(super) path: String,
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) modified_ms: Option<i64>,
+}
+
+/// One directive.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) arguments: Vec<Word>,
+    pub(super) file: usize,
+    pub(super) line: u32,
+    pub(super) column: u32,
+    pub(super) parent: NodeId,
+    /// It was written with `{`.
+    pub(super) is_block: bool,
+    pub(super) children: Vec<NodeId>,
+}
+
+/// All directives of a configuration, and the files they are from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    pub(super) nodes: Vec<Node>,
+    pub(super) files: Vec<SourceFile>,
+    empty: Node,
+}
+
+impl Tree {
+    pub(super) fn new() -> Self {
+        Self {
+            nodes: vec![Node { is_block: true, ..Node::default() }],
+            files: Vec::new(),
+            empty: Node::default(),
+        }
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> &Node {
+        self.nodes.get(id).unwrap_or(&self.empty)
+    }
+
+    pub(super) fn push(&mut self, parent: NodeId, mut node: Node) -> NodeId {
+        let id = self.nodes.len();
+        node.parent = parent;
+        self.nodes.push(node);
+        if let Some(parent) = self.nodes.get_mut(parent) {
+            parent.children.push(id);
+        }
+        id
+    }
+
+    pub(super) fn name(&self, id: NodeId) -> &str {
+        &self.node(id).name
+    }
+
+    /// The text of one argument, counted from 0; empty when there is none.
+    pub(super) fn argument(&self, id: NodeId, index: usize) -> &str {
+        self.node(id).arguments.get(index).map_or("", |word| word.text.as_str())
+    }
+
+    /// All arguments' texts.
+    pub(super) fn arguments(&self, id: NodeId) -> impl Iterator<Item = &str> {
+        self.node(id).arguments.iter().map(|word| word.text.as_str())
+    }
+
+    pub(super) fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.node(id).children.iter().copied()
+    }
+
+    /// The directives of one name in a block, in order.
+    pub(super) fn named<'a>(&'a self, block: NodeId, name: &'a str) -> impl Iterator<Item = NodeId> + 'a {
+        self.children(block).filter(move |id| self.name(*id) == name)
+    }
+
+    /// The first directive of this name in a block.
+    pub(super) fn first(&self, block: NodeId, name: &str) -> Option<NodeId> {
+        self.children(block).find(|id| self.name(*id) == name)
+    }
+
+    /// The block itself and everything around it, innermost first, ending with the main context.
+    pub(super) fn around(&self, block: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let mut next = Some(block);
+        std::iter::from_fn(move || {
+            let current = next?;
+            next = (current != ROOT).then(|| self.node(current).parent);
+            Some(current)
+        })
+    }
+
+    /// The directive in force for a block: from the nearest level that has it.
+    pub(super) fn nearest(&self, block: NodeId, name: &str) -> Option<NodeId> {
+        self.around(block).find_map(|level| self.first(level, name))
+    }
+
+    /// All directives of this name at the nearest level that has one.
+    pub(super) fn nearest_all(&self, block: NodeId, name: &str) -> Vec<NodeId> {
+        self.around(block)
+            .map(|level| self.named(level, name).collect::<Vec<_>>())
+            .find(|found| !found.is_empty())
+            .unwrap_or_default()
+    }
+
+    /// The `http` blocks.
+    pub(super) fn http_blocks(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.named(ROOT, "http")
+    }
+
+    /// True when the directive is somewhere in an `http` block.
+    pub(super) fn in_http(&self, id: NodeId) -> bool {
+        self.around(id).any(|level| level != ROOT && self.node(level).parent == ROOT && self.name(level) == "http")
+    }
+
+    pub(super) fn place(&self, id: NodeId) -> Place {
+        let node = self.node(id);
+        Place {
+            file: self.files.get(node.file).map(|file| file.path.clone()).unwrap_or_default(),
+            line: node.line,
+            column: node.column,
+        }
+    }
+
+    /// The source line of a place, at most 200 bytes.
+    pub(super) fn excerpt(&self, place: &Place) -> String {
+        let Some(file) = self.files.iter().find(|file| file.path == place.file) else { return String::new() };
+        let wanted = usize::try_from(place.line).unwrap_or(0).saturating_sub(1);
+        let line = file.bytes.split(|byte| *byte == b'\n').nth(wanted).unwrap_or_default();
+        let shown = line.get(..EXCERPT_BYTES).unwrap_or(line);
+        String::from_utf8_lossy(shown).trim_end().to_owned()
+    }
+
+    /// A directive as it is written, words joined by one space.
+    pub(super) fn written(&self, id: NodeId) -> String {
+        let mut text = self.name(id).to_owned();
+        for argument in self.arguments(id) {
+            text.push(' ');
+            text.push_str(argument);
+        }
+        text
+    }
+}
