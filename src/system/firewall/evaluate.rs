@@ -394,11 +394,11 @@ impl<'a> Walk<'a> {
                 };
                 (flags & mask == *value).into()
             }
-            Test::Mark { mask, value } => {
+            Test::Mark { value } => {
                 if self.marked {
                     Answer::Unknown("the packet's mark, which another rule sets".to_owned())
                 } else {
-                    (0 & mask == *value).into()
+                    (*value == 0).into()
                 }
             }
         }

@@ -251,7 +251,7 @@ fn option(name: &str, value: &str) -> Option<Test> {
         "-s" | "--source" => addresses(Test::Source),
         "-d" | "--destination" => addresses(Test::Destination),
         "-p" | "--protocol" if value == "all" || value == "0" => return None,
-        "-p" | "--protocol" => Test::Protocol(vec![protocol(value).to_owned()]),
+        "-p" | "--protocol" | "--ctproto" => Test::Protocol(vec![protocol(value).to_owned()]),
         "-i" => Test::InInterface(vec![Interfaces::read(value, '+')]),
         "-o" => Test::OutInterface(vec![Interfaces::read(value, '+')]),
         "--sport" | "--source-port" | "--sports" | "--source-ports" => ports(Test::SourcePort),
@@ -261,13 +261,12 @@ fn option(name: &str, value: &str) -> Option<Test> {
         }
         "--state" | "--ctstate" => Test::Any(lower().into_iter().map(state).collect()),
         "--ctdir" => Test::Original.negated_if(!value.eq_ignore_ascii_case("ORIGINAL")),
-        "--ctproto" => Test::Protocol(vec![protocol(value).to_owned()]),
         "--uid-owner" => users(value).map_or_else(unknown, |range| Test::User(vec![range])),
         "--src-type" => Test::SourceKind(lower()),
         "--dst-type" => Test::DestinationKind(lower()),
         "--src-range" => range(Test::Source),
         "--dst-range" => range(Test::Destination),
-        "--mark" => mark(value).map_or_else(unknown, |(value, mask)| Test::Mark { mask, value }),
+        "--mark" => mark(value).map_or_else(unknown, |value| Test::Mark { value }),
         _ => unknown(),
     })
 }
@@ -287,7 +286,7 @@ fn target(name: &str, options: &[&str], family: Family) -> Verdict {
         options.get(at.checked_add(1)?).copied()
     };
     match name {
-        "ACCEPT" => Verdict::Accept,
+        "ACCEPT" | "SNAT" | "MASQUERADE" => Verdict::Accept,
         "DROP" => Verdict::Drop,
         "RETURN" => Verdict::Return,
         "REJECT" => {
@@ -300,9 +299,8 @@ fn target(name: &str, options: &[&str], family: Family) -> Verdict {
         }
         "NOTRACK" => Verdict::Untrack,
         "CT" if options.contains(&"--notrack") => Verdict::Untrack,
-        "CT" => Verdict::Continue,
+        "CT" | "" => Verdict::Continue,
         "MARK" | "CONNMARK" => Verdict::Mark,
-        "SNAT" | "MASQUERADE" => Verdict::Accept,
         "DNAT" => Verdict::Rewrite(format!(
             "sends the packet to {}",
             after("--to-destination").unwrap_or("elsewhere")
@@ -314,7 +312,6 @@ fn target(name: &str, options: &[&str], family: Family) -> Verdict {
         "NETMAP" | "TPROXY" | "NFQUEUE" | "QUEUE" | "SYNPROXY" | "CLUSTERIP" => {
             Verdict::Unmodelled(format!("target {name}"))
         }
-        "" => Verdict::Continue,
         _ if INERT.contains(&name) => Verdict::Continue,
         _ => Verdict::Jump(name.to_owned()),
     }
@@ -347,14 +344,12 @@ fn users(value: &str) -> Option<(u32, u32)> {
     }
 }
 
-fn mark(value: &str) -> Option<(u32, u32)> {
-    let number = |text: &str| match text.strip_prefix("0x") {
+/// `value` or `value/mask`; the mask does not matter to a mark of zero.
+fn mark(value: &str) -> Option<u32> {
+    let value = value.split_once('/').map_or(value, |(value, _)| value);
+    match value.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    };
-    match value.split_once('/') {
-        Some((value, mask)) => Some((number(value)?, number(mask)?)),
-        None => number(value).map(|value| (value, u32::MAX)),
+        None => value.parse().ok(),
     }
 }
 

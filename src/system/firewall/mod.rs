@@ -11,6 +11,9 @@
 mod evaluate;
 mod iptables;
 mod model;
+mod nft;
+mod nft_match;
+mod nft_text;
 mod remedy;
 #[cfg(test)]
 mod tests;
@@ -74,6 +77,17 @@ pub fn parse(bytes: &RulesetBytes<'_>) -> Rulesets {
             read.into_iter()
                 .filter(|chain| chain.backend != Backend::IptablesLegacy || !seen),
         );
+    }
+    if let Some(output) = bytes.nft_json {
+        let elsewhere = |family: Family, table: &str| {
+            chains.iter().any(|chain: &Chain| {
+                chain.backend == Backend::IptablesNft && chain.family == family && chain.table == table
+            })
+        };
+        match nft::parse(output, elsewhere) {
+            Some(read) => chains.extend(read),
+            None => chains.extend(model::not_understood()),
+        }
     }
     let says = |output: Option<&[u8]>, wanted: &str| {
         output.is_some_and(|output| {

@@ -238,9 +238,8 @@ pub(super) enum Test {
         mask: u8,
         value: u8,
     },
-    /// `mark & mask == value`.
+    /// The mark, masked, is this; only a mark of zero is ever known.
     Mark {
-        mask: u32,
         value: u32,
     },
     Any(Vec<Test>),
@@ -271,4 +270,34 @@ pub(super) fn tcp_flag(name: &str) -> Option<u8> {
         "all" => 0x3f,
         _ => return None,
     })
+}
+
+/// Stands for an nft ruleset that could not be read: it may do anything to any packet.
+pub(super) fn not_understood() -> [Chain; 3] {
+    [Hook::Input, Hook::Forward, Hook::Output].map(unread_chain)
+}
+
+fn unread_chain(hook: Hook) -> Chain {
+    let verdict = Verdict::Unmodelled("the nft ruleset could not be read".to_owned());
+    let rule = Rule {
+        text: "ruleset".to_owned(),
+        handle: None,
+        position: None,
+        tests: Vec::new(),
+        verdict,
+    };
+    Chain {
+        backend: Backend::Nft,
+        family: Family::Inet,
+        table: "?".to_owned(),
+        name: "?".to_owned(),
+        base: Some(Base {
+            hook,
+            priority: 0,
+            nat: false,
+            drops: false,
+            devices: Vec::new(),
+        }),
+        rules: vec![rule],
+    }
 }
