@@ -1,1 +1,0 @@
-//! Packet filters: rulesets in, the fate of one packet out.
