@@ -12,5 +12,6 @@ pub mod finding;
 pub mod host;
 pub mod proxy;
 pub mod report;
+pub mod steps;
 pub mod system;
 pub mod verdict;

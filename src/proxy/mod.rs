@@ -5,3 +5,4 @@
 //! [`crate::evidence::ProxyKind`]; no cause, step or report changes.
 
 pub mod nginx;
+pub mod request;

@@ -4,6 +4,7 @@
 //!
 //! To add a format: one file here that takes bytes and returns a type of [`crate::evidence`].
 
+pub mod applications;
 pub mod firewall;
 pub mod http;
 pub mod kernel;

@@ -1,0 +1,112 @@
+//! Application servers on this host: their settings and their own logs.
+
+use crate::evidence::{AppServer, ErrorEntryText, Snapshot};
+use crate::host::{Host, ListDirectory, ReadFile, ReadLink};
+use crate::system::applications::{self, FpmPool};
+
+/// Finds application servers and reads their settings.
+pub(super) fn ask(host: &Host, snapshot: &mut Snapshot) {
+    let processes = snapshot.processes.seen().map_or(&[][..], Vec::as_slice);
+    let mut servers = applications::servers(processes);
+    servers.truncate(20);
+    for server in &mut servers {
+        if server.kind != "php-fpm" {
+            continue;
+        }
+        let Some(process) = processes.iter().find(|process| process.pid == server.pid) else {
+            continue;
+        };
+        if let Some(file) = applications::fpm_config_file(process) {
+            fpm(host, server, &file);
+        }
+    }
+    snapshot.applications = servers;
+}
+
+fn fpm(host: &Host, server: &mut AppServer, file: &str) {
+    let mut waiting = vec![file.to_owned()];
+    let mut seen: Vec<String> = Vec::new();
+    let mut global = FpmPool::default();
+    while let Some(path) = waiting.pop() {
+        if seen.contains(&path) || seen.len() > 100 {
+            continue;
+        }
+        seen.push(path.clone());
+        let Some(content) = host.ask(&ReadFile::start(path.clone(), 1 << 20)).into_seen() else {
+            continue;
+        };
+        let (own, pools, includes) = applications::fpm_config(&content.bytes.0);
+        global.settings.extend(own.settings);
+        for pool in &pools {
+            applications::apply_pool(server, pool);
+        }
+        for pattern in includes {
+            // `/etc/php/8.2/fpm/pool.d/*.conf` is the one form in use.
+            let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", &pattern));
+            let (before, after) = name.split_once('*').unwrap_or((name, ""));
+            for entry in host
+                .ask(&ListDirectory {
+                    path: directory.to_owned(),
+                })
+                .into_seen()
+                .unwrap_or_default()
+            {
+                let matches = name == entry
+                    || (name.contains('*') && entry.starts_with(before) && entry.ends_with(after));
+                if matches && !entry.starts_with('.') {
+                    waiting.push(format!("{directory}/{entry}"));
+                }
+            }
+        }
+    }
+    server.files = seen;
+    if let Some(log) = global.get("error_log") {
+        server.files.push(log.to_owned());
+    }
+}
+
+/// The newest lines of their logs: what they said when our requests failed.
+pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
+    for server in &mut snapshot.applications {
+        let mut files: Vec<String> = server
+            .files
+            .iter()
+            .filter(|file| file.ends_with(".log"))
+            .cloned()
+            .collect();
+        for descriptor in [1, 2] {
+            let link = host.ask(&ReadLink {
+                path: format!("/proc/{}/fd/{descriptor}", server.pid),
+            });
+            // A pipe or a journal socket is no file.
+            if let Some(target) = link
+                .into_seen()
+                .filter(|target| target.starts_with('/') && !target.starts_with("/dev/"))
+                && !files.contains(&target)
+            {
+                files.push(target);
+            }
+        }
+        for file in files {
+            let mut query = ReadFile::end(file.clone(), 128 * 1024);
+            query.moment = 1;
+            let Some(content) = host.ask(&query).into_seen() else {
+                continue;
+            };
+            let text = content.bytes.text().into_owned();
+            let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+            let from = lines.len().saturating_sub(200);
+            server.log.extend(
+                lines
+                    .get(from..)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|line| ErrorEntryText {
+                        file: file.clone(),
+                        at_ms: None,
+                        text: line.chars().take(500).collect(),
+                    }),
+            );
+        }
+    }
+}

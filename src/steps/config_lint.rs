@@ -1,0 +1,304 @@
+//! Step 3, configuration: find what the running proxy reads, read it as it does, follow the URL through it.
+
+use super::plan::Plan;
+use super::retry;
+use crate::evidence::{ConfigTest, Handler, Observed, Obstacle, PeerAddress, ProxyProcess, Route, Snapshot};
+use crate::host::{Host, ListDirectory, ReadFile, RunCommand};
+use crate::proxy::nginx::{self, Config, Environment, FileBytes, Files, RouteRequest};
+use crate::system::sockets;
+
+/// The largest configuration file that is read.
+const FILE_CAP_BYTES: u64 = 8 << 20;
+
+/// The configuration of the proxy of the target.
+pub(super) struct Configuration {
+    pub(super) config: Config,
+    pub(super) environment: Environment,
+}
+
+/// Files of the host, as the reader wants them.
+struct HostFiles<'a> {
+    host: &'a Host,
+    /// What the proxy's own root looks like from here.
+    below: String,
+}
+
+impl Files for HostFiles<'_> {
+    fn read(&self, path: &str) -> Result<FileBytes, String> {
+        match self
+            .host
+            .ask(&ReadFile::start(format!("{}{path}", self.below), FILE_CAP_BYTES))
+        {
+            Observed::Seen(content) => Ok(FileBytes {
+                bytes: content.bytes.0,
+                modified_ms: content.modified_ms,
+                truncated: content.truncated,
+            }),
+            Observed::Absent => Err("no such file".to_owned()),
+            Observed::Unavailable(obstacle) => Err(obstacle.to_string()),
+        }
+    }
+
+    fn list(&self, directory: &str) -> Vec<String> {
+        self.host
+            .ask(&ListDirectory {
+                path: format!("{}{directory}", self.below),
+            })
+            .into_seen()
+            .unwrap_or_default()
+    }
+}
+
+/// Reads the configuration of the proxy that serves the target, and the target's way through it.
+pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<Configuration> {
+    let banner = host.ask(&RunCommand::new(["nginx", "-V"]));
+    let banner = banner
+        .seen()
+        .map(|output| output.stderr.text().into_owned())
+        .unwrap_or_default();
+    let build = Build::read(&banner);
+    let (main_file, below) = main_file(plan, snapshot, &build);
+    let prefix = snapshot
+        .proxy
+        .as_ref()
+        .map(|proxy| proxy.prefix.clone())
+        .filter(|prefix| !prefix.is_empty());
+    let environment = Environment {
+        prefix: prefix.unwrap_or_else(|| build.prefix.clone()),
+        version: build.version_numbers(),
+        hostname: snapshot.host.name.clone(),
+        build_error_log: build.error_log.clone(),
+        build_access_log: build.access_log.clone(),
+        ..Environment::default()
+    };
+    if let Some(proxy) = &mut snapshot.proxy {
+        proxy.version.clone_from(&build.version);
+    }
+    let files = HostFiles { host, below };
+    match files.read(&main_file) {
+        Ok(_) => {}
+        Err(reason) => {
+            let nothing =
+                snapshot.proxy.is_none() && plan.config_files.is_empty() && reason == "no such file";
+            snapshot.config = if nothing {
+                Observed::Absent
+            } else {
+                Observed::Unavailable(Obstacle::Failed(format!("{main_file}: {reason}")))
+            };
+            snapshot.route = Observed::Unavailable(Obstacle::Failed("no configuration to follow".to_owned()));
+            // The test still says in the server's own words what is wrong with it.
+            if !nothing {
+                test(host, plan, snapshot, &main_file);
+            }
+            return None;
+        }
+    }
+    let config = nginx::read(&main_file, &files, &environment);
+    snapshot.config = Observed::Seen(config.summary());
+    test(host, plan, snapshot, &main_file);
+    follow(snapshot, &config);
+    further_tiers(host, snapshot, &build);
+    Some(Configuration { config, environment })
+}
+
+/// What `nginx -V` tells about the build.
+struct Build {
+    version: Option<String>,
+    prefix: String,
+    conf_path: String,
+    error_log: Option<String>,
+    access_log: Option<String>,
+}
+
+impl Build {
+    fn read(banner: &str) -> Self {
+        let value = |name: &str| {
+            banner
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix(name))
+                .map(str::to_owned)
+        };
+        let prefix = value("--prefix=").unwrap_or_else(|| "/usr/share/nginx".to_owned());
+        let absolute = |path: String| {
+            if path.starts_with('/') {
+                path
+            } else {
+                format!("{prefix}/{path}")
+            }
+        };
+        Self {
+            version: banner
+                .lines()
+                .find_map(|line| line.split("nginx/").nth(1))
+                .and_then(|rest| rest.split_whitespace().next())
+                .map(str::to_owned),
+            conf_path: value("--conf-path=").map_or_else(|| "/etc/nginx/nginx.conf".to_owned(), absolute),
+            error_log: value("--error-log-path=").map(absolute),
+            access_log: value("--http-log-path=").map(absolute),
+            prefix,
+        }
+    }
+
+    fn version_numbers(&self) -> Option<(u32, u32, u32)> {
+        let mut parts = self.version.as_deref()?.split('.').map(str::parse::<u32>);
+        Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))
+    }
+}
+
+/// The main file of the running proxy, and where its root lies for us.
+fn main_file(plan: &Plan, snapshot: &mut Snapshot, build: &Build) -> (String, String) {
+    if let Some(file) = plan.config_files.first() {
+        return (file.clone(), String::new());
+    }
+    let root = snapshot.host.root;
+    let Some(proxy) = &mut snapshot.proxy else {
+        return (build.conf_path.clone(), String::new());
+    };
+    set_paths(proxy, build);
+    let below = if proxy.other_mounts && root && !plan.other_root {
+        format!("/proc/{}/root", proxy.master.pid)
+    } else {
+        String::new()
+    };
+    (proxy.config.clone(), below)
+}
+
+/// `-c` and `-p` from the title of the master.
+fn set_paths(proxy: &mut ProxyProcess, build: &Build) {
+    let title = proxy.master.arguments.join(" ");
+    let command = title.strip_prefix("nginx: master process ").unwrap_or(&title);
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let after = |flag: &str| {
+        words.iter().enumerate().find_map(|(index, word)| {
+            if *word == flag {
+                words.get(index + 1).map(|value| (*value).to_owned())
+            } else {
+                word.strip_prefix(flag)
+                    .filter(|rest| rest.starts_with('/'))
+                    .map(str::to_owned)
+            }
+        })
+    };
+    proxy.prefix = after("-p").unwrap_or_else(|| build.prefix.clone());
+    proxy.config = match after("-c") {
+        Some(path) if path.starts_with('/') => path,
+        Some(path) => format!("{}/{path}", proxy.prefix.trim_end_matches('/')),
+        None => build.conf_path.clone(),
+    };
+}
+
+/// `nginx -t`, only as root: as another user it complains about what it may not open.
+fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, main_file: &str) {
+    if plan.other_root {
+        return;
+    }
+    if !snapshot.host.root {
+        snapshot.config_test = Observed::Unavailable(Obstacle::Denied);
+        return;
+    }
+    let other_mounts = snapshot.proxy.as_ref().is_some_and(|proxy| proxy.other_mounts);
+    if other_mounts {
+        // Inside the container or sandbox the paths mean something else.
+        snapshot.config_test = Observed::Unavailable(Obstacle::Failed(
+            "the proxy lives in a mount namespace of its own".to_owned(),
+        ));
+        return;
+    }
+    let argv: Vec<String> = ["nginx", "-t", "-c", main_file].map(str::to_owned).to_vec();
+    let command = RunCommand::new(argv.clone()).within(super::machine::network_of(snapshot));
+    snapshot.config_test = host.ask(&command).map(|output| ConfigTest {
+        command: argv,
+        passed: output.status == Some(0),
+        output: output.stderr.text().chars().take(4_000).collect(),
+    });
+}
+
+/// The way of the target through the configuration.
+fn follow(snapshot: &mut Snapshot, config: &Config) {
+    if snapshot.target.url.is_none() {
+        return;
+    }
+    let target = &snapshot.target;
+    let request = RouteRequest {
+        local_address: target.host.parse().ok(),
+        port: target.port,
+        unix_socket: None,
+        tls: target.scheme == "https",
+        host: retry::host_header(target),
+        method: "GET".to_owned(),
+        target: target.path.clone(),
+    };
+    snapshot.route = config.route(&request).into();
+}
+
+/// Tiers of nginx behind the first one on this host: the route goes on through their configurations.
+fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build) {
+    let proxies = snapshot.proxies.seen().cloned().unwrap_or_default();
+    let Some(first) = snapshot.proxy.clone() else {
+        return;
+    };
+    let mut seen = vec![first.master.pid];
+    let mut route = snapshot.route.seen().cloned();
+    for _ in 0..4 {
+        let Some((current, address)) = route.as_ref().and_then(single_endpoint) else {
+            return;
+        };
+        let listeners = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
+        let endpoint = crate::evidence::Endpoint::Tcp(address);
+        let Some(listener) = listeners.iter().find(|listener| sockets::takes(listener, &endpoint)) else {
+            return;
+        };
+        let next = proxies.iter().find(|proxy| {
+            !seen.contains(&proxy.master.pid)
+                && listener.processes.iter().any(|owner| {
+                    owner.pid == proxy.master.pid
+                        || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
+                })
+        });
+        let Some(next) = next else { return };
+        let mut next = next.clone();
+        set_paths(&mut next, build);
+        seen.push(next.master.pid);
+        let files = HostFiles {
+            host,
+            below: String::new(),
+        };
+        let environment = Environment {
+            prefix: next.prefix.clone(),
+            version: build.version_numbers(),
+            hostname: snapshot.host.name.clone(),
+            ..Environment::default()
+        };
+        let config = nginx::read(&next.config, &files, &environment);
+        let host_header = match &current.handler {
+            Handler::Pass(pass) => crate::proxy::request::host_header(current, pass),
+            _ => String::new(),
+        };
+        let inner = config.route(&RouteRequest {
+            local_address: Some(address.ip()),
+            port: address.port(),
+            unix_socket: None,
+            tls: false,
+            host: host_header,
+            method: "GET".to_owned(),
+            target: current.request_target.clone().unwrap_or_else(|| "/".to_owned()),
+        });
+        let Some(inner) = inner else { return };
+        snapshot.inner_routes.push(inner.clone());
+        route = Some(inner);
+    }
+}
+
+/// The only endpoint of a plain HTTP route, where it is an address.
+fn single_endpoint(route: &Route) -> Option<(&Route, std::net::SocketAddr)> {
+    let Handler::Pass(pass) = &route.handler else {
+        return None;
+    };
+    match (pass.peers.as_slice(), pass.protocol, pass.tls) {
+        ([peer], crate::evidence::Protocol::Http, false) => match peer.address {
+            PeerAddress::Ip(address) => Some((route, address)),
+            PeerAddress::Name(_) | PeerAddress::Unix(_) => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,251 @@
+//! Step 6, DNS: every name on the route, and who answers what for it.
+
+use std::net::IpAddr;
+
+use super::plan::Plan;
+use crate::evidence::{
+    Handler, NameAndPort, NameEvidence, NameOutcome, Observed, PeerAddress, Place, ResolverConfiguration,
+    ServerAnswer, Snapshot,
+};
+use crate::finding::StepId;
+use crate::host::{Host, Identity, NameserverLookup, ReadFile, SystemLookup};
+use crate::system::network;
+
+/// Limit for one question to a nameserver.
+const LIMIT_MS: u64 = 2_000;
+
+/// The name of the URL, as the client resolves it.
+pub(super) fn url_name(host: &Host, plan: &Plan) -> Option<NameEvidence> {
+    let name = plan.target.host.clone();
+    if plan.target.url.is_none()
+        || name.parse::<IpAddr>().is_ok()
+        || name == "localhost"
+        || !plan.wants(StepId::Dns)
+    {
+        return None;
+    }
+    Some(NameEvidence {
+        system: host.ask(&SystemLookup {
+            name: name.clone(),
+            limit_ms: 5_000,
+            identity: Identity::default(),
+        }),
+        hosts_file: hosts_file(host, &name),
+        name,
+        role: "url".to_owned(),
+        ..NameEvidence::default()
+    })
+}
+
+fn hosts_file(host: &Host, name: &str) -> Vec<IpAddr> {
+    host.ask(&ReadFile::start("/etc/hosts", 1 << 20))
+        .seen()
+        .map(|content| network::hosts_entries(&content.bytes.0, name))
+        .unwrap_or_default()
+}
+
+/// The names of the route, asked everywhere at the same time.
+pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: Option<NameEvidence>) {
+    let configuration = host
+        .ask(&ReadFile::start("/etc/resolv.conf", 64 * 1024))
+        .map(|content| {
+            let mut configuration = network::resolver(&content.bytes.0);
+            let (cache, flush) = cache(snapshot, &configuration);
+            configuration.cache = cache;
+            configuration.flush = flush;
+            configuration
+        });
+    let wanted = names(snapshot);
+    let identity = super::machine::network_of(snapshot);
+    let nginx_servers: Vec<String> = snapshot
+        .route
+        .seen()
+        .and_then(|route| route.settings.resolver.as_ref())
+        .map(|setting| setting.value.clone())
+        .unwrap_or_default();
+    let system_servers: Vec<String> = configuration
+        .seen()
+        .map(|configuration| {
+            configuration
+                .nameservers
+                .iter()
+                .take(3)
+                .map(|address| std::net::SocketAddr::new(*address, 53).to_string())
+                .collect()
+        })
+        .unwrap_or_default();
+    let mut found: Vec<NameEvidence> = url_name.into_iter().collect();
+    if plan.wants(StepId::Dns) || !wanted.is_empty() {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = wanted
+                .iter()
+                .map(|(name, role, place)| {
+                    let (identity, system_servers, nginx_servers) =
+                        (&identity, &system_servers, &nginx_servers);
+                    scope.spawn(move || {
+                        one_name(
+                            host,
+                            name,
+                            role,
+                            place,
+                            identity,
+                            (system_servers.as_slice(), nginx_servers.as_slice()),
+                        )
+                    })
+                })
+                .collect();
+            found.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
+        });
+    }
+    snapshot.names = found;
+    snapshot.resolver = configuration;
+}
+
+fn one_name(
+    host: &Host,
+    name: &str,
+    role: &str,
+    place: &Place,
+    identity: &Identity,
+    (system_servers, nginx_servers): (&[String], &[String]),
+) -> NameEvidence {
+    let at_run_time = role == "upstream-at-run-time";
+    let in_hosts = hosts_file(host, name);
+    let mut evidence = NameEvidence {
+        name: name.to_owned(),
+        role: role.to_owned(),
+        place: place.clone(),
+        hosts_file: in_hosts,
+        ..NameEvidence::default()
+    };
+    std::thread::scope(|scope| {
+        let system = scope.spawn(|| {
+            host.ask(&SystemLookup {
+                name: name.to_owned(),
+                limit_ms: 5_000,
+                identity: identity.clone(),
+            })
+        });
+        let mut asked: Vec<(String, &str)> = Vec::new();
+        // A name that /etc/hosts answers never reaches a nameserver, except nginx's own.
+        if evidence.hosts_file.is_empty() || at_run_time {
+            asked.extend(system_servers.iter().map(|server| (server.clone(), "system")));
+        }
+        asked.extend(
+            nginx_servers
+                .iter()
+                .filter(|_| at_run_time)
+                .map(|server| (server.clone(), "nginx")),
+        );
+        let threads: Vec<_> = asked
+            .into_iter()
+            .map(|(server, used_by)| {
+                scope.spawn(move || {
+                    let answer = host.ask(&NameserverLookup {
+                        name: name.to_owned(),
+                        server: server.clone(),
+                        limit_ms: LIMIT_MS,
+                        identity: identity.clone(),
+                    });
+                    let (outcome, took_us) = match answer {
+                        Observed::Seen(answer) => answer,
+                        Observed::Absent => (NameOutcome::NoAddress, 0),
+                        Observed::Unavailable(obstacle) => (NameOutcome::Failed(obstacle.to_string()), 0),
+                    };
+                    ServerAnswer {
+                        server,
+                        used_by: used_by.to_owned(),
+                        outcome,
+                        took_us,
+                    }
+                })
+            })
+            .collect();
+        evidence.servers = threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
+        evidence.system = system.join().unwrap_or_default();
+    });
+    evidence
+}
+
+/// Names that the route depends on.
+fn names(snapshot: &Snapshot) -> Vec<(String, &'static str, Place)> {
+    let mut wanted: Vec<(String, &'static str, Place)> = Vec::new();
+    for route in snapshot.route.seen().into_iter().chain(&snapshot.inner_routes) {
+        let Handler::Pass(pass) = &route.handler else {
+            continue;
+        };
+        for peer in &pass.peers {
+            if let PeerAddress::Name(NameAndPort { name, .. }) = &peer.address {
+                wanted.push((name.clone(), "upstream", peer.place.clone()));
+            }
+        }
+        if let Some(NameAndPort { name, .. }) = &pass.runtime_name {
+            wanted.push((name.clone(), "upstream-at-run-time", pass.place.clone()));
+        }
+    }
+    wanted.dedup_by(|one, other| one.0 == other.0);
+    wanted.truncate(8);
+    wanted
+}
+
+/// The cache between programs and nameservers, and how to empty it.
+fn cache(
+    snapshot: &Snapshot,
+    configuration: &ResolverConfiguration,
+) -> (Option<String>, Option<Vec<String>>) {
+    let runs = |name: &str| {
+        snapshot
+            .processes
+            .seen()
+            .is_some_and(|processes| processes.iter().any(|process| process.name.starts_with(name)))
+    };
+    let argv = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
+    let local = configuration.nameservers.iter().any(IpAddr::is_loopback);
+    if runs("systemd-resolve") && (local || configuration.nameservers.is_empty()) {
+        return (
+            Some("systemd-resolved".to_owned()),
+            argv(&["resolvectl", "flush-caches"]),
+        );
+    }
+    if runs("nscd") {
+        return (Some("nscd".to_owned()), argv(&["nscd", "--invalidate=hosts"]));
+    }
+    if runs("dnsmasq") && local {
+        return (
+            Some("dnsmasq".to_owned()),
+            argv(&["systemctl", "kill", "--signal=HUP", "dnsmasq"]),
+        );
+    }
+    if runs("unbound") && local {
+        return (Some("unbound".to_owned()), argv(&["unbound-control", "reload"]));
+    }
+    (None, None)
+}
+
+/// The addresses that the proxy really dials for each name, by its own log.
+pub(super) fn dialled(snapshot: &mut Snapshot) {
+    let mut dialled: Vec<IpAddr> = Vec::new();
+    for entry in snapshot.log.before.iter().chain(&snapshot.log.during).rev().take(20) {
+        if let Some(address) = entry.upstream.as_deref().and_then(address_in)
+            && !dialled.contains(&address)
+        {
+            dialled.push(address);
+        }
+    }
+    for name in &mut snapshot.names {
+        if name.role == "upstream" {
+            name.dialled.clone_from(&dialled);
+        }
+    }
+}
+
+/// The address in `http://127.0.0.2:9000/path`.
+pub(super) fn address_in(upstream: &str) -> Option<IpAddr> {
+    socket_in(upstream).map(|address| address.ip())
+}
+
+/// Address and port in `http://127.0.0.2:9000/path`.
+pub(super) fn socket_in(upstream: &str) -> Option<std::net::SocketAddr> {
+    let (_, rest) = upstream.split_once("://")?;
+    rest.split(['/', '?']).next()?.parse().ok()
+}

@@ -1,0 +1,217 @@
+//! Step 4, firewall: the loaded packet filters, and what they do on the way proxy → endpoint and back.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::plan::Plan;
+use crate::evidence::{Direction, FirewallAnswer, Observed, Obstacle, Packet, Snapshot};
+use crate::finding::StepId;
+use crate::host::{CommandOutput, Host, Identity, RunCommand};
+use crate::system::firewall::{self, RulesetBytes, Rulesets};
+
+/// The commands that print a ruleset, with the name of what they print.
+const SOURCES: [(&str, &[&str]); 7] = [
+    ("nft", &["nft", "-j", "-a", "list", "ruleset"]),
+    ("iptables", &["iptables-save"]),
+    ("ip6tables", &["ip6tables-save"]),
+    ("iptables-legacy", &["iptables-legacy-save"]),
+    ("ip6tables-legacy", &["ip6tables-legacy-save"]),
+    ("ufw", &["ufw", "status", "verbose"]),
+    ("firewalld", &["firewall-cmd", "--state"]),
+];
+
+/// What the rulesets of this shell's network namespace are.
+pub(super) fn ask(host: &Host, plan: &Plan) -> Observed<FirewallAnswer> {
+    if !plan.wants(StepId::Firewall) {
+        return Observed::Unavailable(Obstacle::NotAsked);
+    }
+    let (answer, _) = read(host, &Identity::default());
+    if answer.read.is_empty() {
+        let why = answer.unread.first().map_or_else(
+            || "no packet filter tool answered".to_owned(),
+            |(name, why)| format!("{name}: {why}"),
+        );
+        return Observed::Unavailable(Obstacle::Failed(why));
+    }
+    Observed::Seen(answer)
+}
+
+fn read(host: &Host, identity: &Identity) -> (FirewallAnswer, Rulesets) {
+    let mut answer = FirewallAnswer::default();
+    let outputs: Vec<Observed<CommandOutput>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = SOURCES
+            .iter()
+            .map(|(_, argv)| {
+                scope.spawn(move || {
+                    host.ask(
+                        &RunCommand::new(argv.iter().copied())
+                            .within(identity.clone())
+                            .cap_bytes(32 << 20),
+                    )
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_default())
+            .collect()
+    });
+    let mut bytes: Vec<Option<&[u8]>> = Vec::new();
+    for ((name, _), output) in SOURCES.iter().zip(&outputs) {
+        let usable = match output {
+            Observed::Seen(output) if output.status == Some(0) => {
+                answer.read.push((*name).to_owned());
+                Some(output.stdout.0.as_slice())
+            }
+            Observed::Seen(output) => {
+                let text = output.stderr.text();
+                let why = text
+                    .lines()
+                    .next()
+                    .filter(|line| !line.is_empty())
+                    .unwrap_or("it failed")
+                    .to_owned();
+                // A tool that finds no firewall of its own has nothing to say; that is an answer too.
+                if !(*name == "firewalld" || text.contains("does not exist")) {
+                    answer.unread.push(((*name).to_owned(), why));
+                }
+                None
+            }
+            Observed::Absent => None,
+            Observed::Unavailable(Obstacle::NotInstalled(_)) => None,
+            Observed::Unavailable(obstacle) => {
+                answer.unread.push(((*name).to_owned(), obstacle.to_string()));
+                None
+            }
+        };
+        bytes.push(usable);
+    }
+    let at = |index: usize| bytes.get(index).copied().flatten();
+    let rulesets = firewall::parse(&RulesetBytes {
+        nft_json: at(0),
+        iptables_save: at(1),
+        ip6tables_save: at(2),
+        iptables_legacy_save: at(3),
+        ip6tables_legacy_save: at(4),
+        ufw_status: at(5),
+        firewalld_state: at(6),
+    });
+    answer.rules = rulesets.rule_count();
+    answer.managed_by = rulesets.managed_by();
+    (answer, rulesets)
+}
+
+/// Judges the packets that this route sends, in every network namespace on the way.
+pub(super) fn judge(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+    if !plan.wants(StepId::Firewall) || snapshot.firewall.seen().is_none() {
+        return;
+    }
+    let identity = super::machine::network_of(snapshot);
+    let other_network = !identity.is_own();
+    // The same commands as before: on this host the answers are at hand.
+    let (mut answer, own) = read(host, &Identity::default());
+    let inside = other_network.then(|| read(host, &identity).1);
+    let worker_uid = snapshot
+        .proxy
+        .as_ref()
+        .and_then(|proxy| proxy.workers.first())
+        .map(|worker| worker.uid);
+    for packet in packets(snapshot, worker_uid, other_network) {
+        let rulesets = match (&inside, packet.direction) {
+            (Some(inside), Direction::Output) => inside,
+            _ => &own,
+        };
+        let judged = rulesets.judge(&packet);
+        if !answer.packets.contains(&judged) {
+            answer.packets.push(judged);
+        }
+    }
+    snapshot.firewall = Observed::Seen(answer);
+}
+
+fn packets(snapshot: &Snapshot, uid: Option<u32>, other_network: bool) -> Vec<Packet> {
+    let mut packets = Vec::new();
+    for evidence in &snapshot.endpoints {
+        let Some(address) = evidence.endpoint.tcp() else {
+            continue;
+        };
+        packets.extend(flow(
+            "tcp",
+            address,
+            snapshot,
+            evidence.kernel_route.seen().and_then(|route| route.device.clone()),
+            uid,
+            other_network,
+        ));
+    }
+    let resolvers = snapshot
+        .route
+        .seen()
+        .and_then(|route| route.settings.resolver.as_ref());
+    for server in resolvers.map(|setting| setting.value.clone()).unwrap_or_default() {
+        if let Ok(address) = server.parse::<SocketAddr>() {
+            packets.extend(flow("udp", address, snapshot, None, uid, other_network));
+        }
+    }
+    packets
+}
+
+/// The first packet of a flow where it leaves and, for an endpoint on this host, where it arrives; and the
+/// answer's way back.
+fn flow(
+    protocol: &str,
+    address: SocketAddr,
+    snapshot: &Snapshot,
+    device: Option<String>,
+    uid: Option<u32>,
+    other_network: bool,
+) -> Vec<Packet> {
+    let interface_of = |ip: IpAddr| {
+        snapshot
+            .limits
+            .addresses
+            .iter()
+            .find(|(known, _)| *known == ip)
+            .map(|(_, name)| name.clone())
+    };
+    let local = address.ip().is_loopback() || interface_of(address.ip()).is_some();
+    let device = if local && !other_network {
+        Some("lo".to_owned())
+    } else {
+        device
+    };
+    let source = if address.ip().is_loopback() {
+        Some(address.ip())
+    } else if local {
+        Some(address.ip())
+    } else {
+        snapshot
+            .endpoints
+            .iter()
+            .find(|evidence| evidence.endpoint.tcp() == Some(address))
+            .and_then(|evidence| evidence.kernel_route.seen()?.source.as_ref()?.parse().ok())
+    };
+    let request = Packet {
+        direction: Direction::Output,
+        protocol: protocol.to_owned(),
+        source,
+        source_port: None,
+        destination: address.ip(),
+        destination_port: address.port(),
+        out_interface: device.clone(),
+        in_interface: None,
+        uid,
+        state: "new".to_owned(),
+    };
+    let mut packets = vec![request.clone()];
+    // A proxy in a network of its own reaches this host from outside.
+    if local || other_network {
+        packets.push(Packet {
+            direction: Direction::Input,
+            in_interface: if other_network { None } else { device },
+            out_interface: None,
+            uid: None,
+            ..request
+        });
+    }
+    packets
+}

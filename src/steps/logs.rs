@@ -1,0 +1,234 @@
+//! The proxy's logs, read from their ends: what was said before, and what our own attempts brought about.
+
+use std::time::Duration;
+
+use super::plan::Plan;
+use crate::evidence::{
+    AccessEntry, ErrorEntry, Handler, LogFile, LogTarget, Observed, PeerAddress, Route, Snapshot, Symptom,
+};
+use crate::host::{Clock, Host, ReadFile, pause};
+use crate::proxy::nginx::{access_log, error_log};
+
+/// How much of the end of a log is read.
+const CAP_BYTES: u64 = 2 << 20;
+
+/// What the logs said before the attempts were made.
+pub(super) fn before(host: &Host, snapshot: &mut Snapshot) {
+    let (errors, accesses, files) = read(host, snapshot, 0);
+    snapshot.log.files = files;
+    snapshot.log.general = newest(
+        errors.iter().filter(|entry| is_general(entry)).cloned().collect(),
+        50,
+    );
+    let route = snapshot.route.seen();
+    snapshot.log.before = newest(
+        errors
+            .into_iter()
+            .filter(|entry| concerns(route, snapshot, entry))
+            .collect(),
+        200,
+    );
+    snapshot.log.access_before = newest(
+        accesses
+            .into_iter()
+            .filter(|entry| same_path(snapshot, entry))
+            .collect(),
+        500,
+    );
+}
+
+/// What the logs say about our own attempts: whatever is there now and was not before.
+pub(super) fn during(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+    if snapshot.attempts.is_empty() {
+        return;
+    }
+    if !host.is_replay() && !plan.other_root {
+        // The proxy writes its line after it has answered.
+        pause(Duration::from_millis(30));
+    }
+    let (errors, accesses, _) = read(host, snapshot, 1);
+    let route = snapshot.route.seen();
+    // Log time has whole seconds, so the second in which the attempts began counts as theirs when the
+    // line was not there before.
+    let began_ms = snapshot.log.attempts_began_ms / 1000 * 1000;
+    let fresh = |at_ms: Option<i64>| at_ms.is_some_and(|at_ms| at_ms >= began_ms);
+    let known: std::collections::HashSet<&str> = snapshot
+        .log
+        .before
+        .iter()
+        .chain(&snapshot.log.general)
+        .map(|entry| entry.text.as_str())
+        .collect();
+    let new: Vec<ErrorEntry> = errors
+        .into_iter()
+        .filter(|entry| fresh(entry.at_ms) && !known.contains(entry.text.as_str()))
+        .collect();
+    let general: Vec<ErrorEntry> = new.iter().filter(|entry| is_general(entry)).cloned().collect();
+    let during: Vec<ErrorEntry> = new
+        .into_iter()
+        .filter(|entry| concerns(route, snapshot, entry))
+        .collect();
+    let known: usize = snapshot.log.access_before.len();
+    let access: Vec<AccessEntry> = accesses
+        .into_iter()
+        .filter(|entry| same_path(snapshot, entry))
+        .collect();
+    let access = access
+        .into_iter()
+        .filter(|entry| fresh(entry.at_ms) || known == 0)
+        .collect();
+    // The first reading may already hold lines of the first attempts.
+    let (mut early, before): (Vec<_>, Vec<_>) = std::mem::take(&mut snapshot.log.before)
+        .into_iter()
+        .partition(|entry| fresh_and_ours(entry, snapshot));
+    early.extend(during);
+    snapshot.log.before = before;
+    snapshot.log.during = newest(early, 200);
+    snapshot.log.general.extend(general);
+    snapshot.log.access_during = newest(access, 100);
+}
+
+/// True for a line of the very second in which the attempts began, or later, that names our request.
+fn fresh_and_ours(entry: &ErrorEntry, snapshot: &Snapshot) -> bool {
+    entry
+        .at_ms
+        .is_some_and(|at_ms| at_ms > snapshot.log.attempts_began_ms / 1000 * 1000)
+        && entry
+            .request
+            .as_deref()
+            .is_none_or(|request| request.contains(&snapshot.target.path))
+}
+
+fn newest<T>(mut all: Vec<T>, keep: usize) -> Vec<T> {
+    let from = all.len().saturating_sub(keep);
+    all.split_off(from)
+}
+
+fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<AccessEntry>, Vec<LogFile>) {
+    let (mut errors, mut accesses, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    let offset_s = host
+        .ask(&Clock { moment: 0 })
+        .into_seen()
+        .unwrap_or_default()
+        .offset_s;
+    let routes = snapshot.route.seen().into_iter().chain(&snapshot.inner_routes);
+    let mut targets: Vec<(&LogTarget, bool)> = Vec::new();
+    for route in routes {
+        targets.extend(route.settings.error_logs.iter().map(|target| (target, true)));
+        targets.extend(route.settings.access_logs.iter().map(|target| (target, false)));
+    }
+    let fallback = LogTarget {
+        target: "/var/log/nginx/error.log".to_owned(),
+        ..LogTarget::default()
+    };
+    if targets.is_empty() && snapshot.config.seen().is_some() {
+        targets.push((&fallback, true));
+    }
+    let below = snapshot
+        .proxy
+        .as_ref()
+        .filter(|proxy| proxy.other_mounts && snapshot.host.root)
+        .map_or_else(String::new, |proxy| format!("/proc/{}/root", proxy.master.pid));
+    let mut done: Vec<&str> = Vec::new();
+    for (target, is_error) in targets {
+        if !target.target.starts_with('/') || done.contains(&target.target.as_str()) {
+            continue;
+        }
+        done.push(&target.target);
+        let mut query = ReadFile::end(format!("{below}{}", target.target), CAP_BYTES);
+        query.moment = moment;
+        let answer = host.ask(&query);
+        files.push(LogFile {
+            path: target.target.clone(),
+            kind: if is_error { "error" } else { "access" }.to_owned(),
+            read: answer.as_ref().map(|content| content.bytes.0.len() as u64),
+        });
+        if let Observed::Seen(content) = answer {
+            if is_error {
+                errors.extend(error_log::entries(&content.bytes.0, &target.target, offset_s));
+            } else {
+                accesses.extend(access_log::entries(&content.bytes.0, &target.format));
+            }
+        }
+    }
+    errors.sort_by_key(|entry| entry.at_ms);
+    (errors, accesses, files)
+}
+
+/// True for lines about the proxy as a whole.
+fn is_general(entry: &ErrorEntry) -> bool {
+    entry.request.is_none()
+        && matches!(
+            entry.symptom,
+            Some(
+                Symptom::ConfigurationRejected
+                    | Symptom::NameUnknownAtStart
+                    | Symptom::WorkerCrashed
+                    | Symptom::SlotsExhausted
+                    | Symptom::NameServerFailed
+            )
+        )
+}
+
+/// True for a line about this route: the same server, and an upstream that the route can dial.
+fn concerns(route: Option<&Route>, snapshot: &Snapshot, entry: &ErrorEntry) -> bool {
+    if entry.request.is_none() {
+        return false;
+    }
+    let Some(route) = route else { return true };
+    let routes: Vec<&Route> = std::iter::once(route).chain(&snapshot.inner_routes).collect();
+    let same_server = |route: &Route| match (&entry.server, &route.server) {
+        (Some(logged), Some(server)) => *logged == server.name || server.name.is_empty(),
+        _ => true,
+    };
+    routes.iter().any(|route| same_server(route) && dials(route, entry))
+}
+
+fn dials(route: &Route, entry: &ErrorEntry) -> bool {
+    let Some(upstream) = &entry.upstream else {
+        return true;
+    };
+    let Handler::Pass(pass) = &route.handler else {
+        return false;
+    };
+    if pass.has_variables
+        || pass
+            .peers
+            .iter()
+            .any(|peer| matches!(peer.address, PeerAddress::Name(_)))
+    {
+        return true;
+    }
+    if pass
+        .group
+        .as_ref()
+        .is_some_and(|group| upstream.contains(&format!("//{}", group.name)))
+    {
+        return true;
+    }
+    pass.peers.iter().any(|peer| match &peer.address {
+        PeerAddress::Ip(address) => {
+            let text = address.to_string();
+            upstream.find(&text).is_some_and(|position| {
+                // 127.0.0.1:80 is not 127.0.0.1:8080.
+                let next = upstream
+                    .get(position + text.len()..)
+                    .and_then(|rest| rest.chars().next());
+                !next.is_some_and(|character| character.is_ascii_digit())
+            })
+        }
+        PeerAddress::Unix(path) => upstream.contains(path.as_str()),
+        PeerAddress::Name(_) => true,
+    })
+}
+
+/// True for an access line of the target's path.
+fn same_path(snapshot: &Snapshot, entry: &AccessEntry) -> bool {
+    let path = snapshot.target.path.split('?').next().unwrap_or("/");
+    let logged = entry
+        .request
+        .as_deref()
+        .and_then(|request| request.split(' ').nth(1))
+        .unwrap_or_default();
+    logged.split('?').next() == Some(path)
+}

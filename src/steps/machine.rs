@@ -1,0 +1,679 @@
+//! The machine around the proxy: what runs, who listens, units, the kernel log, limits.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{
+    Cloud, Endpoint, HostFacts, JournalLine, KernelEvent, KernelEventKind, Limits, Listener, Observed,
+    Obstacle, Process, ProxyKind, ProxyProcess, Snapshot, Unit,
+};
+use crate::host::{
+    Clock, CommandOutput, DescriptorUse, Host, Identity, ListDirectory, ProcessTable, ReadFile, RunCommand,
+    SocketOwners,
+};
+use crate::system::{kernel, network, sockets, systemd};
+
+/// Facts of the machine, processes, proxies and listeners.
+pub(super) fn facts(host: &Host, snapshot: &mut Snapshot) {
+    std::thread::scope(|scope| {
+        let owners = scope.spawn(|| host.ask(&SocketOwners { moment: 0 }));
+        let facts = scope.spawn(|| host_facts(host));
+        snapshot.processes = host.ask(&ProcessTable { moment: 0 });
+        snapshot.host = facts.join().unwrap_or_default();
+        let owners = owners.join().unwrap_or_default().into_seen().unwrap_or_default();
+        proxies(host, snapshot);
+        listeners(host, snapshot, &owners);
+        choose_proxy(snapshot);
+        let elsewhere = snapshot
+            .proxy
+            .as_ref()
+            .filter(|proxy| proxy.other_network)
+            .map(|proxy| proxy.master.pid);
+        if let Some(pid) = elsewhere {
+            let processes = snapshot.processes.seen().map_or(&[][..], Vec::as_slice);
+            let inside = table(host, Some(pid), &owners, processes);
+            snapshot.listeners_outside = std::mem::replace(&mut snapshot.listeners, inside);
+        }
+    });
+}
+
+fn text(host: &Host, path: &str) -> Option<String> {
+    host.ask(&ReadFile::start(path, 64 * 1024))
+        .into_seen()
+        .map(|content| content.bytes.text().into_owned())
+}
+
+fn host_facts(host: &Host) -> HostFacts {
+    let release = text(host, "/etc/os-release").unwrap_or_default();
+    let boot_ms = text(host, "/proc/stat").and_then(|stat| {
+        let seconds: i64 = stat
+            .lines()
+            .find_map(|line| line.strip_prefix("btime "))?
+            .trim()
+            .parse()
+            .ok()?;
+        seconds.checked_mul(1000)
+    });
+    let user = text(host, "/proc/self/status").unwrap_or_default();
+    let root = user
+        .lines()
+        .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"));
+    HostFacts {
+        name: text(host, "/proc/sys/kernel/hostname")
+            .unwrap_or_default()
+            .trim()
+            .to_owned(),
+        system: format!(
+            "Linux {}",
+            text(host, "/proc/sys/kernel/osrelease").unwrap_or_default().trim()
+        ),
+        distribution: release
+            .lines()
+            .find_map(|line| line.strip_prefix("PRETTY_NAME="))
+            .map(|name| name.trim_matches('"').to_owned()),
+        now_ms: host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default().now_ms,
+        boot_ms,
+        root,
+        systemd: text(host, "/proc/1/comm").is_some_and(|name| name.trim() == "systemd"),
+        cloud: cloud(host),
+        vpn_default_route: None,
+    }
+}
+
+/// The provider, by what the firmware says.
+fn cloud(host: &Host) -> Option<Cloud> {
+    const PROVIDERS: &[(&str, &str, &str, &str)] = &[
+        (
+            "Amazon EC2",
+            "Amazon EC2",
+            "https://console.aws.amazon.com/ec2",
+            "https://health.aws.amazon.com/health/status",
+        ),
+        (
+            "Google",
+            "Google Cloud",
+            "https://console.cloud.google.com/compute",
+            "https://status.cloud.google.com",
+        ),
+        (
+            "Microsoft Corporation",
+            "Microsoft Azure",
+            "https://portal.azure.com",
+            "https://azure.status.microsoft",
+        ),
+        (
+            "DigitalOcean",
+            "DigitalOcean",
+            "https://cloud.digitalocean.com",
+            "https://status.digitalocean.com",
+        ),
+        (
+            "Hetzner",
+            "Hetzner",
+            "https://console.hetzner.cloud",
+            "https://status.hetzner.com",
+        ),
+        (
+            "OVH",
+            "OVHcloud",
+            "https://www.ovh.com/manager",
+            "https://www.status-ovhcloud.com",
+        ),
+        (
+            "Vultr",
+            "Vultr",
+            "https://my.vultr.com",
+            "https://status.vultr.com",
+        ),
+        (
+            "Akamai",
+            "Akamai (Linode)",
+            "https://cloud.linode.com",
+            "https://status.linode.com",
+        ),
+        (
+            "Linode",
+            "Akamai (Linode)",
+            "https://cloud.linode.com",
+            "https://status.linode.com",
+        ),
+        (
+            "Scaleway",
+            "Scaleway",
+            "https://console.scaleway.com",
+            "https://status.scaleway.com",
+        ),
+        (
+            "OracleCloud",
+            "Oracle Cloud",
+            "https://cloud.oracle.com",
+            "https://ocistatus.oraclecloud.com",
+        ),
+        (
+            "Alibaba",
+            "Alibaba Cloud",
+            "https://ecs.console.aliyun.com",
+            "https://status.alibabacloud.com",
+        ),
+        (
+            "Exoscale",
+            "Exoscale",
+            "https://portal.exoscale.com",
+            "https://exoscalestatus.com",
+        ),
+        (
+            "UpCloud",
+            "UpCloud",
+            "https://hub.upcloud.com",
+            "https://status.upcloud.com",
+        ),
+    ];
+    let dmi = ["sys_vendor", "product_name", "chassis_asset_tag", "bios_vendor"]
+        .iter()
+        .filter_map(|name| text(host, &format!("/sys/class/dmi/id/{name}")))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let hyper_v_at_home =
+        dmi.contains("Microsoft Corporation") && !dmi.contains("7783-7084-3265-9085-8269-3286-77");
+    PROVIDERS
+        .iter()
+        .find(|(mark, ..)| dmi.contains(mark) && !(hyper_v_at_home && *mark == "Microsoft Corporation"))
+        .map(|(_, name, console, status)| Cloud {
+            name: (*name).to_owned(),
+            console: (*console).to_owned(),
+            status: (*status).to_owned(),
+        })
+}
+
+fn proxies(host: &Host, snapshot: &mut Snapshot) {
+    let Observed::Seen(processes) = &snapshot.processes else {
+        snapshot.proxies = snapshot.processes.as_ref().map(|_| Vec::new());
+        return;
+    };
+    let own = own_process(host, processes);
+    let mut found = Vec::new();
+    for process in processes {
+        let title = process.arguments.first().map_or("", String::as_str);
+        if !title.starts_with("nginx: master process") {
+            continue;
+        }
+        let workers: Vec<Process> = processes
+            .iter()
+            .filter(|other| {
+                other.parent == process.pid
+                    && other
+                        .arguments
+                        .first()
+                        .is_some_and(|title| title.starts_with("nginx: worker process"))
+            })
+            .cloned()
+            .collect();
+        let other = |mine: Option<u64>, theirs: Option<u64>| {
+            mine.zip(theirs).is_some_and(|(mine, theirs)| mine != theirs)
+        };
+        found.push(ProxyProcess {
+            kind: ProxyKind::Nginx,
+            other_network: other(own.0, process.network_namespace),
+            other_mounts: other(own.1, process.mount_namespace),
+            descriptors: workers.first().map_or(Observed::Absent, |worker| {
+                host.ask(&DescriptorUse { pid: worker.pid })
+            }),
+            workers,
+            master: process.clone(),
+            ..ProxyProcess::default()
+        });
+    }
+    snapshot.proxies = Observed::Seen(found);
+}
+
+/// Network and mount namespace of this program.
+fn own_process(host: &Host, processes: &[Process]) -> (Option<u64>, Option<u64>) {
+    let pid = text(host, "/proc/self/status").and_then(|status| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("Pid:"))
+            .and_then(|pid| pid.trim().parse::<u32>().ok())
+    });
+    processes
+        .iter()
+        .find(|process| Some(process.pid) == pid)
+        .map_or((None, None), |process| {
+            (process.network_namespace, process.mount_namespace)
+        })
+}
+
+fn listeners(host: &Host, snapshot: &mut Snapshot, owners: &BTreeMap<u64, Vec<u32>>) {
+    let processes = snapshot.processes.seen().map_or(&[][..], Vec::as_slice);
+    snapshot.listeners = table(host, None, owners, processes);
+}
+
+/// All listeners of the network namespace of a process (`None`: ours), with the lengths of their queues.
+pub(super) fn table(
+    host: &Host,
+    of: Option<u32>,
+    owners: &BTreeMap<u64, Vec<u32>>,
+    processes: &[Process],
+) -> Observed<Vec<Listener>> {
+    let read = |name: &str| {
+        let process = of.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+        host.ask(&ReadFile::start(format!("/proc/{process}/net/{name}"), 64 << 20))
+    };
+    let tcp = match read("tcp") {
+        Observed::Seen(content) => content.bytes.0,
+        Observed::Absent => return Observed::Absent,
+        Observed::Unavailable(obstacle) => return Observed::Unavailable(obstacle),
+    };
+    let tcp6 = read("tcp6").into_seen().unwrap_or_default().bytes.0;
+    let unix = read("unix").into_seen().unwrap_or_default().bytes.0;
+    let v6_only = text(host, "/proc/sys/net/ipv6/bindv6only").is_some_and(|value| value.trim() == "1");
+    let tables = sockets::Tables {
+        tcp: &tcp,
+        tcp6: &tcp6,
+        unix: &unix,
+        v6_only,
+    };
+    let mut found = sockets::listeners(&tables, owners, processes);
+    queue_lengths(host, of, &mut found);
+    Observed::Seen(found)
+}
+
+fn queue_lengths(host: &Host, of: Option<u32>, listeners: &mut [Listener]) {
+    let identity = Identity {
+        network_of: of,
+        ..Identity::default()
+    };
+    let output = |flags: &str| -> Vec<u8> {
+        host.ask(&RunCommand::new(["ss", flags]).within(identity.clone()))
+            .into_seen()
+            .map(|output| output.stdout.0)
+            .unwrap_or_default()
+    };
+    let mut queues = sockets::queues(&output("-Hltn"));
+    queues.extend(sockets::queues(&output("-Hlxn")));
+    for listener in listeners {
+        let name = match &listener.endpoint {
+            Endpoint::Tcp(address) => address.to_string(),
+            Endpoint::Unix(path) => path.clone(),
+        };
+        if let Some((_, waiting, limit)) = queues.iter().find(|(address, ..)| *address == name) {
+            listener.waiting = *waiting;
+            listener.queue = Some(*limit);
+        }
+    }
+}
+
+/// The proxy that takes the connections for the target, and who listens there.
+fn choose_proxy(snapshot: &mut Snapshot) {
+    let target = &snapshot.target;
+    let all = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
+    let on_port: Vec<&Listener> = all
+        .iter()
+        .filter(|listener| {
+            listener
+                .endpoint
+                .tcp()
+                .is_some_and(|address| address.port() == target.port)
+        })
+        .collect();
+    let wanted = target
+        .host
+        .parse()
+        .ok()
+        .map(|address| Endpoint::Tcp(std::net::SocketAddr::new(address, target.port)));
+    let front = wanted
+        .as_ref()
+        .and_then(|wanted| on_port.iter().find(|listener| sockets::takes(listener, wanted)))
+        .or_else(|| on_port.first().filter(|_| wanted.is_none()))
+        .map(|listener| (*listener).clone());
+    let proxies = snapshot.proxies.seen().map_or(&[][..], Vec::as_slice);
+    let owns = |proxy: &&ProxyProcess, listener: &Listener| {
+        listener.processes.iter().any(|owner| {
+            owner.pid == proxy.master.pid || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
+        })
+    };
+    let chosen = match &front {
+        Some(listener) => proxies.iter().find(|proxy| owns(proxy, listener)).or_else(|| {
+            // Whoever listens is known, and it is none of the proxies.
+            listener.processes.is_empty().then(|| proxies.first()).flatten()
+        }),
+        // Nothing listens here: a proxy in a network of its own may, or the only one that runs.
+        None => proxies
+            .iter()
+            .find(|proxy| proxy.other_network)
+            .or_else(|| proxies.first()),
+    };
+    snapshot.proxy = chosen.cloned();
+    snapshot.front_listener = match snapshot.listeners.obstacle() {
+        Some(obstacle) => Observed::Unavailable(obstacle.clone()),
+        None => front.into(),
+    };
+}
+
+/// Units: all that are loaded, and those that could be.
+pub(super) fn units(host: &Host) -> Observed<Vec<Unit>> {
+    if text(host, "/proc/1/comm").is_none_or(|name| name.trim() != "systemd") {
+        return Observed::Absent;
+    }
+    let show = |patterns: &[String]| {
+        let mut argv = vec![
+            "systemctl".to_owned(),
+            "show".to_owned(),
+            "--timestamp=unix".to_owned(),
+        ];
+        argv.push("-p".to_owned());
+        argv.push(systemd::PROPERTIES.to_owned());
+        argv.extend_from_slice(patterns);
+        host.ask(&RunCommand::new(argv))
+    };
+    let loaded = std::thread::scope(|scope| {
+        let files = scope.spawn(|| {
+            host.ask(&RunCommand::new([
+                "systemctl",
+                "list-unit-files",
+                "--no-legend",
+                "--plain",
+                "--type=service,socket",
+                "--state=disabled,enabled,static,linked,indirect",
+            ]))
+        });
+        let loaded = show(&["*.service".to_owned(), "*.socket".to_owned()]);
+        (loaded, files.join().unwrap_or_default())
+    });
+    let (output, files) = loaded;
+    let output = match output {
+        Observed::Seen(output) => output,
+        Observed::Absent => return Observed::Absent,
+        Observed::Unavailable(obstacle) => return Observed::Unavailable(obstacle),
+    };
+    let mut units = systemd::units(&output.stdout.0);
+    if units.is_empty() {
+        return Observed::Unavailable(Obstacle::Failed(first_line(&output)));
+    }
+    // A service that was never started is not loaded; those of the administrator are looked at too.
+    let local = host
+        .ask(&ListDirectory {
+            path: "/etc/systemd/system".to_owned(),
+        })
+        .into_seen()
+        .unwrap_or_default();
+    let unloaded: Vec<String> = systemd::unit_names(&files.into_seen().unwrap_or_default().stdout.0)
+        .into_iter()
+        .filter(|name| {
+            local.contains(name) && !name.contains('@') && !units.iter().any(|unit| unit.name == *name)
+        })
+        .take(60)
+        .collect();
+    if !unloaded.is_empty()
+        && let Some(output) = show(&unloaded).into_seen()
+    {
+        units.extend(systemd::units(&output.stdout.0));
+    }
+    journals(host, &mut units);
+    Observed::Seen(units)
+}
+
+fn first_line(output: &CommandOutput) -> String {
+    output
+        .stderr
+        .text()
+        .lines()
+        .next()
+        .unwrap_or("it printed nothing")
+        .to_owned()
+}
+
+/// True for units whose story may matter: not well, changed lately, or the administrator's own.
+fn eventful(unit: &Unit) -> bool {
+    let local = unit.fragment.starts_with("/etc/systemd/system") || unit.fragment.starts_with("/run/systemd");
+    unit.active == "failed"
+        || unit.active == "activating"
+        || unit.sub == "auto-restart"
+        || unit.restarts > 0
+        || local
+}
+
+fn journals(host: &Host, units: &mut [Unit]) {
+    let mut argv: Vec<String> = [
+        "journalctl",
+        "-o",
+        "json",
+        "--no-pager",
+        "-n",
+        "400",
+        "--since",
+        "-1h",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let names: Vec<String> = units
+        .iter()
+        .filter(|unit| eventful(unit))
+        .map(|unit| unit.name.clone())
+        .take(12)
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    for name in &names {
+        argv.push("-u".to_owned());
+        argv.push(name.clone());
+    }
+    let Some(output) = host.ask(&RunCommand::new(argv)).into_seen() else {
+        return;
+    };
+    let mut lines: BTreeMap<String, Vec<JournalLine>> = BTreeMap::new();
+    for (unit, line) in systemd::journal(&output.stdout.0) {
+        lines.entry(unit.unwrap_or_default()).or_default().push(line);
+    }
+    for unit in units {
+        if let Some(mut journal) = lines.remove(&unit.name) {
+            let keep = journal.len().saturating_sub(60);
+            unit.journal = journal.split_off(keep);
+        }
+    }
+}
+
+/// The kernel log.
+pub(super) fn kernel(host: &Host) -> Observed<Vec<KernelEvent>> {
+    kernel_log(host, 0)
+}
+
+fn kernel_log(host: &Host, moment: u32) -> Observed<Vec<KernelEvent>> {
+    let boot_ms = boot_from_uptime(host, moment);
+    // The moment is part of the question; dmesg takes an option twice without a difference.
+    let mut argv = vec!["dmesg"];
+    argv.extend(std::iter::repeat_n(
+        "--noescape",
+        usize::try_from(moment).unwrap_or(0),
+    ));
+    match host.ask(&RunCommand::new(argv).cap_bytes(4 << 20)) {
+        Observed::Seen(output) if output.status == Some(0) => {
+            Observed::Seen(kernel::events(&output.stdout.0, boot_ms))
+        }
+        Observed::Seen(output) if output.stderr.text().contains("not permitted") => {
+            Observed::Unavailable(Obstacle::Denied)
+        }
+        Observed::Seen(output) => Observed::Unavailable(Obstacle::Failed(first_line(&output))),
+        Observed::Absent => Observed::Absent,
+        Observed::Unavailable(obstacle) => Observed::Unavailable(obstacle),
+    }
+}
+
+/// The time of boot by the clock that the kernel log uses.
+fn boot_from_uptime(host: &Host, moment: u32) -> Option<i64> {
+    let _ = moment;
+    let uptime = text(host, "/proc/uptime")?;
+    let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "an uptime in milliseconds fits")]
+    let uptime_ms = (seconds * 1000.0) as i64;
+    let now_ms = host.ask(&Clock { moment: 90 }).into_seen()?.now_ms;
+    Some(now_ms - uptime_ms)
+}
+
+/// Reads the kernel log again after the attempts: they may have brought the fault about.
+pub(super) fn kernel_again(host: &Host, snapshot: &mut Snapshot) {
+    if snapshot.kernel.seen().is_none() {
+        return;
+    }
+    if let Observed::Seen(events) = kernel_log(host, 1) {
+        snapshot.kernel = Observed::Seen(events);
+    }
+}
+
+/// Kernel limits in the proxy's network namespace.
+pub(super) fn limits(host: &Host, snapshot: &mut Snapshot) {
+    let identity = network_of(snapshot);
+    let run = |argv: &[&str]| {
+        host.ask(&RunCommand::new(argv.iter().copied()).within(identity.clone()))
+            .into_seen()
+            .map(|output| output.stdout.0)
+            .unwrap_or_default()
+    };
+    let mut limits = Limits::default();
+    std::thread::scope(|scope| {
+        let values = scope.spawn(|| {
+            run(&[
+                "sysctl",
+                "-e",
+                "net.netfilter.nf_conntrack_count",
+                "net.netfilter.nf_conntrack_max",
+                "net.ipv4.ip_local_port_range",
+                "net.core.somaxconn",
+            ])
+        });
+        let addresses = scope.spawn(|| run(&["ip", "-o", "address", "show"]));
+        let links = scope.spawn(|| run(&["ip", "-o", "link", "show"]));
+        let values = String::from_utf8_lossy(&values.join().unwrap_or_default()).into_owned();
+        let value = |name: &str| {
+            values
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('=').map(str::trim))
+        };
+        limits.conntrack_count = value("net.netfilter.nf_conntrack_count").and_then(|text| text.parse().ok());
+        limits.conntrack_max = value("net.netfilter.nf_conntrack_max").and_then(|text| text.parse().ok());
+        limits.somaxconn = value("net.core.somaxconn").and_then(|text| text.parse().ok());
+        limits.port_range = value("net.ipv4.ip_local_port_range").and_then(|text| {
+            let mut words = text.split_whitespace();
+            Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+        });
+        limits.addresses = network::addresses(&addresses.join().unwrap_or_default());
+        limits.interfaces_down = network::interfaces_down(&links.join().unwrap_or_default());
+    });
+    limits.selinux_enforcing = text(host, "/sys/fs/selinux/enforce").map(|value| value.trim() == "1");
+    let netstat = snapshot
+        .proxy
+        .as_ref()
+        .map_or_else(|| "self".to_owned(), |proxy| proxy.master.pid.to_string());
+    limits.listen_overflows = text(host, &format!("/proc/{netstat}/net/netstat"))
+        .and_then(|text| network::listen_overflows(text.as_bytes()));
+    snapshot.limits = limits;
+}
+
+/// The proxy's network, when it is not ours.
+pub(super) fn network_of(snapshot: &Snapshot) -> Identity {
+    Identity {
+        network_of: snapshot
+            .proxy
+            .as_ref()
+            .filter(|proxy| proxy.other_network)
+            .map(|proxy| proxy.master.pid),
+        ..Identity::default()
+    }
+}
+
+/// The proxy's network and the user of its workers.
+pub(super) fn worker(snapshot: &Snapshot) -> Identity {
+    let mut identity = network_of(snapshot);
+    let worker = snapshot.proxy.as_ref().and_then(|proxy| proxy.workers.first());
+    // Only root can take on another user.
+    if let Some(worker) = worker.filter(|_| snapshot.host.root) {
+        identity.user = Some((worker.uid, worker.gid));
+        identity.mounts_of = snapshot
+            .proxy
+            .as_ref()
+            .filter(|proxy| proxy.other_mounts)
+            .map(|_| worker.pid);
+    }
+    identity
+}
+
+/// What changed while the attempts ran: ports in use, workers, accept queues, fresh journal lines.
+pub(super) fn after_the_attempts(host: &Host, snapshot: &mut Snapshot) {
+    let of = snapshot
+        .proxy
+        .as_ref()
+        .filter(|proxy| proxy.other_network)
+        .map(|proxy| proxy.master.pid);
+    let process = of.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let read = |name: &str| {
+        let mut query = ReadFile::start(format!("/proc/{process}/net/{name}"), 64 << 20);
+        query.moment = 1;
+        host.ask(&query).into_seen().unwrap_or_default().bytes.0
+    };
+    let (tcp, tcp6) = (read("tcp"), read("tcp6"));
+    let tables = sockets::Tables {
+        tcp: &tcp,
+        tcp6: &tcp6,
+        ..sockets::Tables::default()
+    };
+    snapshot.limits.ports_used = snapshot
+        .endpoints
+        .iter()
+        .filter_map(|evidence| {
+            let address = evidence.endpoint.tcp()?;
+            Some((
+                evidence.endpoint.clone(),
+                sockets::ports_used_towards(&tables, address),
+            ))
+        })
+        .collect();
+    // An OOM kill or a crash while our own request ran shows only now in the units.
+    let crashed = snapshot.kernel.seen().is_some_and(|events| {
+        events.iter().any(|event| {
+            event.kind == KernelEventKind::OomKill
+                && event
+                    .at_ms
+                    .is_some_and(|at| at + 2_000 >= snapshot.log.attempts_began_ms)
+        })
+    });
+    let closed = snapshot.log.during.iter().any(|entry| {
+        matches!(
+            entry.symptom,
+            Some(crate::evidence::Symptom::ClosedBeforeHeader | crate::evidence::Symptom::ResetBeforeHeader)
+        )
+    });
+    if let Observed::Seen(units) = &mut snapshot.units
+        && (crashed || closed)
+    {
+        let mut argv: Vec<String> = [
+            "journalctl",
+            "-o",
+            "json",
+            "--no-pager",
+            "-n",
+            "200",
+            "--since",
+            "-10min",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let names: Vec<String> = units
+            .iter()
+            .filter(|unit| eventful(unit))
+            .map(|unit| unit.name.clone())
+            .take(12)
+            .collect();
+        for name in names {
+            argv.push("-u".to_owned());
+            argv.push(name);
+        }
+        if let Some(output) = host.ask(&RunCommand::new(argv)).into_seen() {
+            for (name, line) in systemd::journal(&output.stdout.0) {
+                if let Some(unit) = units.iter_mut().find(|unit| Some(&unit.name) == name.as_ref())
+                    && !unit.journal.contains(&line)
+                {
+                    unit.journal.push(line);
+                }
+            }
+        }
+    }
+}

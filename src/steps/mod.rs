@@ -1,0 +1,26 @@
+//! THE EIGHT STEPS, in the guide's order: what each asks the host, and what each shows.
+//!
+//! A step fills its part of the snapshot and, when everything is judged, says one line about itself. It
+//! judges nothing: that is the business of [`crate::causes`]. Questions that do not depend on each other
+//! are asked at the same time, so a walk takes as long as its slowest question.
+//!
+//! To add a question: ask it in the step it belongs to, keep the answer in a field of the snapshot.
+
+mod alternate_proxy;
+mod applications;
+mod config_lint;
+mod dns_flush;
+mod firewall;
+mod logs;
+mod machine;
+mod plan;
+mod retry;
+mod summary;
+mod support_bundle;
+mod timeouts;
+mod upstream_probe;
+mod walk;
+
+pub use plan::{Plan, ProxySecret, RecordedPlan, recorded};
+pub use summary::summarise;
+pub use walk::{Collection, collect};
