@@ -4,9 +4,10 @@
 //! `report/<format>.rs` with `pub fn render(&Report, &mut dyn Write)`, and one line in [`FORMATS`].
 
 mod json;
+pub mod sanitize;
 mod text;
 
-pub use text::{TextStyle, render as render_text};
+pub use text::{TextStyle, render as render_text, render_step};
 
 use std::io::{self, Write};
 
