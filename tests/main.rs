@@ -1,2 +1,4 @@
 //! The one integration test binary.
+
+mod cli;
 mod nginx_config;

@@ -7,6 +7,7 @@ mod json;
 pub mod sanitize;
 mod text;
 
+pub(crate) use text::layout;
 pub use text::{TextStyle, render as render_text, render_step};
 
 use std::io::{self, Write};

@@ -4,7 +4,7 @@
 //! A new block is one function here that adds lines to the page; how lines are wrapped, coloured and made
 //! safe is the business of [`layout`], and of nothing here.
 
-mod layout;
+pub(crate) mod layout;
 mod path;
 #[cfg(test)]
 mod tests;

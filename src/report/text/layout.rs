@@ -12,7 +12,7 @@ use crate::report::sanitize::{ascii, escaped};
 
 /// What a word means; the colour follows from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     #[default]
     Plain,
     Strong,
@@ -25,19 +25,19 @@ pub(super) enum Tone {
 
 /// Words of one tone.
 #[derive(Clone, Debug)]
-pub(super) struct Span {
-    pub(super) text: String,
-    pub(super) tone: Tone,
+pub(crate) struct Span {
+    pub(crate) text: String,
+    pub(crate) tone: Tone,
 }
 
 /// The lines so far.
-pub(super) struct Page<'a> {
-    pub(super) style: &'a TextStyle,
+pub(crate) struct Page<'a> {
+    pub(crate) style: &'a TextStyle,
     lines: Vec<Vec<Span>>,
 }
 
 /// Columns that a text takes.
-pub(super) fn columns(text: &str) -> usize {
+pub(crate) fn columns(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
@@ -45,7 +45,7 @@ pub(super) fn columns(text: &str) -> usize {
 const PROSE: usize = 110;
 
 impl<'a> Page<'a> {
-    pub(super) fn new(style: &'a TextStyle) -> Self {
+    pub(crate) fn new(style: &'a TextStyle) -> Self {
         Self {
             style,
             lines: Vec::new(),
@@ -53,17 +53,17 @@ impl<'a> Page<'a> {
     }
 
     /// All columns there are.
-    pub(super) fn full_width(&self) -> usize {
+    pub(crate) fn full_width(&self) -> usize {
         self.style.width.max(20)
     }
 
     /// Columns for prose.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.full_width().min(PROSE)
     }
 
     /// Text fit for this terminal.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         let clean = escaped(text);
         if self.style.unicode {
             clean.into_owned()
@@ -72,7 +72,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    pub(super) fn span(&self, text: &str, tone: Tone) -> Span {
+    pub(crate) fn span(&self, text: &str, tone: Tone) -> Span {
         Span {
             text: self.clean(text),
             tone,
@@ -80,19 +80,19 @@ impl<'a> Page<'a> {
     }
 
     /// An empty line, never two in a row and none at the top.
-    pub(super) fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         if self.lines.last().is_some_and(|line| !line.is_empty()) {
             self.lines.push(Vec::new());
         }
     }
 
     /// A line as it is.
-    pub(super) fn line(&mut self, spans: Vec<Span>) {
+    pub(crate) fn line(&mut self, spans: Vec<Span>) {
         self.lines.push(spans);
     }
 
     /// A label and a text beside it, wrapped at its own left edge; on a narrow page the text goes below.
-    pub(super) fn labelled(&mut self, label: &[(&str, Tone)], indent: usize, text: &str, tone: Tone) {
+    pub(crate) fn labelled(&mut self, label: &[(&str, Tone)], indent: usize, text: &str, tone: Tone) {
         let mut head: Vec<Span> = label.iter().map(|(text, tone)| self.span(text, *tone)).collect();
         let used: usize = head.iter().map(|span| columns(&span.text)).sum();
         let clean = self.clean(text);
@@ -121,19 +121,28 @@ impl<'a> Page<'a> {
     }
 
     /// A text wrapped at this left edge.
-    pub(super) fn prose(&mut self, indent: usize, text: &str, tone: Tone) {
+    pub(crate) fn prose(&mut self, indent: usize, text: &str, tone: Tone) {
         self.labelled(&[], self.hanging(indent), text, tone);
     }
 
     /// A command with `$`, whole, however wide.
-    pub(super) fn command(&mut self, indent: usize, command: &str) {
+    pub(crate) fn command(&mut self, indent: usize, command: &str) {
         let margin = format!("{}$ ", " ".repeat(self.hanging(indent)));
         let spans = vec![self.span(&margin, Tone::Faint), self.span(command, Tone::Command)];
         self.lines.push(spans);
     }
 
+    /// A line that must stay as it is, such as a line of code.
+    pub(crate) fn verbatim(&mut self, indent: usize, line: &str) {
+        let spans = vec![
+            self.span(&" ".repeat(indent), Tone::Plain),
+            self.span(line, Tone::Command),
+        ];
+        self.lines.push(spans);
+    }
+
     /// The left edge that is left of an indentation on a narrow page.
-    pub(super) fn hanging(&self, indent: usize) -> usize {
+    pub(crate) fn hanging(&self, indent: usize) -> usize {
         if indent * 2 >= self.width() {
             indent.min(4)
         } else {
@@ -142,7 +151,7 @@ impl<'a> Page<'a> {
     }
 
     /// Left and right on one line when both fit; otherwise the right goes below the left.
-    pub(super) fn opposed(
+    pub(crate) fn opposed(
         &mut self,
         label: (&str, Tone),
         indent: usize,
@@ -178,7 +187,7 @@ impl<'a> Page<'a> {
     }
 
     /// Writes the page.
-    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.lines {
             let mut text = String::new();
             let last = line.iter().rposition(|span| !span.text.trim_end().is_empty());
@@ -215,7 +224,7 @@ impl<'a> Page<'a> {
 }
 
 /// Breaks a text into rows of at most `width` columns, between words where it can.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut rows = Vec::new();
     let mut row = String::new();

@@ -246,7 +246,7 @@ fn push_endpoint(hops: &mut Vec<Hop>, report: &Report) {
     }
     let others = endpoints.len().max(pass.peers.len()).saturating_sub(1);
     if others > 0 {
-        hop.label.push_str(&format!(" (+{others} more)"));
+        hop.label = format!("{} (+{others} more)", hop.label);
     }
     hops.push(hop);
 }
