@@ -9,6 +9,7 @@ pub mod causes;
 pub mod cli;
 pub mod evidence;
 pub mod exit;
+pub mod explain;
 pub mod finding;
 pub mod host;
 pub mod options;

@@ -54,7 +54,9 @@ impl Usage {
 }
 
 fn has_digit(digits: &str, count: usize) -> bool {
-    digits.chars().any(|digit| digit.to_digit(10).and_then(|digit| usize::try_from(digit).ok()) == Some(count))
+    digits
+        .chars()
+        .any(|digit| digit.to_digit(10).and_then(|digit| usize::try_from(digit).ok()) == Some(count))
 }
 
 /// True when some usage of the name allows this many arguments.

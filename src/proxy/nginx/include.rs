@@ -33,7 +33,10 @@ struct Reader<'a> {
 
 /// Reads the main file with everything it includes.
 pub(super) fn read_all(main_file: &str, files: &dyn Files) -> (Tree, Vec<ConfigProblem>) {
-    let base = main_file.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned();
+    let base = main_file
+        .rsplit_once('/')
+        .map_or("", |(directory, _)| directory)
+        .to_owned();
     let mut reader = Reader {
         files,
         tree: Tree::new(),
@@ -43,11 +46,19 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files) -> (Tree, Vec<ConfigP
         base,
         full: false,
     };
-    let place = Place { file: main_file.to_owned(), line: 0, column: 0 };
+    let place = Place {
+        file: main_file.to_owned(),
+        line: 0,
+        column: 0,
+    };
     match reader.load(main_file) {
         Ok(index) => reader.parse(index, main_file, ROOT, 0),
         Err(reason) => {
-            reader.error("config-unreadable", place, format!("cannot read {main_file}: {reason}"));
+            reader.error(
+                "config-unreadable",
+                place,
+                format!("cannot read {main_file}: {reason}"),
+            );
         }
     }
     (reader.tree, reader.errors)
@@ -78,8 +89,16 @@ impl Reader<'_> {
                 modified_ms: read.modified_ms,
             });
             if read.truncated {
-                let place = Place { file: path.to_owned(), line: 0, column: 0 };
-                self.error("file-too-large", place, format!("{path} is too large and was read only in part"));
+                let place = Place {
+                    file: path.to_owned(),
+                    line: 0,
+                    column: 0,
+                };
+                self.error(
+                    "file-too-large",
+                    place,
+                    format!("{path} is too large and was read only in part"),
+                );
             }
             index
         });
@@ -88,9 +107,15 @@ impl Reader<'_> {
     }
 
     fn parse(&mut self, file: usize, path: &str, into: NodeId, depth: usize) {
-        let Some(bytes) = self.tree.files.get(file).map(|file| Arc::clone(&file.bytes)) else { return };
+        let Some(bytes) = self.tree.files.get(file).map(|file| Arc::clone(&file.bytes)) else {
+            return;
+        };
         self.open.push(path.to_owned());
-        let place = |line, column| Place { file: path.to_owned(), line, column };
+        let place = |line, column| Place {
+            file: path.to_owned(),
+            line,
+            column,
+        };
         let mut lexer = Lexer::new(&bytes);
         // Blocks open in this file; `None` for those too deep to keep.
         let mut blocks: Vec<Option<NodeId>> = vec![Some(into)];
@@ -119,7 +144,10 @@ impl Reader<'_> {
                     }
                 }
                 End::BlockStart => {
-                    let lua = chunk.words.first().is_some_and(|word| word.text.ends_with("_by_lua_block"));
+                    let lua = chunk
+                        .words
+                        .first()
+                        .is_some_and(|word| word.text.ends_with("_by_lua_block"));
                     let opened = match current {
                         Some(current) if blocks.len().saturating_add(depth) <= DEEPEST_BLOCK => {
                             self.open_block(file, &chunk, current)
@@ -135,7 +163,11 @@ impl Reader<'_> {
                     if lua {
                         if !lexer.skip_lua() {
                             let message = "the closing \"}\" of the Lua block is missing".to_owned();
-                            lexer.faults.push(Fault { message, line: chunk.line, column: chunk.column });
+                            lexer.faults.push(Fault {
+                                message,
+                                line: chunk.line,
+                                column: chunk.column,
+                            });
                         }
                     } else {
                         blocks.push(opened);
@@ -148,8 +180,15 @@ impl Reader<'_> {
         }
         for block in blocks.iter().skip(1).rev().take(3).flatten() {
             let node = self.tree.node(*block);
-            let message = format!("unexpected end of file, expecting \"}}\": the block \"{}\" is not closed", node.name);
-            let fault = Fault { message, line: node.line, column: node.column };
+            let message = format!(
+                "unexpected end of file, expecting \"}}\": the block \"{}\" is not closed",
+                node.name
+            );
+            let fault = Fault {
+                message,
+                line: node.line,
+                column: node.column,
+            };
             lexer.faults.push(fault);
         }
         for fault in std::mem::take(&mut lexer.faults).into_iter().take(MOST_FAULTS) {
@@ -161,16 +200,23 @@ impl Reader<'_> {
     fn open_block(&mut self, file: usize, chunk: &Chunk, parent: NodeId) -> Option<NodeId> {
         let mut words = chunk.words.iter().cloned();
         let name = words.next().unwrap_or_default();
-        let (line, column) = if name.line == 0 { (chunk.line, chunk.column) } else { (name.line, name.column) };
-        self.push(parent, Node {
-            name: name.text,
-            arguments: words.collect(),
-            file,
-            line,
-            column,
-            is_block: true,
-            ..Node::default()
-        })
+        let (line, column) = if name.line == 0 {
+            (chunk.line, chunk.column)
+        } else {
+            (name.line, name.column)
+        };
+        self.push(
+            parent,
+            Node {
+                name: name.text,
+                arguments: words.collect(),
+                file,
+                line,
+                column,
+                is_block: true,
+                ..Node::default()
+            },
+        )
     }
 
     fn push(&mut self, parent: NodeId, node: Node) -> Option<NodeId> {
@@ -178,7 +224,11 @@ impl Reader<'_> {
             if !self.full {
                 self.full = true;
                 let path = self.open.last().cloned().unwrap_or_default();
-                let place = Place { file: path, line: node.line, column: node.column };
+                let place = Place {
+                    file: path,
+                    line: node.line,
+                    column: node.column,
+                };
                 let message = format!("more than {MOST_NODES} directives: the rest is not read");
                 self.error("too-many-directives", place, message);
             }
@@ -188,7 +238,9 @@ impl Reader<'_> {
     }
 
     fn statement(&mut self, file: usize, words: &[Word], parent: NodeId, depth: usize) {
-        let Some((name, arguments)) = words.split_first() else { return };
+        let Some((name, arguments)) = words.split_first() else {
+            return;
+        };
         let node = Node {
             name: name.text.clone(),
             arguments: arguments.to_vec(),
@@ -203,9 +255,17 @@ impl Reader<'_> {
             return;
         }
         let path = self.open.last().cloned().unwrap_or_default();
-        let place = Place { file: path, line: name.line, column: name.column };
+        let place = Place {
+            file: path,
+            line: name.line,
+            column: name.column,
+        };
         let written = arguments.first().map(|word| word.text.clone()).unwrap_or_default();
-        let target = if written.starts_with('/') { written.clone() } else { format!("{}/{written}", self.base) };
+        let target = if written.starts_with('/') {
+            written.clone()
+        } else {
+            format!("{}/{written}", self.base)
+        };
         if !written.contains(['*', '?', '[']) {
             self.include(&target, &place, parent, depth);
             return;
@@ -219,10 +279,17 @@ impl Reader<'_> {
     }
 
     fn include(&mut self, path: &str, place: &Place, parent: NodeId, depth: usize) {
-        if self.open.iter().any(|open| uri::plain_path(open) == uri::plain_path(path))
+        if self
+            .open
+            .iter()
+            .any(|open| uri::plain_path(open) == uri::plain_path(path))
             || depth >= DEEPEST_INCLUDE
         {
-            self.error("include-loop", place.clone(), format!("{path} includes itself; nginx crashes on this"));
+            self.error(
+                "include-loop",
+                place.clone(),
+                format!("{path} includes itself; nginx crashes on this"),
+            );
             return;
         }
         match self.load(path) {
@@ -231,8 +298,16 @@ impl Reader<'_> {
                 self.parse(index, path, parent, reader_depth);
             }
             Err(reason) => {
-                let rule = if reason.contains("no such file") { "include-missing" } else { "include-unreadable" };
-                self.error(rule, place.clone(), format!("cannot open the included {path}: {reason}"));
+                let rule = if reason.contains("no such file") {
+                    "include-missing"
+                } else {
+                    "include-unreadable"
+                };
+                self.error(
+                    rule,
+                    place.clone(),
+                    format!("cannot open the included {path}: {reason}"),
+                );
             }
         }
     }
@@ -243,7 +318,11 @@ impl Reader<'_> {
         let components: Vec<&str> = pattern.split('/').collect();
         for (index, component) in components.iter().enumerate() {
             let join = |before: &String, name: &str| {
-                if index == 0 { name.to_owned() } else { format!("{before}/{name}") }
+                if index == 0 {
+                    name.to_owned()
+                } else {
+                    format!("{before}/{name}")
+                }
             };
             found = if component.contains(['*', '?', '[']) {
                 let mut next = Vec::new();
@@ -307,8 +386,11 @@ fn glob(pattern: &str, name: &str) -> bool {
 fn class(pattern: &[char], character: char) -> Option<usize> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let first = if negated { 2 } else { 1 };
-    let Some(length) =
-        pattern.iter().skip(first + 1).position(|c| *c == ']').map(|found| found.saturating_add(first + 1))
+    let Some(length) = pattern
+        .iter()
+        .skip(first + 1)
+        .position(|c| *c == ']')
+        .map(|found| found.saturating_add(first + 1))
     else {
         return (character == '[').then_some(1);
     };
@@ -336,7 +418,8 @@ fn split_at_missing_semicolon<'w>(words: &'w [Word], faults: &mut Vec<Fault>) ->
     let mut parts = Vec::new();
     let mut rest = words;
     while let Some((name, arguments)) = rest.split_first() {
-        let wrong = directives::is_known(&name.text) && !directives::argument_count_fits(&name.text, arguments.len());
+        let wrong =
+            directives::is_known(&name.text) && !directives::argument_count_fits(&name.text, arguments.len());
         let mut last_line = name.line;
         let cut = arguments.iter().position(|word| {
             let starts_line = word.line > last_line;

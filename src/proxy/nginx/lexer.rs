@@ -78,7 +78,14 @@ pub(super) fn number(value: usize) -> u32 {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, line: 1, line_start: 0, window_end: 0, faults: Vec::new() }
+        Self {
+            bytes,
+            at: 0,
+            line: 1,
+            line_start: 0,
+            window_end: 0,
+            faults: Vec::new(),
+        }
     }
 
     fn column_of(&self, position: usize) -> u32 {
@@ -86,11 +93,20 @@ impl<'a> Lexer<'a> {
     }
 
     fn fault(&mut self, message: String, line: u32, column: u32) {
-        self.faults.push(Fault { message, line, column });
+        self.faults.push(Fault {
+            message,
+            line,
+            column,
+        });
     }
 
     fn chunk(&self, words: Vec<Word>, end: End) -> Chunk {
-        Chunk { words, end, line: self.line, column: self.column_of(self.at.saturating_sub(1)) }
+        Chunk {
+            words,
+            end,
+            line: self.line,
+            column: self.column_of(self.at.saturating_sub(1)),
+        }
     }
 
     /// Puts the reader back to the start of the line after `position` (which is in line `line`).
@@ -129,19 +145,24 @@ impl<'a> Lexer<'a> {
                         self.fault(message, start_line, start_column);
                     } else {
                         let sign = if quote == Quote::Double { '"' } else { '\'' };
-                        let message = format!(
-                            "too long parameter, probably missing terminating {sign} character"
-                        );
+                        let message =
+                            format!("too long parameter, probably missing terminating {sign} character");
                         self.fault(message, start_line, start_column);
                         self.resume_after_line(start, start_line);
                         return self.chunk(words, End::Statement);
                     }
                 }
-                let from = if overlong_at == Some(start) { self.at } else { start };
+                let from = if overlong_at == Some(start) {
+                    self.at
+                } else {
+                    start
+                };
                 self.window_end = from.saturating_add(BUFFER_BYTES).min(self.bytes.len());
                 self.window_end = self.window_end.max(self.at.saturating_add(1));
             }
-            let Some(&byte) = self.bytes.get(self.at) else { continue };
+            let Some(&byte) = self.bytes.get(self.at) else {
+                continue;
+            };
             let position = self.at;
             let (line, column) = (self.line, self.column_of(position));
             self.at = self.at.saturating_add(1);
@@ -169,7 +190,11 @@ impl<'a> Lexer<'a> {
                     b')' => {}
                     _ => {
                         let shown = char::from(byte);
-                        self.fault(format!("unexpected \"{shown}\" after a closing quote"), line, column);
+                        self.fault(
+                            format!("unexpected \"{shown}\" after a closing quote"),
+                            line,
+                            column,
+                        );
                     }
                 }
                 last_space = true;
@@ -207,7 +232,11 @@ impl<'a> Lexer<'a> {
                     b'\\' => escaped = true,
                     b'"' | b'\'' => {
                         start = position.saturating_add(1);
-                        quote = if byte == b'"' { Quote::Double } else { Quote::Single };
+                        quote = if byte == b'"' {
+                            Quote::Double
+                        } else {
+                            Quote::Single
+                        };
                     }
                     b'$' => variable = true,
                     _ => {}
@@ -270,7 +299,12 @@ impl<'a> Lexer<'a> {
         }
         if quote == Quote::None {
             let pending = self.bytes.get(start..).unwrap_or_default();
-            if !last_space && !pending.is_empty() && words.last().is_none_or(|word| word.column != start_column || word.line != start_line) {
+            if !last_space
+                && !pending.is_empty()
+                && words
+                    .last()
+                    .is_none_or(|word| word.column != start_column || word.line != start_line)
+            {
                 words.push(Word {
                     text: unescape(pending),
                     line: start_line,
@@ -279,12 +313,18 @@ impl<'a> Lexer<'a> {
                 });
             }
             let message = "unexpected end of file, expecting \";\" or \"}\"".to_owned();
-            let (line, column) = words.last().map_or((start_line, start_column), |word| (word.line, word.column));
+            let (line, column) = words
+                .last()
+                .map_or((start_line, start_column), |word| (word.line, word.column));
             self.fault(message, line, column);
             self.at = self.bytes.len();
         } else {
             let sign = if quote == Quote::Double { '"' } else { '\'' };
-            self.fault(format!("unexpected end of file: the closing {sign} is missing"), start_line, start_column);
+            self.fault(
+                format!("unexpected end of file: the closing {sign} is missing"),
+                start_line,
+                start_column,
+            );
             self.resume_after_line(start, start_line);
         }
         self.chunk(words, End::Statement)
@@ -359,7 +399,10 @@ fn lua_long(rest: &[u8], endless: &mut Vec<usize>) -> Option<usize> {
     let mut close = vec![b']'];
     close.extend(std::iter::repeat_n(b'=', level));
     close.push(b']');
-    let Some(found) = rest.windows(close.len()).position(|window| window == close.as_slice()) else {
+    let Some(found) = rest
+        .windows(close.len())
+        .position(|window| window == close.as_slice())
+    else {
         endless.push(level);
         return None;
     };
@@ -429,7 +472,16 @@ mod tests {
     fn a_missing_semicolon_is_noted_and_the_block_still_ends() {
         let mut lexer = Lexer::new(b"a {\n b c\n}\nd e;");
         let ends: Vec<End> = std::iter::from_fn(|| Some(lexer.next_chunk().end)).take(5).collect();
-        assert_eq!(ends, [End::BlockStart, End::Statement, End::BlockEnd, End::Statement, End::File]);
+        assert_eq!(
+            ends,
+            [
+                End::BlockStart,
+                End::Statement,
+                End::BlockEnd,
+                End::Statement,
+                End::File
+            ]
+        );
         assert_eq!(lexer.faults.len(), 1);
         assert_eq!(lexer.faults[0].line, 2);
     }

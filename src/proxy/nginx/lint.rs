@@ -1,4 +1,6 @@
 //! Rules about configurations that nginx accepts.
 use super::Config;
 use crate::evidence::ConfigProblem;
-pub(super) fn lint(_config: &Config) -> Vec<ConfigProblem> { Vec::new() }
+pub(super) fn lint(_config: &Config) -> Vec<ConfigProblem> {
+    Vec::new()
+}

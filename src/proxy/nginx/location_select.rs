@@ -40,7 +40,14 @@ pub(super) fn kind(tree: &Tree, node: NodeId) -> (Kind, String) {
             return (kind, rest.to_owned());
         }
     }
-    (if name.starts_with('@') { Kind::Named } else { Kind::Prefix }, name.to_owned())
+    (
+        if name.starts_with('@') {
+            Kind::Named
+        } else {
+            Kind::Prefix
+        },
+        name.to_owned(),
+    )
 }
 
 /// The location as it is shown: `~ \.php$`, `/`.
@@ -67,7 +74,11 @@ pub(super) struct Search {
 
 /// Finds the location of a URI under a server.
 pub(super) fn find(config: &Config, server: NodeId, uri: &str) -> Search {
-    let mut search = Search { found: Found::Nothing, captures: None, undetermined: Vec::new() };
+    let mut search = Search {
+        found: Found::Nothing,
+        captures: None,
+        undetermined: Vec::new(),
+    };
     level(&config.tree, server, uri, false, &mut search);
     search
 }
@@ -92,15 +103,19 @@ fn level(tree: &Tree, block: NodeId, uri: &str, below_regex: bool, search: &mut 
     let mut result = Certainty::Nothing;
     let mut regexes_wanted = true;
     if !below_regex {
-        if let Some((node, _, _)) =
-            locations.iter().find(|(_, kind, name)| *kind == Kind::Exact && name == uri)
+        if let Some((node, _, _)) = locations
+            .iter()
+            .find(|(_, kind, name)| *kind == Kind::Exact && name == uri)
         {
             search.found = Found::Location(*node);
             return Certainty::Final;
         }
         // The longest wins; of two equal names (an error) the first.
         let mut longest: Option<&(NodeId, Kind, String)> = None;
-        for location in locations.iter().filter(|(_, kind, name)| is_prefix(*kind) && uri.starts_with(name.as_str())) {
+        for location in locations
+            .iter()
+            .filter(|(_, kind, name)| is_prefix(*kind) && uri.starts_with(name.as_str()))
+        {
             if longest.is_none_or(|known| location.2.len() > known.2.len()) {
                 longest = Some(location);
             }
@@ -152,8 +167,14 @@ fn level(tree: &Tree, block: NodeId, uri: &str, below_regex: bool, search: &mut 
 }
 
 /// The `*_pass` directives.
-pub(super) const PASSES: [&str; 6] =
-    ["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"];
+pub(super) const PASSES: [&str; 6] = [
+    "proxy_pass",
+    "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
+    "grpc_pass",
+    "memcached_pass",
+];
 
 /// True when the location itself hands requests to an upstream.
 pub(super) fn has_pass(tree: &Tree, location: NodeId) -> bool {

@@ -27,7 +27,9 @@ mod units;
 mod uri;
 mod variables;
 
-use crate::evidence::{ConfigFile, ConfigProblem, ConfigSummary, Listen, PeerAddress, Place, ProblemLevel, Route};
+use crate::evidence::{
+    ConfigFile, ConfigProblem, ConfigSummary, Listen, PeerAddress, Place, ProblemLevel, Route,
+};
 
 use server_select::Server;
 use tree::{NodeId, Tree};
@@ -123,7 +125,12 @@ pub struct Config {
 /// Reads a configuration with everything it includes.
 pub fn read(main_file: &str, files: &dyn Files, environment: &Environment) -> Config {
     let (tree, errors) = include::read_all(main_file, files);
-    let mut config = Config { tree, environment: environment.clone(), errors, servers: Vec::new() };
+    let mut config = Config {
+        tree,
+        environment: environment.clone(),
+        errors,
+        servers: Vec::new(),
+    };
     config.servers = server_select::servers(&config);
     let found = checks::check(&config);
     config.errors.extend(found);
@@ -168,7 +175,12 @@ impl Config {
             }
         }
         ConfigSummary {
-            main_file: self.tree.files.first().map(|file| file.path.clone()).unwrap_or_default(),
+            main_file: self
+                .tree
+                .files
+                .first()
+                .map(|file| file.path.clone())
+                .unwrap_or_default(),
             files: self
                 .tree
                 .files

@@ -57,7 +57,9 @@ pub(super) fn destination(protocol: Protocol, text: &str) -> Destination {
         Protocol::FastCgi | Protocol::Scgi | Protocol::Memcached => &[],
     };
     let scheme = schemes.iter().find(|(scheme, _)| lower.starts_with(scheme));
-    let rest = scheme.and_then(|(scheme, _)| text.get(scheme.len()..)).unwrap_or(text);
+    let rest = scheme
+        .and_then(|(scheme, _)| text.get(scheme.len()..))
+        .unwrap_or(text);
     let (authority, uri) = if protocol == Protocol::Http {
         if let Some(path) = rest.strip_prefix("unix:") {
             let (path, uri) = path.split_once(':').unwrap_or((path, ""));
@@ -104,18 +106,25 @@ pub(super) fn address(authority: &str, default_port: u16) -> PeerAddress {
     }
     let (host, port) = host_and_port(authority);
     let port = port.unwrap_or(default_port);
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
     match bare.parse::<IpAddr>() {
         Ok(ip) => PeerAddress::Ip(SocketAddr::new(ip, port)),
-        Err(_) => PeerAddress::Name(NameAndPort { name: host.to_owned(), port }),
+        Err(_) => PeerAddress::Name(NameAndPort {
+            name: host.to_owned(),
+            port,
+        }),
     }
 }
 
 /// The `upstream` block of a name.
 pub(super) fn group_node(tree: &Tree, name: &str) -> Option<NodeId> {
     tree.http_blocks().find_map(|http| {
-        tree.named(http, "upstream")
-            .find(|upstream| tree.node(*upstream).is_block && tree.argument(*upstream, 0).eq_ignore_ascii_case(name))
+        tree.named(http, "upstream").find(|upstream| {
+            tree.node(*upstream).is_block && tree.argument(*upstream, 0).eq_ignore_ascii_case(name)
+        })
     })
 }
 
@@ -142,7 +151,10 @@ pub(super) fn group(config: &Config, node: NodeId) -> Group {
 /// The peers of an `upstream` block. Without a port a server is on port 80, also under `https://`.
 pub(super) fn group_peers(config: &Config, node: NodeId) -> Vec<Peer> {
     let tree = &config.tree;
-    tree.named(node, "server").filter(|server| !tree.node(*server).arguments.is_empty()).map(|server| peer(config, server)).collect()
+    tree.named(node, "server")
+        .filter(|server| !tree.node(*server).arguments.is_empty())
+        .map(|server| peer(config, server))
+        .collect()
 }
 
 fn peer(config: &Config, server: NodeId) -> Peer {
@@ -155,14 +167,22 @@ fn peer(config: &Config, server: NodeId) -> Peer {
         down: options.contains(&"down"),
         backup: options.contains(&"backup"),
         max_fails: option("max_fails=").and_then(|value| value.parse().ok()).unwrap_or(1),
-        fail_timeout_ms: option("fail_timeout=").and_then(units::seconds_as_milliseconds).unwrap_or(10_000),
+        fail_timeout_ms: option("fail_timeout=")
+            .and_then(units::seconds_as_milliseconds)
+            .unwrap_or(10_000),
         max_conns: option("max_conns=").and_then(|value| value.parse().ok()).unwrap_or(0),
         resolve: options.contains(&"resolve"),
     }
 }
 
 fn lone_peer(config: &Config, node: NodeId, address: PeerAddress) -> Peer {
-    Peer { address, place: config.place(node), max_fails: 1, fail_timeout_ms: 10_000, ..Peer::default() }
+    Peer {
+        address,
+        place: config.place(node),
+        max_fails: 1,
+        fail_timeout_ms: 10_000,
+        ..Peer::default()
+    }
 }
 
 /// All `*_pass` directives of `http`.
@@ -185,7 +205,11 @@ pub(super) fn all_peers(config: &Config) -> Vec<Peer> {
         let protocol = protocol(tree.name(pass));
         let destination = destination(protocol, written);
         let (host, _) = host_and_port(&destination.authority);
-        if !has_variables(written) && destination.scheme_ok && !host.is_empty() && group_node(tree, host).is_none() {
+        if !has_variables(written)
+            && destination.scheme_ok
+            && !host.is_empty()
+            && group_node(tree, host).is_none()
+        {
             let port = default_port(protocol, destination.tls);
             peers.push(lone_peer(config, pass, address(&destination.authority, port)));
         }
@@ -225,7 +249,10 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> (Pass, Option<Stri
         Ok(text) => text,
         Err(_) => {
             for variable in unknown_variables(state, &written) {
-                state.unknown(format!("{variable} in {} {written} is only known at run time", tree.name(node)));
+                state.unknown(format!(
+                    "{variable} in {} {written} is only known at run time",
+                    tree.name(node)
+                ));
             }
             // The scheme is often literal, and then it is known.
             pass.tls = destination(protocol, &written).tls;
@@ -235,11 +262,17 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> (Pass, Option<Stri
     let destination = destination(protocol, &text);
     pass.tls = destination.tls;
     if !destination.scheme_ok {
-        state.unknown(format!("{} {written} gives \"{text}\", which has no http:// or https://", tree.name(node)));
+        state.unknown(format!(
+            "{} {written} gives \"{text}\", which has no http:// or https://",
+            tree.name(node)
+        ));
     }
     let (host, port) = host_and_port(&destination.authority);
     let fallback = default_port(protocol, destination.tls);
-    let shown_port = port.filter(|port| *port != fallback).map(|port| format!(":{port}")).unwrap_or_default();
+    let shown_port = port
+        .filter(|port| *port != fallback)
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
     pass.proxy_host = if destination.authority.starts_with("unix:") {
         "localhost".to_owned()
     } else if has_variables || group_node(tree, host).is_some() {
@@ -266,7 +299,12 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> (Pass, Option<Stri
 }
 
 /// The request target that goes upstream; only HTTP has one.
-fn request_target(state: &State<'_>, node: NodeId, destination: &Destination, variables: bool) -> Option<String> {
+fn request_target(
+    state: &State<'_>,
+    node: NodeId,
+    destination: &Destination,
+    variables: bool,
+) -> Option<String> {
     let tree = &state.config.tree;
     if tree.name(node) != "proxy_pass" {
         return matches!(tree.name(node), "grpc_pass").then(|| state.raw.clone());
@@ -280,7 +318,9 @@ fn request_target(state: &State<'_>, node: NodeId, destination: &Destination, va
         return Some(state.raw.clone());
     }
     // The location whose name is cut off; an `if` has that of the location around it.
-    let location = tree.around(tree.node(node).parent).find(|block| tree.name(*block) == "location");
+    let location = tree
+        .around(tree.node(node).parent)
+        .find(|block| tree.name(*block) == "location");
     let (prefix, cut) = if state.valid_location && !written_uri.is_empty() {
         let length = location.map_or(0, |location| location_select::kind(tree, location).1.len());
         (written_uri.as_str(), length)
@@ -288,7 +328,15 @@ fn request_target(state: &State<'_>, node: NodeId, destination: &Destination, va
         ("", 0)
     };
     let rest = state.uri.get(cut.min(state.uri.len())..).unwrap_or_default();
-    let rest = if state.quoted || state.internal || state.uri.contains(' ') { uri::escape(rest) } else { rest.to_owned() };
-    let query = if state.arguments.is_empty() { String::new() } else { format!("?{}", state.arguments) };
+    let rest = if state.quoted || state.internal || state.uri.contains(' ') {
+        uri::escape(rest)
+    } else {
+        rest.to_owned()
+    };
+    let query = if state.arguments.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", state.arguments)
+    };
     Some(format!("{prefix}{rest}{query}"))
 }

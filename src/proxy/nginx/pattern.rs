@@ -20,12 +20,21 @@ pub(super) fn matches(pattern: &str, caseless: bool, text: &str) -> Result<Optio
         .captures(text)
         .map_err(|_| format!("the regular expression \"{pattern}\" takes too long to match"))?;
     Ok(found.map(|captures| Captures {
-        numbered: captures.iter().map(|group| group.map(|group| group.as_str().to_owned())).collect(),
+        numbered: captures
+            .iter()
+            .map(|group| group.map(|group| group.as_str().to_owned()))
+            .collect(),
         named: regex
             .capture_names()
             .flatten()
             .map(|name| {
-                (name.to_owned(), captures.name(name).map(|group| group.as_str().to_owned()).unwrap_or_default())
+                (
+                    name.to_owned(),
+                    captures
+                        .name(name)
+                        .map(|group| group.as_str().to_owned())
+                        .unwrap_or_default(),
+                )
             })
             .collect(),
     }))
@@ -98,7 +107,9 @@ fn translate(pattern: &str, into: &mut String) {
 
 /// True for what follows the brace of `{2}`, `{2,}`, `{2,3}`.
 fn repetition(rest: &[char]) -> bool {
-    let Some(end) = rest.iter().position(|character| *character == '}') else { return false };
+    let Some(end) = rest.iter().position(|character| *character == '}') else {
+        return false;
+    };
     let inside: String = rest.iter().take(end).collect();
     let (low, high) = inside.split_once(',').unwrap_or((inside.as_str(), ""));
     !low.is_empty() && low.bytes().chain(high.bytes()).all(|byte| byte.is_ascii_digit())

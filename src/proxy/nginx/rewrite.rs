@@ -69,8 +69,13 @@ fn run_block(state: &mut State<'_>, block: NodeId, changed: &mut bool) -> Flow {
                 }
                 Flow::Next
             }
-            name @ ("rewrite_by_lua_block" | "rewrite_by_lua" | "rewrite_by_lua_file" | "access_by_lua_block"
-            | "access_by_lua_file" | "access_by_lua" | "server_rewrite_by_lua_block") => {
+            name @ ("rewrite_by_lua_block"
+            | "rewrite_by_lua"
+            | "rewrite_by_lua_file"
+            | "access_by_lua_block"
+            | "access_by_lua_file"
+            | "access_by_lua"
+            | "server_rewrite_by_lua_block") => {
                 let text = format!("{name} at {} may change the request", config.place(node));
                 state.unknown(text);
                 Flow::Next
@@ -94,7 +99,8 @@ fn run_block(state: &mut State<'_>, block: NodeId, changed: &mut bool) -> Flow {
 fn returned(state: &State<'_>, node: NodeId) -> Flow {
     let tree = &state.config.tree;
     let first = tree.argument(node, 0);
-    let is_url = first.starts_with("http://") || first.starts_with("https://") || first.starts_with("$scheme");
+    let is_url =
+        first.starts_with("http://") || first.starts_with("https://") || first.starts_with("$scheme");
     if tree.node(node).arguments.len() == 1 && is_url {
         return Flow::Return(302, node);
     }
@@ -114,7 +120,9 @@ fn rewrite(state: &mut State<'_>, node: NodeId, changed: &mut bool) -> Flow {
         }
     };
     state.caught(captures);
-    let absolute = ["http://", "https://", "$scheme"].iter().any(|prefix| written.starts_with(prefix));
+    let absolute = ["http://", "https://", "$scheme"]
+        .iter()
+        .any(|prefix| written.starts_with(prefix));
     let flag = tree.argument(node, 2);
     match flag {
         "permanent" => return Flow::Return(301, node),
@@ -149,11 +157,18 @@ fn rewrite(state: &mut State<'_>, node: NodeId, changed: &mut bool) -> Flow {
             state.uri = uri;
         }
         Err(variable) => {
-            let text = format!("the URI that the rewrite at {} makes depends on ${variable}", config.place(node));
+            let text = format!(
+                "the URI that the rewrite at {} makes depends on ${variable}",
+                config.place(node)
+            );
             state.unknown(text);
         }
     }
-    if matches!(flag, "last" | "break") { Flow::Stop } else { Flow::Next }
+    if matches!(flag, "last" | "break") {
+        Flow::Stop
+    } else {
+        Flow::Next
+    }
 }
 
 /// Evaluates a replacement; a `?` written in it begins the query, one from a capture does not.
@@ -174,9 +189,10 @@ fn condition(state: &mut State<'_>, node: NodeId) -> Result<bool, String> {
             let value = shown(state.evaluate(variable))?;
             Ok(!value.is_empty() && value != "0")
         }
-        [test, file] if test.starts_with('-') || test.starts_with("!-") => {
-            Err(format!("the file {}", state.evaluate(file).unwrap_or_else(|_| (*file).to_owned())))
-        }
+        [test, file] if test.starts_with('-') || test.starts_with("!-") => Err(format!(
+            "the file {}",
+            state.evaluate(file).unwrap_or_else(|_| (*file).to_owned())
+        )),
         [variable, operator @ ("=" | "!="), value] => {
             let left = shown(state.evaluate(variable))?;
             let right = shown(state.evaluate(value))?;

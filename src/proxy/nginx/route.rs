@@ -35,12 +35,20 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
         ..Route::default()
     };
     let (Some(target), Some(host)) = (uri::parse(&request.target, merge), host) else {
-        route.handler = Handler::Return { status: 400, place: config.place(server.node) };
+        route.handler = Handler::Return {
+            status: 400,
+            place: config.place(server.node),
+        };
         return Some(route);
     };
     let mut state = State::new(config, request, server.node, &host, &target);
     server_select::apply(&chosen, &mut state);
-    let mut walk = Walk { internal_redirects: 0, tried: Vec::new(), location: None, status: None };
+    let mut walk = Walk {
+        internal_redirects: 0,
+        tried: Vec::new(),
+        location: None,
+        status: None,
+    };
     let handler = walk.from_server(&mut state);
     route.location = walk.location.map(|location| Named {
         name: location_select::shown(&config.tree, location),
@@ -149,7 +157,10 @@ impl Walk {
                 }
             }
         }
-        let place = self.location.map_or_else(|| state.config.place(state.server), |node| state.config.place(node));
+        let place = self.location.map_or_else(
+            || state.config.place(state.server),
+            |node| state.config.place(node),
+        );
         End::Return(500, place)
     }
 
@@ -160,8 +171,9 @@ impl Walk {
     /// A named location: the URI stays, the server's rewrites are not run again.
     fn named(&mut self, state: &mut State<'_>, name: &str) -> Option<End> {
         let tree = &state.config.tree;
-        let location =
-            tree.named(state.server, "location").find(|location| tree.argument(*location, 0) == name)?;
+        let location = tree
+            .named(state.server, "location")
+            .find(|location| tree.argument(*location, 0) == name)?;
         state.internal = true;
         state.block = location;
         self.location = Some(location);
@@ -179,7 +191,9 @@ impl Walk {
             return End::Return(500, state.config.place(at));
         }
         if target.starts_with('@') {
-            return self.named(state, target).unwrap_or_else(|| End::Return(500, state.config.place(at)));
+            return self
+                .named(state, target)
+                .unwrap_or_else(|| End::Return(500, state.config.place(at)));
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         path.clone_into(&mut state.uri);
@@ -198,7 +212,9 @@ impl Walk {
         let pages = tree.nearest_all(state.block, "error_page");
         let page = pages.into_iter().find(|page| {
             let words: Vec<&str> = tree.arguments(*page).collect();
-            words.split_last().is_some_and(|(_, codes)| codes.contains(&written.as_str()))
+            words
+                .split_last()
+                .is_some_and(|(_, codes)| codes.contains(&written.as_str()))
         });
         let follow = status >= 300 && status != 444 && self.status.is_none();
         let Some(page) = page.filter(|_| follow) else {
@@ -213,7 +229,9 @@ impl Walk {
             Some(code) => self.status = code.parse().ok().map(|code| (code, config.place(page))),
             None => self.status = Some((status, place.clone())),
         }
-        let Ok(target) = state.evaluate(target) else { return self.finished(status, place) };
+        let Ok(target) = state.evaluate(target) else {
+            return self.finished(status, place);
+        };
         if target.starts_with('/') {
             "GET".clone_into(&mut state.method);
             return match self.redirect(state, &target, page) {
@@ -250,10 +268,14 @@ impl Walk {
         let config = state.config;
         let tree = &config.tree;
         // A `limit_except` takes the methods it does not name.
-        let except = tree.named(state.block, "limit_except").find(|node| tree.node(*node).is_block);
+        let except = tree
+            .named(state.block, "limit_except")
+            .find(|node| tree.node(*node).is_block);
         if let Some(except) = except {
             let method = state.method.as_str();
-            let named = tree.arguments(except).any(|word| word == method || (word == "GET" && method == "HEAD"));
+            let named = tree
+                .arguments(except)
+                .any(|word| word == method || (word == "GET" && method == "HEAD"));
             if !named {
                 state.block = except;
             }
@@ -267,9 +289,20 @@ impl Walk {
         if let Some(node) = pass::in_force(tree, state.block) {
             return End::Pass(node);
         }
-        for handler in
-            ["stub_status", "content_by_lua_block", "content_by_lua_file", "content_by_lua", "js_content", "perl", "empty_gif", "api", "status", "proxy", "flv", "mp4"]
-        {
+        for handler in [
+            "stub_status",
+            "content_by_lua_block",
+            "content_by_lua_file",
+            "content_by_lua",
+            "js_content",
+            "perl",
+            "empty_gif",
+            "api",
+            "status",
+            "proxy",
+            "flv",
+            "mp4",
+        ] {
             if tree.first(holder, handler).is_some() {
                 if handler.contains("lua") || handler.starts_with("js_") {
                     state.unknown(format!("{handler} at {} makes the answer", config.place(holder)));
@@ -287,16 +320,23 @@ impl Walk {
         let words: Vec<String> = tree.arguments(node).map(str::to_owned).collect();
         let (last, candidates) = words.split_last()?;
         let place = config.place(node);
-        let tested: Vec<String> =
-            candidates.iter().map(|word| state.evaluate(word).unwrap_or_else(|_| word.clone())).collect();
+        let tested: Vec<String> = candidates
+            .iter()
+            .map(|word| state.evaluate(word).unwrap_or_else(|_| word.clone()))
+            .collect();
         if last.starts_with('=') {
             let list = tested.join(", ");
-            state.unknown(format!("whether {list} exists below {} (try_files at {place}); taken as there", state.root()));
+            state.unknown(format!(
+                "whether {list} exists below {} (try_files at {place}); taken as there",
+                state.root()
+            ));
             return None;
         }
         let again = self.tried.contains(&node);
         let Ok(target) = state.evaluate(last) else {
-            state.unknown(format!("the last argument of try_files at {place} is only known at run time"));
+            state.unknown(format!(
+                "the last argument of try_files at {place} is only known at run time"
+            ));
             return None;
         };
         let path = target.split('?').next().unwrap_or_default();
@@ -305,7 +345,10 @@ impl Walk {
         }
         self.tried.push(node);
         let list = tested.join(", ");
-        state.unknown(format!("whether {list} exists below {} (try_files at {place}); taken as missing", state.root()));
+        state.unknown(format!(
+            "whether {list} exists below {} (try_files at {place}); taken as missing",
+            state.root()
+        ));
         Some(self.redirect(state, &target, node))
     }
 
@@ -320,13 +363,25 @@ impl Walk {
             for name in names {
                 let Ok(name) = state.evaluate(&name) else { continue };
                 let mut ahead = state.clone();
-                let target = if name.starts_with('/') { name.clone() } else { format!("{}{name}", state.uri) };
+                let target = if name.starts_with('/') {
+                    name.clone()
+                } else {
+                    format!("{}{name}", state.uri)
+                };
                 let search = location_select::find(config, state.server, &target);
-                let passes = matches!(search.found, Found::Location(node) if location_select::has_pass(tree, node));
+                let passes =
+                    matches!(search.found, Found::Location(node) if location_select::has_pass(tree, node));
                 if passes && self.internal_redirects < MOST_REWRITES {
                     let query = ahead.arguments.clone();
-                    ahead.unknown(format!("which index file exists in {}; taken as {name}", state.root()));
-                    let full = if query.is_empty() { target } else { format!("{target}?{query}") };
+                    ahead.unknown(format!(
+                        "which index file exists in {}; taken as {name}",
+                        state.root()
+                    ));
+                    let full = if query.is_empty() {
+                        target
+                    } else {
+                        format!("{target}?{query}")
+                    };
                     let end = self.redirect(&mut ahead, &full, index);
                     *state = ahead;
                     return end;

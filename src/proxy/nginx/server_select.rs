@@ -67,22 +67,34 @@ pub(super) fn servers(config: &Config) -> Vec<Server> {
     let mut servers = Vec::new();
     for http in tree.http_blocks() {
         for node in tree.named(http, "server").filter(|node| tree.node(*node).is_block) {
-            let mut listens: Vec<ListenEntry> =
-                tree.named(node, "listen").flat_map(|listen| listen_entries(config, listen)).collect();
+            let mut listens: Vec<ListenEntry> = tree
+                .named(node, "listen")
+                .flat_map(|listen| listen_entries(config, listen))
+                .collect();
             if listens.is_empty() {
-                let port = if config.environment.master_is_root { 80 } else { 8000 };
+                let port = if config.environment.master_is_root {
+                    80
+                } else {
+                    8000
+                };
                 listens.push(ListenEntry {
                     socket: Socket::Ip(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)),
                     default_server: false,
                     tls: false,
                     proxy_protocol: false,
                     both_families: false,
-                    place: Place { line: 0, column: 0, ..config.place(node) },
+                    place: Place {
+                        line: 0,
+                        column: 0,
+                        ..config.place(node)
+                    },
                     node: None,
                 });
             }
             // `ssl on` was a way to say it before 1.25.1.
-            let old_tls = tree.nearest(node, "ssl").is_some_and(|ssl| units::flag(tree.argument(ssl, 0)) == Some(true));
+            let old_tls = tree
+                .nearest(node, "ssl")
+                .is_some_and(|ssl| units::flag(tree.argument(ssl, 0)) == Some(true));
             for listen in &mut listens {
                 listen.tls |= old_tls;
             }
@@ -96,11 +108,17 @@ pub(super) fn servers(config: &Config) -> Vec<Server> {
                     } else {
                         name.to_ascii_lowercase()
                     };
-                    names.push(ServerName { text, node: Some(line) });
+                    names.push(ServerName {
+                        text,
+                        node: Some(line),
+                    });
                 }
             }
             if names.is_empty() {
-                names.push(ServerName { text: String::new(), node: None });
+                names.push(ServerName {
+                    text: String::new(),
+                    node: None,
+                });
             }
             servers.push(Server { node, listens, names });
         }
@@ -129,7 +147,9 @@ pub(super) fn sockets(text: &str) -> Vec<Socket> {
         return vec![Socket::Unix(path.to_owned())];
     }
     let (host, ports) = if let Some(rest) = text.strip_prefix('[') {
-        let Some((host, after)) = rest.split_once(']') else { return Vec::new() };
+        let Some((host, after)) = rest.split_once(']') else {
+            return Vec::new();
+        };
         (host, after.strip_prefix(':').unwrap_or("80"))
     } else if let Some((host, ports)) = text.rsplit_once(':') {
         (host, ports)
@@ -139,7 +159,9 @@ pub(super) fn sockets(text: &str) -> Vec<Socket> {
         (text, "80")
     };
     let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-    let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else { return Vec::new() };
+    let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
+        return Vec::new();
+    };
     let addresses: Vec<IpAddr> = match host {
         "*" | "" => vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
         "localhost" => vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
@@ -152,7 +174,10 @@ pub(super) fn sockets(text: &str) -> Vec<Socket> {
             if addresses.is_empty() {
                 vec![Socket::Name(host.to_owned(), port)]
             } else {
-                addresses.iter().map(|address| Socket::Ip(SocketAddr::new(*address, port))).collect()
+                addresses
+                    .iter()
+                    .map(|address| Socket::Ip(SocketAddr::new(*address, port)))
+                    .collect()
             }
         })
         .collect()
@@ -174,7 +199,9 @@ pub(super) struct Chosen {
 pub(super) fn choose(config: &Config, request: &RouteRequest, host: &str) -> Option<Chosen> {
     let mut best: Option<Chosen> = None;
     for socket in candidates(config, request) {
-        let Some(chosen) = choose_on(config, &socket, host) else { continue };
+        let Some(chosen) = choose_on(config, &socket, host) else {
+            continue;
+        };
         if !chosen.by_default {
             return Some(chosen);
         }
@@ -217,7 +244,11 @@ fn candidates(config: &Config, request: &RouteRequest) -> Vec<Socket> {
     };
     let exact = Socket::Ip(SocketAddr::new(address, request.port));
     let dual = all().any(|listen| listen.socket == v6 && listen.both_families);
-    let wanted = [Some(exact), address.is_ipv4().then_some(v4), (address.is_ipv6() || dual).then_some(v6)];
+    let wanted = [
+        Some(exact),
+        address.is_ipv4().then_some(v4),
+        (address.is_ipv6() || dual).then_some(v6),
+    ];
     wanted
         .into_iter()
         .flatten()
@@ -233,7 +264,11 @@ pub(super) fn servers_on<'a>(config: &'a Config, socket: &'a Socket) -> Vec<(usi
         .iter()
         .enumerate()
         .filter_map(|(index, server)| {
-            server.listens.iter().find(|listen| listen.socket == *socket).map(|listen| (index, listen))
+            server
+                .listens
+                .iter()
+                .find(|listen| listen.socket == *socket)
+                .map(|listen| (index, listen))
         })
         .collect()
 }
@@ -260,10 +295,17 @@ fn names<'a>(config: &'a Config, servers: &[(usize, &ListenEntry)]) -> (Names<'a
     let mut conflicts = Vec::new();
     let mut taken: Vec<&str> = Vec::new();
     for (index, _) in servers {
-        let Some(server) = config.servers.get(*index) else { continue };
+        let Some(server) = config.servers.get(*index) else {
+            continue;
+        };
         for name in &server.names {
             let text = name.text.as_str();
-            let mut conflict = || conflicts.push(Conflict { name: text.to_owned(), node: name.node });
+            let mut conflict = || {
+                conflicts.push(Conflict {
+                    name: text.to_owned(),
+                    node: name.node,
+                })
+            };
             if let Some(pattern) = text.strip_prefix('~') {
                 names.patterns.push((pattern, *index));
             } else if let Some(suffix) = text.strip_prefix('.') {
@@ -303,19 +345,30 @@ fn names<'a>(config: &'a Config, servers: &[(usize, &ListenEntry)]) -> (Names<'a
 /// The names that nginx ignores on a socket.
 pub(super) fn conflicts(config: &Config, socket: &Socket) -> Vec<Conflict> {
     let servers = servers_on(config, socket);
-    if servers.len() < 2 { Vec::new() } else { names(config, &servers).1 }
+    if servers.len() < 2 {
+        Vec::new()
+    } else {
+        names(config, &servers).1
+    }
 }
 
 fn choose_on(config: &Config, socket: &Socket, host: &str) -> Option<Chosen> {
     let servers = servers_on(config, socket);
-    let (default, default_listen) =
-        servers.iter().find(|(_, listen)| listen.default_server).or(servers.first())?;
+    let (default, default_listen) = servers
+        .iter()
+        .find(|(_, listen)| listen.default_server)
+        .or(servers.first())?;
     let mut listen = (*default_listen).clone();
     // TLS and the PROXY protocol belong to the address, whoever of its servers asks for them.
     listen.tls = servers.iter().any(|(_, listen)| listen.tls);
     listen.proxy_protocol = servers.iter().any(|(_, listen)| listen.proxy_protocol);
-    let mut chosen =
-        Chosen { server: *default, listen, captures: None, by_default: true, undetermined: Vec::new() };
+    let mut chosen = Chosen {
+        server: *default,
+        listen,
+        captures: None,
+        by_default: true,
+        undetermined: Vec::new(),
+    };
     let (names, _) = names(config, &servers);
     let found = by_name(&names, host);
     if let Some(server) = found {
@@ -355,7 +408,9 @@ fn by_name(names: &Names<'_>, host: &str) -> Option<usize> {
         .iter()
         .filter(|(suffix, itself, _)| {
             (*itself && *suffix == host)
-                || host.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+                || host
+                    .strip_suffix(suffix)
+                    .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
         })
         .max_by_key(|(suffix, _, _)| suffix.len());
     if let Some((_, _, server)) = head {
@@ -365,7 +420,8 @@ fn by_name(names: &Names<'_>, host: &str) -> Option<usize> {
         .tails
         .iter()
         .filter(|(prefix, _)| {
-            host.strip_prefix(prefix).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
+            host.strip_prefix(prefix)
+                .is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
         })
         .max_by_key(|(prefix, _)| prefix.len())
         .map(|(_, server)| *server)

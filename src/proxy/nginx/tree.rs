@@ -47,7 +47,10 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn new() -> Self {
         Self {
-            nodes: vec![Node { is_block: true, ..Node::default() }],
+            nodes: vec![Node {
+                is_block: true,
+                ..Node::default()
+            }],
             files: Vec::new(),
             empty: Node::default(),
         }
@@ -73,7 +76,10 @@ impl Tree {
 
     /// The text of one argument, counted from 0; empty when there is none.
     pub(super) fn argument(&self, id: NodeId, index: usize) -> &str {
-        self.node(id).arguments.get(index).map_or("", |word| word.text.as_str())
+        self.node(id)
+            .arguments
+            .get(index)
+            .map_or("", |word| word.text.as_str())
     }
 
     /// All arguments' texts.
@@ -125,13 +131,18 @@ impl Tree {
 
     /// True when the directive is somewhere in an `http` block.
     pub(super) fn in_http(&self, id: NodeId) -> bool {
-        self.around(id).any(|level| level != ROOT && self.node(level).parent == ROOT && self.name(level) == "http")
+        self.around(id)
+            .any(|level| level != ROOT && self.node(level).parent == ROOT && self.name(level) == "http")
     }
 
     pub(super) fn place(&self, id: NodeId) -> Place {
         let node = self.node(id);
         Place {
-            file: self.files.get(node.file).map(|file| file.path.clone()).unwrap_or_default(),
+            file: self
+                .files
+                .get(node.file)
+                .map(|file| file.path.clone())
+                .unwrap_or_default(),
             line: node.line,
             column: node.column,
         }
@@ -139,9 +150,15 @@ impl Tree {
 
     /// The source line of a place, at most 200 bytes.
     pub(super) fn excerpt(&self, place: &Place) -> String {
-        let Some(file) = self.files.iter().find(|file| file.path == place.file) else { return String::new() };
+        let Some(file) = self.files.iter().find(|file| file.path == place.file) else {
+            return String::new();
+        };
         let wanted = usize::try_from(place.line).unwrap_or(0).saturating_sub(1);
-        let line = file.bytes.split(|byte| *byte == b'\n').nth(wanted).unwrap_or_default();
+        let line = file
+            .bytes
+            .split(|byte| *byte == b'\n')
+            .nth(wanted)
+            .unwrap_or_default();
         let shown = line.get(..EXCERPT_BYTES).unwrap_or(line);
         String::from_utf8_lossy(shown).trim_end().to_owned()
     }

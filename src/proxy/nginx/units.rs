@@ -18,7 +18,13 @@ fn time(text: &str, fine: bool) -> Option<u64> {
     // Steps go from large to small and never back.
     let mut step = 0_u8;
     let mut any = false;
-    let unit_of = |step: u8, seconds: u64| if fine && step < 7 { seconds.saturating_mul(1000) } else { seconds };
+    let unit_of = |step: u8, seconds: u64| {
+        if fine && step < 7 {
+            seconds.saturating_mul(1000)
+        } else {
+            seconds
+        }
+    };
     while index < bytes.len() {
         let start = index;
         while bytes.get(index).is_some_and(u8::is_ascii_digit) {

@@ -20,10 +20,16 @@ pub(super) struct Target {
 /// Takes a target apart. `None`: nginx answers 400.
 pub(super) fn parse(target: &str, merge_slashes: bool) -> Option<Target> {
     let (authority, raw) = match target.split_once("://") {
-        Some((scheme, rest)) if !target.starts_with('/') && scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+        Some((scheme, rest))
+            if !target.starts_with('/') && scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) =>
+        {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
             let (authority, path) = rest.split_at(end);
-            let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+            let path = if path.starts_with('/') {
+                path.to_owned()
+            } else {
+                format!("/{path}")
+            };
             (Some(authority.to_owned()), path)
         }
         _ => (None, target.to_owned()),
@@ -93,7 +99,9 @@ fn normal(path: &[u8], merge_slashes: bool) -> Option<Vec<u8>> {
 }
 
 fn hex(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// Escapes a path for the upstream request line.
@@ -109,11 +117,18 @@ pub(super) fn escape_argument(value: &str) -> String {
 fn escape_where(text: &str, also: impl Fn(u8) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        let special = matches!(byte, b' ' | b'"' | b'%' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+        let special = matches!(
+            byte,
+            b' ' | b'"' | b'%' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+        );
         if byte < 0x20 || byte >= 0x7f || special || also(byte) {
             out.push('%');
             for half in [byte >> 4, byte & 15] {
-                out.push(char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase());
+                out.push(
+                    char::from_digit(u32::from(half), 16)
+                        .unwrap_or('0')
+                        .to_ascii_uppercase(),
+                );
             }
         } else {
             out.push(char::from(byte));
@@ -124,7 +139,10 @@ fn escape_where(text: &str, also: impl Fn(u8) -> bool) -> String {
 
 /// A file path without empty and `.` segments, to compare two spellings.
 pub(super) fn plain_path(path: &str) -> String {
-    let kept: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty() && *segment != ".").collect();
+    let kept: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty() && *segment != ".")
+        .collect();
     format!("/{}", kept.join("/"))
 }
 

@@ -45,7 +45,13 @@ pub(super) struct State<'a> {
 pub(super) type Value = Result<String, String>;
 
 impl<'a> State<'a> {
-    pub(super) fn new(config: &'a Config, request: &'a RouteRequest, server: NodeId, host: &str, target: &Target) -> Self {
+    pub(super) fn new(
+        config: &'a Config,
+        request: &'a RouteRequest,
+        server: NodeId,
+        host: &str,
+        target: &Target,
+    ) -> Self {
         Self {
             config,
             request,
@@ -97,7 +103,13 @@ impl<'a> State<'a> {
         self.evaluate_parts(text, &self.captures, 0, Some(redirect))
     }
 
-    fn evaluate_parts(&self, text: &str, captures: &[Option<String>], depth: usize, escaping: Option<bool>) -> Value {
+    fn evaluate_parts(
+        &self,
+        text: &str,
+        captures: &[Option<String>],
+        depth: usize,
+        escaping: Option<bool>,
+    ) -> Value {
         let mut out = String::with_capacity(text.len());
         let mut in_query = false;
         for part in parts(text) {
@@ -152,9 +164,12 @@ impl<'a> State<'a> {
             "request_method" => known(&self.method),
             "hostname" => known(&self.config.environment.hostname),
             "server_protocol" => known("HTTP/1.1"),
-            "nginx_version" => {
-                self.config.environment.version.map(|(a, b, c)| format!("{a}.{b}.{c}")).ok_or(name)
-            }
+            "nginx_version" => self
+                .config
+                .environment
+                .version
+                .map(|(a, b, c)| format!("{a}.{b}.{c}"))
+                .ok_or(name),
             "proxy_host" => self.proxy_host.clone().ok_or(name),
             "proxy_port" => self
                 .proxy_host
@@ -211,7 +226,9 @@ impl<'a> State<'a> {
         if let Some(alias) = tree.first(self.block, "alias") {
             return self.absolute(tree.argument(alias, 0));
         }
-        let written = tree.nearest(self.block, "root").map_or("html", |root| tree.argument(root, 0));
+        let written = tree
+            .nearest(self.block, "root")
+            .map_or("html", |root| tree.argument(root, 0));
         self.absolute(&self.evaluate(written).unwrap_or_else(|_| written.to_owned()))
     }
 
@@ -236,7 +253,9 @@ impl<'a> State<'a> {
             return (group(1), group(2));
         }
         if self.uri.ends_with('/') {
-            let index = tree.nearest(self.block, "fastcgi_index").map_or("", |index| tree.argument(index, 0));
+            let index = tree
+                .nearest(self.block, "fastcgi_index")
+                .map_or("", |index| tree.argument(index, 0));
             return (format!("{}{index}", self.uri), String::new());
         }
         (self.uri.clone(), String::new())
@@ -249,16 +268,31 @@ impl<'a> State<'a> {
         let tree = &self.config.tree;
         let map = tree.http_blocks().find_map(|http| {
             tree.named(http, "map").find(|map| {
-                tree.argument(*map, 1).strip_prefix('$').is_some_and(|target| target.eq_ignore_ascii_case(name))
+                tree.argument(*map, 1)
+                    .strip_prefix('$')
+                    .is_some_and(|target| target.eq_ignore_ascii_case(name))
             })
         });
         let Some(map) = map else {
-            return if self.is_assigned_somewhere(name) { Ok(String::new()) } else { Err(name.to_owned()) };
+            return if self.is_assigned_somewhere(name) {
+                Ok(String::new())
+            } else {
+                Err(name.to_owned())
+            };
         };
-        let source = self.evaluate_parts(tree.argument(map, 0), &self.captures, depth.saturating_add(1), None)?;
+        let source = self.evaluate_parts(
+            tree.argument(map, 0),
+            &self.captures,
+            depth.saturating_add(1),
+            None,
+        )?;
         let lower = source.to_ascii_lowercase();
         let hostnames = tree.first(map, "hostnames").is_some();
-        let looked = if hostnames { lower.strip_suffix('.').unwrap_or(&lower) } else { lower.as_str() };
+        let looked = if hostnames {
+            lower.strip_suffix('.').unwrap_or(&lower)
+        } else {
+            lower.as_str()
+        };
         let mut default = None;
         let mut heads: Option<(usize, NodeId)> = None;
         let mut tails: Option<(usize, NodeId)> = None;
@@ -269,7 +303,8 @@ impl<'a> State<'a> {
                 continue;
             }
             let lower_key = key.strip_prefix('\\').unwrap_or(key).to_ascii_lowercase();
-            let longer = |known: Option<(usize, NodeId)>, length: usize| known.is_none_or(|(best, _)| length > best);
+            let longer =
+                |known: Option<(usize, NodeId)>, length: usize| known.is_none_or(|(best, _)| length > best);
             if key == "default" {
                 default = Some(entry);
             } else if lower_key == looked {
@@ -277,44 +312,73 @@ impl<'a> State<'a> {
             } else if hostnames {
                 if let Some(suffix) = lower_key.strip_prefix("*.").or_else(|| lower_key.strip_prefix('.')) {
                     let itself = lower_key.starts_with('.') && looked == suffix;
-                    let below = looked.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
+                    let below = looked
+                        .strip_suffix(suffix)
+                        .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
                     if (itself || below) && longer(heads, suffix.len()) {
                         heads = Some((suffix.len(), entry));
                     }
                 } else if let Some(prefix) = lower_key.strip_suffix(".*")
-                    && looked.strip_prefix(prefix).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
+                    && looked
+                        .strip_prefix(prefix)
+                        .is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
                     && longer(tails, prefix.len())
                 {
                     tails = Some((prefix.len(), entry));
                 }
             }
         }
-        let chosen = exact.or(heads.map(|(_, entry)| entry)).or(tails.map(|(_, entry)| entry));
+        let chosen = exact
+            .or(heads.map(|(_, entry)| entry))
+            .or(tails.map(|(_, entry)| entry));
         if let Some(entry) = chosen {
-            return self.evaluate_parts(tree.argument(entry, 0), &self.captures, depth.saturating_add(1), None);
+            return self.evaluate_parts(
+                tree.argument(entry, 0),
+                &self.captures,
+                depth.saturating_add(1),
+                None,
+            );
         }
         for entry in tree.children(map) {
-            let Some(key) = tree.name(entry).strip_prefix('~') else { continue };
+            let Some(key) = tree.name(entry).strip_prefix('~') else {
+                continue;
+            };
             let (key, caseless) = key.strip_prefix('*').map_or((key, false), |key| (key, true));
             if let Some(captures) = pattern::matches(key, caseless, &source)? {
                 let mut inner = self.clone();
                 inner.caught(captures);
-                return inner.evaluate_parts(tree.argument(entry, 0), &inner.captures, depth.saturating_add(1), None);
+                return inner.evaluate_parts(
+                    tree.argument(entry, 0),
+                    &inner.captures,
+                    depth.saturating_add(1),
+                    None,
+                );
             }
         }
         default.map_or(Ok(String::new()), |entry| {
-            self.evaluate_parts(tree.argument(entry, 0), &self.captures, depth.saturating_add(1), None)
+            self.evaluate_parts(
+                tree.argument(entry, 0),
+                &self.captures,
+                depth.saturating_add(1),
+                None,
+            )
         })
     }
 
     /// A variable that some `set` or named group gives a value, but not on this way, is empty.
     fn is_assigned_somewhere(&self, name: &str) -> bool {
         let tree = &self.config.tree;
-        let groups = [format!("(?<{name}>"), format!("(?P<{name}>"), format!("(?'{name}'")];
+        let groups = [
+            format!("(?<{name}>"),
+            format!("(?P<{name}>"),
+            format!("(?'{name}'"),
+        ];
         tree.nodes.iter().any(|node| {
             let first = node.arguments.first().map_or("", |word| word.text.as_str());
             (node.name == "set"
-                && first.strip_prefix('$').is_some_and(|target| target.eq_ignore_ascii_case(name)))
+                && first
+                    .strip_prefix('$')
+                    .is_some_and(|target| target.eq_ignore_ascii_case(name)))
                 || std::iter::once(node.name.as_str())
                     .chain(node.arguments.iter().map(|word| word.text.as_str()))
                     .any(|text| groups.iter().any(|group| text.contains(group.as_str())))
@@ -324,7 +388,9 @@ impl<'a> State<'a> {
     /// A flag in force, with its default.
     pub(super) fn flag(&self, name: &str, default: bool) -> bool {
         let tree = &self.config.tree;
-        tree.nearest(self.block, name).and_then(|node| units::flag(tree.argument(node, 0))).unwrap_or(default)
+        tree.nearest(self.block, name)
+            .and_then(|node| units::flag(tree.argument(node, 0)))
+            .unwrap_or(default)
     }
 }
 
