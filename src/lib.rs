@@ -16,4 +16,6 @@ pub mod options;
 pub mod proxy;
 pub mod report;
 pub mod system;
+pub mod ui;
 pub mod verdict;
+pub mod wizard;
