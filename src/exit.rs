@@ -1,5 +1,7 @@
 //! The one table of exit codes.
 
+use crate::verdict::Status;
+
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -34,5 +36,15 @@ impl Exit {
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
+    }
+}
+
+impl From<Status> for Exit {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Found => Self::Found,
+            Status::Healthy => Self::Healthy,
+            Status::Undecided => Self::Undecided,
+        }
     }
 }

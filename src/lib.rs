@@ -6,12 +6,17 @@
 //! asked, in the order of the eight-step guide; `run` walks the row. `docs/architecture.md` has the plan.
 
 pub mod causes;
+pub mod cli;
 pub mod evidence;
 pub mod exit;
+pub mod explain;
 pub mod finding;
 pub mod host;
+pub mod options;
 pub mod proxy;
 pub mod report;
 pub mod steps;
 pub mod system;
+pub mod ui;
 pub mod verdict;
+pub mod wizard;

@@ -4,9 +4,11 @@
 //! `report/<format>.rs` with `pub fn render(&Report, &mut dyn Write)`, and one line in [`FORMATS`].
 
 mod json;
+pub mod sanitize;
 mod text;
 
-pub use text::{TextStyle, render as render_text};
+pub(crate) use text::layout;
+pub use text::{TextStyle, render as render_text, render_step};
 
 use std::io::{self, Write};
 

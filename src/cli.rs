@@ -1,0 +1,429 @@
+//! The command line: clap's derive, and no behaviour.
+//!
+//! Everything is text here until [`parse`] turns it into [`Options`]; a value that cannot be meant ends
+//! there as a usage error (exit code 2). A flag is added when it works, not before.
+
+mod generate;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub use crate::options::{
+    Action, Address, ColorChoice, Credentials, Options, OutputFormat, ProxyAddress, UsageError,
+    parse_address, parse_proxy, parse_target,
+};
+pub use generate::{completions, man};
+
+use crate::finding::StepId;
+use crate::options::{distance, parse_duration};
+use crate::report::sanitize::escaped;
+
+const AFTER_HELP: &str = "\
+Examples:
+  fix502 https://shop.example.com/cart      walk the eight steps for this URL
+  sudo fix502 --ci shop.example.com         all at once, no questions, with every right
+  fix502 --format json localhost:8080       for a program
+  fix502 explain upstream-oom-killed        what a cause means and how it is repaired
+
+Exit codes:
+  0    healthy
+  1    the cause of a 502 was found
+  2    usage error, or an input that cannot be read
+  3    undecided: a 502 was seen or something could not be looked at, and no cause is proved
+  70   a bug in fix502
+  130  interrupted
+
+Data goes to stdout, everything else to stderr.";
+
+/// Says which hop made a 502 Bad Gateway, why, with the proof, and the exact repair.
+///
+/// Run it on the host whose proxy answers 502. It reads the proxy's configuration and logs, asks the
+/// upstream the same question as the proxy does, looks at services, sockets, packet filters and names, and
+/// joins all that into one verdict. It changes nothing.
+///
+/// On a terminal it walks the eight steps of the guide with you; with --ci, or when it writes to a pipe or
+/// file, it takes them all at once. Without a URL it checks the host.
+#[derive(Debug, Parser)]
+#[command(name = "fix502", version, max_term_width = 100, after_long_help = AFTER_HELP)]
+#[command(disable_help_subcommand = true)]
+#[command(override_usage = "fix502 [OPTIONS] [URL]\n       fix502 <COMMAND> [OPTIONS] ...")]
+struct Line {
+    /// The URL that fails; without a scheme http:// is meant, with port 443 https://
+    #[arg(value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    search: Search,
+    #[command(flatten)]
+    report: ReportArguments,
+    #[command(flatten)]
+    screen: Screen,
+    #[command(subcommand)]
+    command: Option<Word>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Word {
+    /// Step 1: ask again, and look at the proxy service
+    ///
+    /// Asks the URL several times, with a pause between: is it every time, now and then, or over? Then who
+    /// made the answer, and whether the proxy itself runs.
+    Retry(StepArguments),
+    /// Step 2: ask the upstream what the proxy asks it
+    ///
+    /// Connects to every upstream of the URL as the proxy would, in its network namespace and with its
+    /// protocol, and joins what comes back with the listener, the service, the kernel's log and the
+    /// proxy's error log.
+    Probe(StepArguments),
+    /// Step 3: read the proxy's configuration
+    ///
+    /// Follows the URL through the configuration to the upstream, with file and line; checks the syntax
+    /// and the settings that make a 502.
+    Lint(StepArguments),
+    /// Step 4: would a packet filter stop the proxy?
+    ///
+    /// Walks the rules of nftables and iptables for the packet that the proxy sends to the upstream, and
+    /// names the rule that drops or rejects it.
+    Firewall(StepArguments),
+    /// Step 5: compare what the upstream takes with what it is given
+    ///
+    /// Every limit on the way of the request with its file and line, beside the time that was measured.
+    Timeouts(StepArguments),
+    /// Step 6: compare what each name server says
+    ///
+    /// Asks every name server for the names on the way, and compares the answers with the addresses that
+    /// the proxy really dials.
+    Dns(StepArguments),
+    /// Step 7: ask by another way
+    ///
+    /// Sends the same request directly and through each --proxy, and says where the ways part.
+    Proxy(StepArguments),
+    /// Step 8: write what the hosting provider needs into one file
+    ///
+    /// A .tar.gz with a summary, the report, a text for the ticket and all raw answers, redacted. With
+    /// --output FILE it gets that name.
+    Bundle(StepArguments),
+    /// Explain a cause, a step, or how to read a verdict
+    ///
+    /// Without an argument: the eight steps and all causes. With the id of a cause, the id or number of a
+    /// step, or a status (500, 502, 503, 504): its page. Works offline.
+    Explain {
+        /// The id of a cause, the id or number of a step, or a status
+        #[arg(value_name = "ID")]
+        topic: Option<String>,
+    },
+    /// Break a small host inside the program, and diagnose it
+    ///
+    /// Real sockets on loopback, nothing to install and nothing left behind.
+    Demo {
+        /// Which fault
+        #[arg(value_name = "FAULT")]
+        fault: Option<String>,
+        /// List the faults and stop
+        #[arg(long, conflicts_with = "fault")]
+        list: bool,
+        #[command(flatten)]
+        report: ReportArguments,
+    },
+    /// Diagnose what was recorded elsewhere
+    ///
+    /// A bundle written by "fix502 bundle", or the directory it unpacks to. Nothing is asked of this host.
+    Triage {
+        /// A bundle, or a directory of a recorded host
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        report: ReportArguments,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+struct StepArguments {
+    /// The URL that fails; without a scheme http:// is meant, with port 443 https://
+    #[arg(value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    search: Search,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "What to look at")]
+struct Search {
+    /// Take files from this directory instead of / (a container's root, a mounted disk)
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Read this proxy configuration (repeatable; default: the one the running proxy was started with)
+    #[arg(long = "config", value_name = "FILE")]
+    configs: Vec<PathBuf>,
+    /// The forward proxy that the failing request goes through; it is then the suspect
+    #[arg(long, value_name = "URL")]
+    via: Option<String>,
+    /// Another way to try in step 7 (repeatable)
+    #[arg(long = "proxy", value_name = "URL")]
+    proxies: Vec<String>,
+    /// Take only this step, by id or number (repeatable)
+    #[arg(long = "step", value_name = "ID")]
+    steps: Vec<String>,
+    /// Leave this step out, by id or number (repeatable)
+    #[arg(long = "skip", value_name = "ID")]
+    skips: Vec<String>,
+    /// Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    deadline: Option<String>,
+    /// Ask the URL so many times, 1 to 100 [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    attempts: Option<u8>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Report")]
+struct ReportArguments {
+    /// The format of the report [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<OutputFormat>,
+    /// Write to this file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Terminal")]
+struct Screen {
+    /// Never ask, take all steps at once; also so when stdin or stdout is no terminal
+    #[arg(long = "ci", visible_alias = "non-interactive", global = true)]
+    never_prompt: bool,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true,
+        hide_possible_values = false
+    )]
+    color: ColorChoice,
+    /// Columns of the report, 20 to 1000 (default: those of the terminal)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000), global = true)]
+    width: Option<u16>,
+    /// Only verdict and repair
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// All findings and all evidence; twice: also what fix502 asked
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+/// The command as clap sees it, for help, completions and the manual page.
+pub fn command() -> clap::Command {
+    Line::command()
+}
+
+/// Reads a command line, the name of the program first.
+///
+/// # Errors
+/// clap's error, which prints itself and knows its exit code: 2 for a usage error, 0 for `--help` and
+/// `--version`.
+pub fn parse<I, S>(arguments: I) -> Result<Options, clap::Error>
+where
+    I: IntoIterator<Item = S>,
+    S: Into<OsString> + Clone,
+{
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let line = Line::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    line.understood().map_err(|error| {
+        let mut text = error.message;
+        if let Some(hint) = error.hint {
+            text.push_str("\n\n  tip: ");
+            text.push_str(&hint);
+        }
+        command.error(ErrorKind::ValueValidation, escaped_but_for_lines(&text))
+    })
+}
+
+/// What stood on the command line may come from a ticket; it is shown, and does nothing to the terminal.
+fn escaped_but_for_lines(text: &str) -> String {
+    text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
+}
+
+impl Line {
+    fn understood(self) -> Result<Options, UsageError> {
+        let Self {
+            url,
+            search,
+            report,
+            screen,
+            command,
+        } = self;
+        let outer = StepArguments { url, search, report };
+        let Some(word) = command else {
+            if let Some(url) = &outer.url {
+                not_a_slip(url)?;
+            }
+            return options(Action::Walk, outer, &screen);
+        };
+        let (action, arguments) = match word {
+            Word::Retry(inner) => (Action::Step(StepId::Retry), outer.with(inner)?),
+            Word::Probe(inner) => (Action::Step(StepId::Upstream), outer.with(inner)?),
+            Word::Lint(inner) => (Action::Step(StepId::Config), outer.with(inner)?),
+            Word::Firewall(inner) => (Action::Step(StepId::Firewall), outer.with(inner)?),
+            Word::Timeouts(inner) => (Action::Step(StepId::Timeouts), outer.with(inner)?),
+            Word::Dns(inner) => (Action::Step(StepId::Dns), outer.with(inner)?),
+            Word::Proxy(inner) => (Action::Step(StepId::Route), outer.with(inner)?),
+            Word::Bundle(inner) => (Action::Step(StepId::Bundle), outer.with(inner)?),
+            Word::Demo { fault, list, report } => (Action::Demo { fault, list }, outer.reporting(report)?),
+            Word::Triage { paths, report } => (Action::Triage(paths), outer.reporting(report)?),
+            Word::Explain { topic } => (Action::Explain(topic), outer.alone()?),
+            Word::Completions { shell } => (Action::Completions(shell), outer.alone()?),
+            Word::Man => (Action::Man, outer.alone()?),
+        };
+        options(action, arguments, &screen)
+    }
+}
+
+impl StepArguments {
+    /// Joins what stands before the command with what stands after it, which wins.
+    fn with(self, inner: Self) -> Result<Self, UsageError> {
+        if self.url.is_some() && inner.url.is_some() {
+            return Err(UsageError::new(
+                "there are two URLs, before the command and after it",
+            ));
+        }
+        let join = |mut before: Vec<String>, after: Vec<String>| {
+            before.extend(after);
+            before
+        };
+        let mut configs = self.search.configs;
+        configs.extend(inner.search.configs);
+        Ok(Self {
+            url: inner.url.or(self.url),
+            search: Search {
+                root: inner.search.root.or(self.search.root),
+                configs,
+                via: inner.search.via.or(self.search.via),
+                proxies: join(self.search.proxies, inner.search.proxies),
+                steps: join(self.search.steps, inner.search.steps),
+                skips: join(self.search.skips, inner.search.skips),
+                deadline: inner.search.deadline.or(self.search.deadline),
+                attempts: inner.search.attempts.or(self.search.attempts),
+            },
+            report: self.report.with(inner.report),
+        })
+    }
+
+    /// For a command that makes a report and asks nothing of this host.
+    fn reporting(self, report: ReportArguments) -> Result<Self, UsageError> {
+        if self.url.is_some() || self.search != Search::default() {
+            return Err(UsageError::new(
+                "this command takes no URL and no options on what to look at",
+            ));
+        }
+        Ok(Self {
+            report: self.report.with(report),
+            ..self
+        })
+    }
+
+    /// For a command that only prints.
+    fn alone(self) -> Result<Self, UsageError> {
+        if self.report != ReportArguments::default() {
+            return Err(UsageError::new(
+                "this command makes no report: it takes neither --format nor --output",
+            ));
+        }
+        self.reporting(ReportArguments::default())
+    }
+}
+
+impl ReportArguments {
+    fn with(self, inner: Self) -> Self {
+        Self {
+            format: inner.format.or(self.format),
+            output: inner.output.or(self.output),
+        }
+    }
+}
+
+fn options(action: Action, arguments: StepArguments, screen: &Screen) -> Result<Options, UsageError> {
+    let StepArguments { url, search, report } = arguments;
+    let steps = chosen_steps(&search.steps, &search.skips)?;
+    let via = search.via.as_deref().map(parse_proxy).transpose()?;
+    let mut address = url.as_deref().map(parse_address).transpose()?;
+    if let (Some(address), Some(via)) = (&mut address, &via) {
+        address.target.via = Some(via.url.clone());
+    }
+    Ok(Options {
+        action,
+        address,
+        never_prompt: screen.never_prompt,
+        format: report.format.unwrap_or_default(),
+        output: report.output,
+        root: search.root,
+        configs: search.configs,
+        via,
+        proxies: search
+            .proxies
+            .iter()
+            .map(|text| parse_proxy(text))
+            .collect::<Result<_, _>>()?,
+        steps,
+        deadline: parse_duration(search.deadline.as_deref().unwrap_or("30s"))?,
+        attempts: search.attempts.unwrap_or(5),
+        color: screen.color,
+        width: screen.width,
+        detail: if screen.quiet {
+            0
+        } else {
+            screen.verbose.saturating_add(1)
+        },
+    })
+}
+
+fn chosen_steps(only: &[String], without: &[String]) -> Result<Vec<StepId>, UsageError> {
+    let read = |text: &String| {
+        StepId::parse(text).ok_or_else(|| {
+            let known: Vec<&str> = StepId::ALL.iter().map(|step| step.id()).collect();
+            UsageError::new(format!("{text:?} is no step"))
+                .hint(format!("write one of {}, or its number 1 to 8", known.join(", ")))
+        })
+    };
+    let only = only.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let without = without.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let steps: Vec<StepId> = StepId::ALL
+        .into_iter()
+        .filter(|step| only.is_empty() || only.contains(step))
+        .filter(|step| !without.contains(step))
+        .collect();
+    if steps.is_empty() {
+        return Err(UsageError::new("--step and --skip leave no step to take"));
+    }
+    Ok(steps)
+}
+
+/// A bare word near the name of a command is a slip of the hand rather than the name of a host.
+fn not_a_slip(url: &str) -> Result<(), UsageError> {
+    if url.contains(['.', ':', '/', '@']) || url.len() < 3 || url == "localhost" {
+        return Ok(());
+    }
+    let near = command()
+        .get_subcommands()
+        .map(|word| word.get_name().to_owned())
+        .find(|name| distance(name, url) <= 2);
+    match near {
+        Some(name) => Err(UsageError::new(format!("{url:?} is no command")).hint(format!(
+            "did you mean: fix502 {name}; for a host of this name write http://{url}/"
+        ))),
+        None => Ok(()),
+    }
+}

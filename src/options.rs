@@ -1,0 +1,167 @@
+//! WHAT WAS ASKED FOR: the command line after it was understood.
+//!
+//! [`crate::cli`] makes these values; nothing after it checks them again. A value that exists is valid: an
+//! address has a host and a port, a deadline is longer than nothing. This room asks nobody anything.
+
+mod address;
+mod duration;
+mod secret;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use address::{Address, ProxyAddress, parse_address, parse_proxy, parse_target};
+pub use duration::parse_duration;
+pub use secret::Credentials;
+
+use crate::finding::StepId;
+
+/// Everything the command line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What to do.
+    pub action: Action,
+    /// The URL that fails; `None`: check the host.
+    pub address: Option<Address>,
+    /// Never prompt, although there may be a terminal.
+    pub never_prompt: bool,
+    /// The format of the report.
+    pub format: OutputFormat,
+    /// Where the report (or the bundle) goes; `None`: stdout (or a file named by the bundle).
+    pub output: Option<PathBuf>,
+    /// Take files from this directory instead of `/`.
+    pub root: Option<PathBuf>,
+    /// The proxy's configuration, when it is not to be found by asking; several may be given.
+    pub configs: Vec<PathBuf>,
+    /// The forward proxy that the failing request goes through.
+    pub via: Option<ProxyAddress>,
+    /// Other ways to try in step 7.
+    pub proxies: Vec<ProxyAddress>,
+    /// The steps to take, in order.
+    pub steps: Vec<StepId>,
+    /// Limit for the whole collection.
+    pub deadline: Duration,
+    /// Attempts at the front door, 1 to 100.
+    pub attempts: u8,
+    /// When to use colour.
+    pub color: ColorChoice,
+    /// Columns; `None`: as the terminal says.
+    pub width: Option<u16>,
+    /// 0 quiet, 1 usual, 2 all evidence, 3 and more: also what fix502 itself does.
+    pub detail: u8,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The walk through the eight steps.
+    Walk,
+    /// One step alone.
+    Step(StepId),
+    /// Print a page.
+    Explain(Option<String>),
+    /// The broken host inside the program.
+    Demo {
+        /// Which fault; `None`: the first one.
+        fault: Option<String>,
+        /// Only list the faults.
+        list: bool,
+    },
+    /// Diagnose from what was recorded elsewhere.
+    Triage(Vec<PathBuf>),
+    /// Print the completions for a shell.
+    Completions(clap_complete::Shell),
+    /// Print the manual page.
+    Man,
+}
+
+/// A format of the report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputFormat {
+    /// For a person.
+    #[value(help = "for a person")]
+    #[default]
+    Text,
+    /// `fix502.report/v1`, for a program.
+    #[value(help = "fix502.report/v1, for a program")]
+    Json,
+}
+
+impl OutputFormat {
+    /// Its name in [`crate::report::FORMATS`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal that can, unless `NO_COLOR` is set.
+    #[value(help = "on a terminal that can, unless NO_COLOR is set")]
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Something on the command line that cannot be meant, and what may have been meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct UsageError {
+    /// A lower-case fragment.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+impl UsageError {
+    /// An error without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to write instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Edits (insert, delete, replace) between two texts.
+pub fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, left) in one.chars().enumerate() {
+        let mut next = vec![above + 1];
+        for (column, right) in other.iter().enumerate() {
+            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let replaced = at(&row, column) + usize::from(left != *right);
+            let best = replaced.min(at(&row, column + 1) + 1).min(at(&next, column) + 1);
+            next.push(best);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("dns", "dns"), 0);
+    }
+}
