@@ -15,6 +15,7 @@ pub mod host;
 pub mod options;
 pub mod proxy;
 pub mod report;
+pub mod run;
 pub mod steps;
 pub mod system;
 pub mod ui;

@@ -39,6 +39,19 @@ pub struct EndpointEvidence {
     /// The endpoint's address belongs to this host.
     #[serde(default)]
     pub on_this_host: bool,
+    /// Open descriptors of the process that listens there, and its limit.
+    #[serde(default)]
+    pub descriptors: Observed<super::Descriptors>,
+}
+
+/// A listener that no endpoint of the route is, and what it answers: the service may have moved there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherListener {
+    /// Who listens where.
+    pub listener: super::Listener,
+    /// What it answers to a plain request.
+    #[serde(default)]
+    pub exchange: Observed<Exchange>,
 }
 
 /// One exchange with an endpoint.

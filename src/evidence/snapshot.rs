@@ -35,6 +35,10 @@ pub struct Snapshot {
     pub inner_routes: Vec<Route>,
     /// The endpoints of the route (of the innermost tier on this host).
     pub endpoints: Vec<EndpointEvidence>,
+    /// Listeners that may be the service under another address, where an endpoint has none.
+    pub other_listeners: Vec<super::OtherListener>,
+    /// The route leads back to a location that it has passed already: where.
+    pub loop_at: Option<super::Place>,
     /// The logs.
     pub log: LogEvidence,
     /// Every listening socket in the proxy's network namespace.

@@ -2,7 +2,9 @@
 
 use super::plan::Plan;
 use super::retry;
-use crate::evidence::{ConfigTest, Handler, Observed, Obstacle, PeerAddress, ProxyProcess, Route, Snapshot};
+use crate::evidence::{
+    ConfigTest, Handler, Observed, Obstacle, PeerAddress, Place, ProxyProcess, Route, Snapshot,
+};
 use crate::host::{Host, ListDirectory, ReadFile, RunCommand};
 use crate::proxy::nginx::{self, Config, Environment, FileBytes, Files, RouteRequest};
 use crate::system::sockets;
@@ -97,7 +99,7 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<C
     snapshot.config = Observed::Seen(config.summary());
     test(host, plan, snapshot, &main_file);
     follow(snapshot, &config);
-    further_tiers(host, snapshot, &build);
+    further_tiers(host, snapshot, &build, &config);
     Some(Configuration { config, environment })
 }
 
@@ -231,48 +233,61 @@ fn follow(snapshot: &mut Snapshot, config: &Config) {
     snapshot.route = config.route(&request).into();
 }
 
-/// Tiers of nginx behind the first one on this host: the route goes on through their configurations.
-fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build) {
+/// Tiers of nginx behind the first one on this host: the route goes on through their configurations, which
+/// may be the same one again.
+fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build, config: &Config) {
     let proxies = snapshot.proxies.seen().cloned().unwrap_or_default();
-    let Some(first) = snapshot.proxy.clone() else {
+    let Some(mut proxy) = snapshot.proxy.clone() else {
         return;
     };
-    let mut seen = vec![first.master.pid];
+    let mut config = config.clone();
     let mut route = snapshot.route.seen().cloned();
-    for _ in 0..4 {
+    let mut passed: Vec<(u32, Place)> = Vec::new();
+    for _ in 0..6 {
         let Some((current, address)) = route.as_ref().and_then(single_endpoint) else {
             return;
         };
+        let here = current
+            .location
+            .as_ref()
+            .or(current.server.as_ref())
+            .map(|named| named.place.clone())
+            .unwrap_or_default();
+        if passed.contains(&(proxy.master.pid, here.clone())) {
+            snapshot.loop_at = Some(here);
+            return;
+        }
+        passed.push((proxy.master.pid, here));
         let listeners = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
         let endpoint = crate::evidence::Endpoint::Tcp(address);
         let Some(listener) = listeners.iter().find(|listener| sockets::takes(listener, &endpoint)) else {
             return;
         };
         let next = proxies.iter().find(|proxy| {
-            !seen.contains(&proxy.master.pid)
-                && listener.processes.iter().any(|owner| {
-                    owner.pid == proxy.master.pid
-                        || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
-                })
+            listener.processes.iter().any(|owner| {
+                owner.pid == proxy.master.pid || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
+            })
         });
         let Some(next) = next else { return };
-        let mut next = next.clone();
-        set_paths(&mut next, build);
-        seen.push(next.master.pid);
-        let files = HostFiles {
-            host,
-            below: String::new(),
-        };
-        let environment = Environment {
-            prefix: next.prefix.clone(),
-            version: build.version_numbers(),
-            hostname: snapshot.host.name.clone(),
-            ..Environment::default()
-        };
-        let config = nginx::read(&next.config, &files, &environment);
+        if next.master.pid != proxy.master.pid {
+            let mut next = next.clone();
+            set_paths(&mut next, build);
+            let files = HostFiles {
+                host,
+                below: String::new(),
+            };
+            let environment = Environment {
+                prefix: next.prefix.clone(),
+                version: build.version_numbers(),
+                hostname: snapshot.host.name.clone(),
+                ..Environment::default()
+            };
+            config = nginx::read(&next.config, &files, &environment);
+            proxy = next;
+        }
         let host_header = match &current.handler {
             Handler::Pass(pass) => crate::proxy::request::host_header(current, pass),
-            _ => String::new(),
+            Handler::Return { .. } | Handler::Local(_) | Handler::Unknown => String::new(),
         };
         let inner = config.route(&RouteRequest {
             local_address: Some(address.ip()),
@@ -283,7 +298,11 @@ fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build) {
             method: "GET".to_owned(),
             target: current.request_target.clone().unwrap_or_else(|| "/".to_owned()),
         });
-        let Some(inner) = inner else { return };
+        // Plain HTTP to a TLS listener goes no further than that listener.
+        let Some(inner) = inner.filter(|inner| !inner.listener.as_ref().is_some_and(|listen| listen.tls))
+        else {
+            return;
+        };
         snapshot.inner_routes.push(inner.clone());
         route = Some(inner);
     }

@@ -127,8 +127,8 @@ fn one_name(
             })
         });
         let mut asked: Vec<(String, &str)> = Vec::new();
-        // A name that /etc/hosts answers never reaches a nameserver, except nginx's own.
-        if evidence.hosts_file.is_empty() || at_run_time {
+        // Also where /etc/hosts answers first: the two may disagree.
+        if name != "localhost" {
             asked.extend(system_servers.iter().map(|server| (server.clone(), "system")));
         }
         asked.extend(

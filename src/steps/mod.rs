@@ -23,4 +23,4 @@ mod walk;
 
 pub use plan::{Plan, ProxySecret, RecordedPlan, recorded};
 pub use summary::summarise;
-pub use walk::{Collection, collect};
+pub use walk::{Collection, collect, sites};

@@ -138,3 +138,18 @@ impl Collection {
         }
     }
 }
+
+/// The names that the proxies of this host serve, to offer where no URL was given.
+pub fn sites(host: &Host, plan: &Plan) -> Vec<String> {
+    let mut snapshot = Snapshot {
+        target: plan.target.clone(),
+        ..Snapshot::default()
+    };
+    machine::facts(host, &mut snapshot);
+    config_lint::ask(host, plan, &mut snapshot);
+    snapshot
+        .config
+        .into_seen()
+        .map(|config| config.server_names)
+        .unwrap_or_default()
+}

@@ -1,0 +1,330 @@
+//! Walks the row of rooms: all at once (batch), step by step (the wizard), one step alone, or from a
+//! recording. The only room that knows all others; it holds no judgement and no wording of findings.
+
+mod live;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::cli;
+use crate::evidence::Snapshot;
+use crate::exit::Exit;
+use crate::explain;
+use crate::finding::StepId;
+use crate::host::{self, EnvironmentVariable, Host};
+use crate::options::{Action, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy};
+use crate::report::{FORMATS, Report, StepStatus, StepSummary, render_step, render_text};
+use crate::steps::{self, Collection, Plan, ProxySecret};
+use crate::ui::Ui;
+use crate::ui::prompt::Terminal;
+use crate::verdict::{self, Status};
+use crate::wizard;
+
+/// Set by Ctrl-C; whoever waits looks at it.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Runs the program with these arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
+    let options = match cli::parse(arguments) {
+        Ok(options) => options,
+        Err(error) => {
+            // Nothing is left to do where even the complaint cannot be written.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Healthy
+            };
+        }
+    };
+    let mut ui = Ui::new(&host::terminal_facts(), &options);
+    match act(&options, &mut ui) {
+        Ok(exit) => exit,
+        Err(Failure::Usage(error)) => {
+            ui.complain(&error.message, error.hint.as_deref());
+            Exit::Usage
+        }
+        Err(Failure::Output(error)) => {
+            ui.complain(&format!("the output cannot be written: {error}"), None);
+            Exit::Usage
+        }
+        Err(Failure::Interrupted) => Exit::Interrupted,
+    }
+}
+
+/// Why a run ends without its result.
+enum Failure {
+    Usage(UsageError),
+    Output(io::Error),
+    Interrupted,
+}
+
+impl From<UsageError> for Failure {
+    fn from(error: UsageError) -> Self {
+        Self::Usage(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+fn act(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    match &options.action {
+        Action::Explain(topic) => {
+            let page = explain::page(topic.as_deref())?;
+            let style = ui.style();
+            ui.print(|out| explain::print(&page, &style, out))?;
+            Ok(Exit::Healthy)
+        }
+        Action::Completions(shell) => {
+            ui.print(|out| cli::completions(*shell, out))?;
+            Ok(Exit::Healthy)
+        }
+        Action::Man => {
+            ui.print(cli::man)?;
+            Ok(Exit::Healthy)
+        }
+        Action::Walk
+            if ui.can_prompt() && options.output.is_none() && options.format == OutputFormat::Text =>
+        {
+            let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+            let mut walk = live::LiveWalk::new(options);
+            let mut person = Terminal::new(ui.style());
+            let address = options.address.clone();
+            Ok(wizard::walk(
+                &mut walk,
+                &mut person,
+                ui,
+                address,
+                &options.steps,
+                &INTERRUPTED,
+            )?)
+        }
+        Action::Walk => {
+            let report = batch(options, ui, plan(options)?)?;
+            say(&report, options, ui)?;
+            Ok(exit(&report))
+        }
+        Action::Step(StepId::Bundle) => bundle(options, ui),
+        Action::Step(step) => one_step(*step, options, ui),
+        Action::Triage(paths) => triage(paths, options, ui),
+        Action::Demo { .. } => Err(UsageError::new("the demo is not built in").into()),
+    }
+}
+
+/// The plan of a run with these options.
+fn plan(options: &Options) -> Result<Plan, UsageError> {
+    let mut plan = Plan {
+        target: options
+            .address
+            .as_ref()
+            .map(|address| address.target.clone())
+            .unwrap_or_default(),
+        config_files: options.configs.iter().map(|path| absolute(path)).collect(),
+        attempts: u32::from(options.attempts),
+        attempts_fixed: options.attempts != 5,
+        deadline_ms: u64::try_from(options.deadline.as_millis()).unwrap_or(u64::MAX),
+        skipped: StepId::ALL
+            .into_iter()
+            .filter(|step| !options.steps.contains(step))
+            .collect(),
+        other_root: options.root.is_some(),
+        ..Plan::default()
+    };
+    let mut proxies: Vec<ProxyAddress> = options.proxies.clone();
+    if let Some(via) = &options.via {
+        plan.target.via = Some(via.url.clone());
+        proxies.push(via.clone());
+    }
+    if plan.target.url.is_some() {
+        proxies.extend(proxy_variables(&plan.target.scheme, &plan.target.host)?);
+    }
+    for proxy in proxies {
+        if plan.proxies.contains(&proxy.url) {
+            continue;
+        }
+        if let Some((user, password)) = proxy.credentials.as_ref().map(user_and_password) {
+            plan.secrets.push(ProxySecret {
+                proxy: proxy.url.clone(),
+                user,
+                password,
+            });
+        }
+        plan.proxies.push(proxy.url);
+    }
+    Ok(plan)
+}
+
+fn user_and_password(credentials: &Credentials) -> (String, String) {
+    let text = credentials.exposed();
+    let (user, password) = text.split_once(':').unwrap_or((text, ""));
+    (user.to_owned(), password.to_owned())
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_path_buf())
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The proxies that the environment names for this scheme, unless it exempts the host.
+fn proxy_variables(scheme: &str, target: &str) -> Result<Vec<ProxyAddress>, UsageError> {
+    let environment = Host::live(None, Duration::from_secs(5));
+    let value = |name: &str| {
+        [name.to_owned(), name.to_uppercase()]
+            .into_iter()
+            .find_map(|name| environment.ask(&EnvironmentVariable { name }).into_seen())
+    };
+    let exempt = value("no_proxy").unwrap_or_default();
+    let is_exempt = exempt
+        .split(',')
+        .map(|name| name.trim().trim_start_matches('.'))
+        .any(|name| {
+            name == "*" || (!name.is_empty() && (target == name || target.ends_with(&format!(".{name}"))))
+        });
+    if is_exempt {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for name in [format!("{scheme}_proxy"), "all_proxy".to_owned()] {
+        if let Some(text) = value(&name) {
+            let proxy = parse_proxy(&text).map_err(|error| {
+                UsageError::new(format!("the variable {name} is no proxy: {}", error.message))
+            })?;
+            found.push(proxy);
+        }
+    }
+    Ok(found)
+}
+
+fn live_host(options: &Options) -> Host {
+    Host::live(options.root.clone(), options.deadline)
+}
+
+/// Everything at once, with a sign of life on a terminal.
+fn batch(options: &Options, ui: &Ui, plan: Plan) -> Result<Report, Failure> {
+    let host = Arc::new(live_host(options));
+    collected(&host, plan, ui).map(|snapshot| judged(snapshot, &options.steps))
+}
+
+fn collected(host: &Arc<Host>, plan: Plan, ui: &Ui) -> Result<Snapshot, Failure> {
+    // A second handler cannot be set; the first one serves as well.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let _progress = ui.progress("asking the host and the upstream");
+    let collection = Collection::start(Arc::clone(host), plan);
+    loop {
+        if let Some(snapshot) = collection.wait_all(Duration::from_millis(100)) {
+            return Ok(snapshot);
+        }
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            return Err(Failure::Interrupted);
+        }
+    }
+}
+
+/// The report on what was seen.
+fn judged(snapshot: Snapshot, steps: &[StepId]) -> Report {
+    let diagnosis = verdict::decide(&snapshot);
+    let lines = StepId::ALL
+        .into_iter()
+        .map(|step| {
+            if steps.contains(&step) {
+                steps::summarise(step, &snapshot, &diagnosis)
+            } else {
+                StepSummary {
+                    number: step.number(),
+                    id: step,
+                    status: StepStatus::Skipped,
+                    summary: "left out".to_owned(),
+                    details: Vec::new(),
+                    recommended: Vec::new(),
+                }
+            }
+        })
+        .collect();
+    Report::new(snapshot, diagnosis, lines)
+}
+
+/// Writes a report where the options want it.
+fn say(report: &Report, options: &Options, ui: &mut Ui) -> Result<(), Failure> {
+    let mut bytes = Vec::new();
+    match (&options.format, &options.output) {
+        (OutputFormat::Text, None) => render_text(report, &ui.style(), &mut bytes)?,
+        (format, _) => {
+            let name = format.name();
+            if let Some(format) = FORMATS.iter().find(|format| format.name == name) {
+                (format.render)(report, &mut bytes)?;
+            }
+        }
+    }
+    match &options.output {
+        None => ui.print(|out| out.write_all(&bytes))?,
+        Some(path) => host::write_private(path, &bytes)
+            .map_err(|error| UsageError::new(format!("{} cannot be written: {error}", path.display())))?,
+    }
+    Ok(())
+}
+
+/// The exit code of a report.
+fn exit(report: &Report) -> Exit {
+    match report.verdict.status {
+        Status::Found => Exit::Found,
+        Status::Healthy => Exit::Healthy,
+        Status::Undecided => Exit::Undecided,
+    }
+}
+
+/// One step alone: its line, its details, what it found.
+fn one_step(step: StepId, options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    let mut plan = plan(options)?;
+    // Other steps need the attempts to know what the proxy does now; they are few and short.
+    let needed: &[StepId] = match step {
+        StepId::Retry | StepId::Route => &[StepId::Retry],
+        StepId::Firewall => &[StepId::Firewall],
+        StepId::Config => &[],
+        _ => &[StepId::Retry, StepId::Dns],
+    };
+    plan.skipped = StepId::ALL
+        .into_iter()
+        .filter(|other| *other != step && !needed.contains(other))
+        .collect();
+    let host = Arc::new(live_host(options));
+    let snapshot = collected(&host, plan, ui)?;
+    let report = judged(snapshot, &[step]);
+    let line = report.steps.iter().find(|line| line.id == step).cloned();
+    let status = line.as_ref().map_or(StepStatus::CouldNotCheck, |line| line.status);
+    if options.format == OutputFormat::Json || options.output.is_some() {
+        say(&report, options, ui)?;
+    } else if let Some(line) = line {
+        let findings: Vec<_> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.step == step)
+            .cloned()
+            .collect();
+        let style = ui.style();
+        ui.print(|out| render_step(&line, &findings, &style, out))?;
+    }
+    Ok(match status {
+        StepStatus::Ok | StepStatus::Warning | StepStatus::Skipped => Exit::Healthy,
+        StepStatus::Problem => Exit::Found,
+        StepStatus::CouldNotCheck => Exit::Undecided,
+    })
+}
+
+/// Step 8: everything into one file.
+fn bundle(_: &Options, _: &mut Ui) -> Result<Exit, Failure> {
+    Err(UsageError::new("bundles are not built in").into())
+}
+
+/// A recorded host.
+fn triage(_: &[std::path::PathBuf], _: &Options, _: &mut Ui) -> Result<Exit, Failure> {
+    Err(UsageError::new("triage is not built in").into())
+}

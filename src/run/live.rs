@@ -1,0 +1,88 @@
+//! The wizard's diagnosis: a collection in the background of this host.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{judged, live_host, plan};
+use crate::evidence::{Snapshot, Target};
+use crate::finding::{Finding, StepId};
+use crate::host::Host;
+use crate::options::{Credentials, Options};
+use crate::report::{Report, StepSummary};
+use crate::steps::{self, Collection, Plan};
+use crate::verdict;
+use crate::wizard::Walk;
+
+/// How long one look for a result may take.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+pub(super) struct LiveWalk<'a> {
+    options: &'a Options,
+    host: Option<Arc<Host>>,
+    collection: Option<Collection>,
+    report: Option<Report>,
+}
+
+impl<'a> LiveWalk<'a> {
+    pub(super) fn new(options: &'a Options) -> Self {
+        Self {
+            options,
+            host: None,
+            collection: None,
+            report: None,
+        }
+    }
+}
+
+impl Walk for LiveWalk<'_> {
+    fn start(&mut self, target: &Target, _: Option<&Credentials>) {
+        if let Some(running) = self.collection.take() {
+            running.cancel();
+        }
+        // A proxy variable that is no proxy was complained about when the options were read.
+        let mut plan: Plan = plan(self.options).unwrap_or_default();
+        let via = plan.target.via.take();
+        plan.target = Target {
+            via,
+            ..target.clone()
+        };
+        let host = Arc::new(live_host(self.options));
+        self.report = None;
+        self.collection = Some(Collection::start(Arc::clone(&host), plan));
+        self.host = Some(host);
+    }
+
+    fn poll(&mut self, step: StepId) -> Option<(StepSummary, Vec<Finding>)> {
+        let snapshot: Snapshot = self.collection.as_ref()?.wait(step, PATIENCE)?;
+        let diagnosis = verdict::decide(&snapshot);
+        let line = steps::summarise(step, &snapshot, &diagnosis);
+        let findings = diagnosis
+            .findings
+            .into_iter()
+            .filter(|finding| finding.step == step)
+            .collect();
+        Some((line, findings))
+    }
+
+    fn verdict(&mut self) -> Option<Report> {
+        let snapshot = self.collection.as_ref()?.wait_all(PATIENCE)?;
+        let report = judged(snapshot, &self.options.steps);
+        self.report = Some(report.clone());
+        Some(report)
+    }
+
+    fn write_bundle(&mut self) -> Result<PathBuf, String> {
+        Err("bundles are not built in".to_owned())
+    }
+
+    fn bundle_preview(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn sites(&self) -> Vec<String> {
+        let host = live_host(self.options);
+        let plan = plan(self.options).unwrap_or_default();
+        steps::sites(&host, &plan)
+    }
+}
