@@ -1,6 +1,221 @@
-//! What nginx refuses although every word can be read.
+//! What nginx refuses although every word can be read: such a configuration neither starts nor reloads.
+//!
+//! Only what is certain is said: a directive that is not in the table may be a third-party module's, and
+//! names that cannot be resolved are not known from the files. To add a check: one function, called from
+//! [`check`], that pushes problems of level error.
+
+mod blocks;
+mod values;
+
+use std::collections::BTreeSet;
+
 use super::Config;
-use crate::evidence::ConfigProblem;
-pub(super) fn check(_config: &Config) -> Vec<ConfigProblem> {
-    Vec::new()
+use super::directives;
+use super::tree::{NodeId, ROOT};
+use super::units;
+use crate::evidence::{ConfigProblem, Place, ProblemLevel};
+
+/// Blocks whose body is a list of entries, not of directives.
+const LISTS: [&str; 6] = ["types", "map", "geo", "charset_map", "split_clients", "match"];
+
+/// More problems than this say nothing new.
+const MOST_PROBLEMS: usize = 500;
+
+/// Scalars besides all flags: the second one in a block is an error.
+const SCALARS: [&str; 36] = [
+    "alias",
+    "client_body_buffer_size",
+    "client_body_timeout",
+    "client_header_buffer_size",
+    "client_header_timeout",
+    "client_max_body_size",
+    "default_type",
+    "events",
+    "fastcgi_index",
+    "fastcgi_pass",
+    "grpc_pass",
+    "gzip_comp_level",
+    "gzip_min_length",
+    "http",
+    "keepalive_timeout",
+    "large_client_header_buffers",
+    "memcached_pass",
+    "pid",
+    "proxy_bind",
+    "proxy_cache_key",
+    "proxy_http_version",
+    "proxy_method",
+    "proxy_pass",
+    "proxy_ssl_name",
+    "resolver_timeout",
+    "root",
+    "scgi_pass",
+    "send_timeout",
+    "server_names_hash_bucket_size",
+    "try_files",
+    "types_hash_max_size",
+    "user",
+    "uwsgi_pass",
+    "worker_connections",
+    "worker_processes",
+    "worker_rlimit_nofile",
+];
+
+/// All certain errors.
+pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
+    let mut problems = Vec::new();
+    let tree = &config.tree;
+    for id in 1..tree.nodes.len() {
+        if problems.len() >= MOST_PROBLEMS {
+            break;
+        }
+        if is_list_entry(config, id) {
+            continue;
+        }
+        if !usage(config, id, &mut problems) {
+            continue;
+        }
+        values::check(config, id, &mut problems);
+        blocks::check(config, id, &mut problems);
+    }
+    for id in 0..tree.nodes.len() {
+        duplicates(config, id, &mut problems);
+    }
+    values::buffers(config, &mut problems);
+    blocks::listens(config, &mut problems);
+    if tree.first(ROOT, "events").is_none() && !tree.files.is_empty() && config.errors.is_empty() {
+        let main = tree.files.first().map(|file| file.path.clone()).unwrap_or_default();
+        problems.push(ConfigProblem {
+            rule: "events-missing".to_owned(),
+            level: ProblemLevel::Error,
+            message: "no \"events\" section in the configuration".to_owned(),
+            place: Place {
+                file: main,
+                line: 1,
+                column: 1,
+            },
+            excerpt: String::new(),
+            repair: Some("events {}".to_owned()),
+        });
+    }
+    problems
+}
+
+fn error(config: &Config, rule: &str, node: NodeId, message: String) -> ConfigProblem {
+    config.problem(rule, ProblemLevel::Error, node, message)
+}
+
+/// True for what stands in a list block or in a block that is not nginx's own.
+pub(super) fn is_list_entry(config: &Config, id: NodeId) -> bool {
+    let tree = &config.tree;
+    tree.around(tree.node(id).parent)
+        .filter(|block| *block != ROOT)
+        .any(|block| {
+            let name = tree.name(block);
+            LISTS.contains(&name) || !directives::is_known(name)
+        })
+}
+
+/// The letter of a block's context in the table.
+pub(super) fn context(config: &Config, block: NodeId) -> Option<char> {
+    let tree = &config.tree;
+    if block == ROOT {
+        return Some('m');
+    }
+    let parent = context(config, tree.node(block).parent);
+    Some(match (tree.name(block), parent?) {
+        ("events", 'm') => 'e',
+        ("http", 'm') => 'H',
+        ("stream", 'm') => 'T',
+        ("mail", 'm') => 'M',
+        ("server", 'H') => 'S',
+        ("server", 'T') => 'V',
+        ("server", 'M') => 'N',
+        ("upstream", 'H') => 'U',
+        ("upstream", 'T') => 'W',
+        ("location", 'S' | 'L') => 'L',
+        ("if", 'S') => 's',
+        ("if", 'L') => 'l',
+        ("limit_except", 'L') => 't',
+        _ => return None,
+    })
+}
+
+/// Context, terminator and number of arguments. False when the directive is wrong or not known.
+fn usage(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) -> bool {
+    let tree = &config.tree;
+    let node = tree.node(id);
+    let name = node.name.as_str();
+    let usages = directives::usages(name);
+    let Some(context) = context(config, node.parent).filter(|_| !usages.is_empty()) else {
+        return false;
+    };
+    let here: Vec<_> = usages
+        .iter()
+        .filter(|usage| usage.contexts.contains([context, '*']))
+        .collect();
+    if here.is_empty() {
+        let message = format!("\"{name}\" directive is not allowed here");
+        problems.push(error(config, "not-allowed-here", id, message));
+        return false;
+    }
+    if !node.is_block && here.iter().all(|usage| usage.is_block) {
+        problems.push(error(
+            config,
+            "syntax",
+            id,
+            format!("directive \"{name}\" has no opening \"{{\""),
+        ));
+        return false;
+    }
+    if node.is_block && !here.iter().any(|usage| usage.is_block) {
+        problems.push(error(
+            config,
+            "syntax",
+            id,
+            format!("directive \"{name}\" is not terminated by \";\""),
+        ));
+        return false;
+    }
+    let count = node.arguments.len();
+    if !here.iter().any(|usage| usage.takes(count)) {
+        let message = format!("invalid number of arguments in \"{name}\" directive");
+        problems.push(error(config, "argument-count", id, message));
+        return false;
+    }
+    if here.iter().all(|usage| usage.is_flag) && units::flag(tree.argument(id, 0)).is_none() {
+        let value = tree.argument(id, 0);
+        let message =
+            format!("invalid value \"{value}\" in \"{name}\" directive, it must be \"on\" or \"off\"");
+        problems.push(error(config, "invalid-value", id, message));
+    }
+    true
+}
+
+fn duplicates(config: &Config, block: NodeId, problems: &mut Vec<ConfigProblem>) {
+    let tree = &config.tree;
+    let node = tree.node(block);
+    if !node.is_block
+        || LISTS.contains(&node.name.as_str())
+        || (block != ROOT && is_list_entry(config, block))
+    {
+        return;
+    }
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for id in tree.children(block) {
+        let name = tree.name(id);
+        let usages = directives::usages(name);
+        let is_flag = !usages.is_empty() && usages.iter().all(|usage| usage.is_flag);
+        // `root` and `alias` are two names of one setting.
+        let key = if name == "alias" { "root" } else { name };
+        if !(is_flag || SCALARS.contains(&name) || values::is_scalar(name)) || seen.insert(key) {
+            continue;
+        }
+        problems.push(error(
+            config,
+            "duplicate",
+            id,
+            format!("\"{name}\" directive is duplicate"),
+        ));
+    }
 }

@@ -63,3 +63,60 @@ fn has_digit(digits: &str, count: usize) -> bool {
 pub(super) fn argument_count_fits(name: &str, count: usize) -> bool {
     usages(name).iter().any(|usage| usage.takes(count))
 }
+
+/// True when the name is not nginx's own, or when it may open a block.
+pub(super) fn may_be_block(name: &str) -> bool {
+    !is_known(name) || usages(name).iter().any(|usage| usage.is_block)
+}
+
+/// The directive of a context whose name is one slip of the finger away.
+pub(super) fn nearly(name: &str, context: char) -> Option<&'static str> {
+    let near = |other: &&&str| one_slip(name.as_bytes(), other.as_bytes());
+    let allowed = |other: &&&str| {
+        usages(other)
+            .iter()
+            .any(|usage| usage.contexts.contains([context, '*']))
+    };
+    TABLE.keys().filter(allowed).find(near).copied()
+}
+
+/// True when one letter is missing, too many, different, or changed places with its neighbour.
+fn one_slip(left: &[u8], right: &[u8]) -> bool {
+    let same = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    let (left, right) = (
+        left.get(same..).unwrap_or_default(),
+        right.get(same..).unwrap_or_default(),
+    );
+    let after = |bytes: &[u8], count: usize| bytes.get(count..).map(<[u8]>::to_vec);
+    match (left, right) {
+        ([], [_]) | ([_], []) => true,
+        ([a, b, ..], [c, d, ..]) if a == d && b == c && after(left, 2) == after(right, 2) => true,
+        _ if left.is_empty() || right.is_empty() => false,
+        _ => {
+            after(left, 1) == after(right, 1)
+                || after(left, 1).as_deref() == Some(right)
+                || after(right, 1).as_deref() == Some(left)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_seen_and_another_name_is_not() {
+        for typed in [
+            "proxy_pas",
+            "proxy_passs",
+            "porxy_pass",
+            "proxy-pass",
+            "roxy_pass",
+        ] {
+            assert_eq!(nearly(typed, 'L'), Some("proxy_pass"), "{typed}");
+        }
+        for other in ["more_set_headers", "proxy_connect", "set_real_ip"] {
+            assert_eq!(nearly(other, 'L'), None, "{other}");
+        }
+    }
+}

@@ -61,6 +61,7 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files) -> (Tree, Vec<ConfigP
             );
         }
     }
+    reader.tree.finish();
     (reader.tree, reader.errors)
 }
 
@@ -125,7 +126,7 @@ impl Reader<'_> {
             let current = blocks.last().copied().flatten();
             match chunk.end {
                 End::File => break,
-                End::BlockEnd => {
+                End::BlockClose => {
                     if blocks.len() > 1 {
                         blocks.pop();
                     } else {
@@ -138,19 +139,23 @@ impl Reader<'_> {
                 }
                 End::Statement => {
                     if let Some(current) = current {
-                        for words in split_at_missing_semicolon(&chunk.words, &mut lexer.faults) {
+                        for words in split_at_missing_semicolon(&chunk.words, false, &mut lexer.faults) {
                             self.statement(file, words, current, depth);
                         }
                     }
                 }
-                End::BlockStart => {
-                    let lua = chunk
-                        .words
-                        .first()
-                        .is_some_and(|word| word.text.ends_with("_by_lua_block"));
+                End::BlockOpen => {
+                    let mut parts = split_at_missing_semicolon(&chunk.words, true, &mut lexer.faults);
+                    let words = parts.pop().unwrap_or_default();
+                    if let Some(current) = current {
+                        for statement in parts {
+                            self.statement(file, statement, current, depth);
+                        }
+                    }
+                    let lua = words.first().is_some_and(|word| word.text.ends_with("_by_lua_block"));
                     let opened = match current {
                         Some(current) if blocks.len().saturating_add(depth) <= DEEPEST_BLOCK => {
-                            self.open_block(file, &chunk, current)
+                            self.open_block(file, words, &chunk, current)
                         }
                         Some(_) if !told_depth => {
                             told_depth = true;
@@ -197,8 +202,8 @@ impl Reader<'_> {
         self.open.pop();
     }
 
-    fn open_block(&mut self, file: usize, chunk: &Chunk, parent: NodeId) -> Option<NodeId> {
-        let mut words = chunk.words.iter().cloned();
+    fn open_block(&mut self, file: usize, words: &[Word], chunk: &Chunk, parent: NodeId) -> Option<NodeId> {
+        let mut words = words.iter().cloned();
         let name = words.next().unwrap_or_default();
         let (line, column) = if name.line == 0 {
             (chunk.line, chunk.column)
@@ -398,15 +403,12 @@ fn class(pattern: &[char], character: char) -> Option<usize> {
     let mut index = 0;
     let mut inside = false;
     while let Some(&low) = members.get(index) {
-        match (members.get(index + 1), members.get(index + 2)) {
-            (Some('-'), Some(&high)) => {
-                inside |= low <= character && character <= high;
-                index += 3;
-            }
-            _ => {
-                inside |= low == character;
-                index += 1;
-            }
+        if let (Some('-'), Some(&high)) = (members.get(index + 1), members.get(index + 2)) {
+            inside |= low <= character && character <= high;
+            index += 3;
+        } else {
+            inside |= low == character;
+            index += 1;
         }
     }
     (inside != negated).then(|| length.saturating_add(1))
@@ -414,19 +416,32 @@ fn class(pattern: &[char], character: char) -> Option<usize> {
 
 /// A statement that swallowed the next lines because its `;` is missing is cut where a line starts with the
 /// name of a directive. Statements that nginx accepts as they are stay whole.
-fn split_at_missing_semicolon<'w>(words: &'w [Word], faults: &mut Vec<Fault>) -> Vec<&'w [Word]> {
+fn split_at_missing_semicolon<'w>(
+    words: &'w [Word],
+    opens_block: bool,
+    faults: &mut Vec<Fault>,
+) -> Vec<&'w [Word]> {
     let mut parts = Vec::new();
     let mut rest = words;
     while let Some((name, arguments)) = rest.split_first() {
-        let wrong =
-            directives::is_known(&name.text) && !directives::argument_count_fits(&name.text, arguments.len());
+        let known = directives::is_known(&name.text);
+        let wrong = if opens_block {
+            !directives::may_be_block(&name.text)
+        } else {
+            // `listen` takes any number of words, but never the name of a directive.
+            name.text == "listen" || !directives::argument_count_fits(&name.text, arguments.len())
+        };
         let mut last_line = name.line;
         let cut = arguments.iter().position(|word| {
             let starts_line = word.line > last_line;
             last_line = word.line;
-            starts_line && !word.quoted && directives::is_known(&word.text)
+            // Some options of `listen` are also names of directives.
+            let option = name.text == "listen" && matches!(word.text.as_str(), "http2" | "quic" | "ssl");
+            starts_line && !word.quoted && !option && directives::is_known(&word.text)
         });
-        let Some(cut) = cut.filter(|_| wrong) else { break };
+        let Some(cut) = cut.filter(|_| known && wrong) else {
+            break;
+        };
         let (head, tail) = rest.split_at(cut.saturating_add(1));
         if let Some(last) = head.last() {
             faults.push(Fault {

@@ -25,9 +25,9 @@ pub(super) enum End {
     /// `;`
     Statement,
     /// `{`
-    BlockStart,
+    BlockOpen,
     /// `}`
-    BlockEnd,
+    BlockClose,
     /// The end of the file.
     File,
 }
@@ -186,7 +186,7 @@ impl<'a> Lexer<'a> {
                         continue;
                     }
                     b';' => return self.chunk(words, End::Statement),
-                    b'{' => return self.chunk(words, End::BlockStart),
+                    b'{' => return self.chunk(words, End::BlockOpen),
                     b')' => {}
                     _ => {
                         let shown = char::from(byte);
@@ -208,12 +208,12 @@ impl<'a> Lexer<'a> {
                     b';' | b'{' if words.is_empty() => {
                         self.fault(format!("unexpected \"{}\"", char::from(byte)), line, column);
                         if byte == b'{' {
-                            return self.chunk(words, End::BlockStart);
+                            return self.chunk(words, End::BlockOpen);
                         }
                         continue;
                     }
                     b';' => return self.chunk(words, End::Statement),
-                    b'{' => return self.chunk(words, End::BlockStart),
+                    b'{' => return self.chunk(words, End::BlockOpen),
                     b'}' => {
                         if let Some(last) = words.last() {
                             let message =
@@ -223,7 +223,7 @@ impl<'a> Lexer<'a> {
                             self.at = position;
                             return self.chunk(words, End::Statement);
                         }
-                        return self.chunk(words, End::BlockEnd);
+                        return self.chunk(words, End::BlockClose);
                     }
                     b'#' => {
                         comment = true;
@@ -275,7 +275,7 @@ impl<'a> Lexer<'a> {
                 last_space = true;
                 match byte {
                     b';' => return self.chunk(words, End::Statement),
-                    b'{' => return self.chunk(words, End::BlockStart),
+                    b'{' => return self.chunk(words, End::BlockOpen),
                     _ => {}
                 }
             } else {
@@ -475,9 +475,9 @@ mod tests {
         assert_eq!(
             ends,
             [
-                End::BlockStart,
+                End::BlockOpen,
                 End::Statement,
-                End::BlockEnd,
+                End::BlockClose,
                 End::Statement,
                 End::File
             ]

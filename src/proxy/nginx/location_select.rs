@@ -60,7 +60,7 @@ pub(super) fn shown(tree: &Tree, node: NodeId) -> String {
 pub(super) enum Found {
     Location(NodeId),
     /// `/app` for `/app/`: nginx answers 301.
-    Redirect(NodeId, String),
+    Redirect(NodeId),
     Nothing,
 }
 
@@ -129,9 +129,9 @@ fn level(tree: &Tree, block: NodeId, uri: &str, below_regex: bool, search: &mut 
                 .collect();
             same.sort_by_key(|(_, kind, _)| *kind != Kind::Exact);
             if same.iter().any(|(node, _, _)| has_pass(tree, *node))
-                && let Some((node, _, name)) = same.first()
+                && let Some((node, _, _)) = same.first()
             {
-                search.found = Found::Redirect(*node, name.clone());
+                search.found = Found::Redirect(*node);
                 return Certainty::Final;
             }
         }
@@ -179,4 +179,21 @@ pub(super) const PASSES: [&str; 6] = [
 /// True when the location itself hands requests to an upstream.
 pub(super) fn has_pass(tree: &Tree, location: NodeId) -> bool {
     PASSES.iter().any(|pass| tree.first(location, pass).is_some())
+}
+
+/// Directives of scripts that may change variables before the request is passed on.
+const SCRIPTS: [&str; 8] = [
+    "rewrite_by_lua_block",
+    "rewrite_by_lua",
+    "rewrite_by_lua_file",
+    "access_by_lua_block",
+    "access_by_lua",
+    "access_by_lua_file",
+    "server_rewrite_by_lua_block",
+    "server_rewrite_by_lua_file",
+];
+
+/// A script in force in a block that may change the request.
+pub(super) fn script(tree: &Tree, block: NodeId) -> Option<NodeId> {
+    SCRIPTS.iter().find_map(|name| tree.nearest(block, name))
 }

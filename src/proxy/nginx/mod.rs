@@ -141,10 +141,11 @@ impl Config {
     /// What there is to know without asking for one URL: files, errors, lint, names, addresses.
     pub fn summary(&self) -> ConfigSummary {
         let mut server_names = Vec::new();
+        let mut known_names = std::collections::BTreeSet::new();
         let mut listeners: Vec<Listen> = Vec::new();
         for server in &self.servers {
             for name in &server.names {
-                if !name.text.is_empty() && !server_names.contains(&name.text) {
+                if !name.text.is_empty() && known_names.insert(name.text.as_str()) {
                     server_names.push(name.text.clone());
                 }
             }
@@ -164,13 +165,14 @@ impl Config {
             }
         }
         let mut upstream_addresses = Vec::new();
+        let mut known_addresses = std::collections::BTreeSet::new();
         for peer in pass::all_peers(self) {
             let shown = match &peer.address {
                 PeerAddress::Ip(address) => address.to_string(),
                 PeerAddress::Name(name) => format!("{}:{}", name.name, name.port),
                 PeerAddress::Unix(path) => format!("unix:{path}"),
             };
-            if !upstream_addresses.contains(&shown) {
+            if known_addresses.insert(shown.clone()) {
                 upstream_addresses.push(shown);
             }
         }

@@ -25,7 +25,12 @@ pub(super) fn protocol(directive: &str) -> Protocol {
 pub(super) fn in_force(tree: &Tree, block: NodeId) -> Option<NodeId> {
     let mut current = block;
     loop {
-        if let Some(pass) = tree.children(current).find(|node| PASSES.contains(&tree.name(*node))) {
+        // Each one sets the location's handler: the last wins.
+        if let Some(pass) = tree
+            .children(current)
+            .filter(|node| PASSES.contains(&tree.name(*node)))
+            .last()
+        {
             return Some(pass);
         }
         if !matches!(tree.name(current), "if" | "limit_except") {
@@ -41,6 +46,8 @@ pub(super) struct Destination {
     pub(super) tls: bool,
     /// The scheme is there, or none is needed.
     pub(super) scheme_ok: bool,
+    /// Without a port nginx knows one.
+    pub(super) has_default_port: bool,
     /// Host with its port, group name, or `unix:path`.
     pub(super) authority: String,
     /// URI part, with its `/` or `?`; empty when there is none.
@@ -75,6 +82,7 @@ pub(super) fn destination(protocol: Protocol, text: &str) -> Destination {
     Destination {
         tls: scheme.is_some_and(|(_, tls)| *tls),
         scheme_ok: scheme.is_some() || protocol != Protocol::Http,
+        has_default_port: scheme.is_some() && matches!(protocol, Protocol::Http | Protocol::Grpc),
         authority,
         uri: uri.to_owned(),
     }
@@ -117,15 +125,6 @@ pub(super) fn address(authority: &str, default_port: u16) -> PeerAddress {
             port,
         }),
     }
-}
-
-/// The `upstream` block of a name.
-pub(super) fn group_node(tree: &Tree, name: &str) -> Option<NodeId> {
-    tree.http_blocks().find_map(|http| {
-        tree.named(http, "upstream").find(|upstream| {
-            tree.node(*upstream).is_block && tree.argument(*upstream, 0).eq_ignore_ascii_case(name)
-        })
-    })
 }
 
 /// What an `upstream` block says.
@@ -208,7 +207,7 @@ pub(super) fn all_peers(config: &Config) -> Vec<Peer> {
         if !has_variables(written)
             && destination.scheme_ok
             && !host.is_empty()
-            && group_node(tree, host).is_none()
+            && tree.upstream(host).is_none()
         {
             let port = default_port(protocol, destination.tls);
             peers.push(lone_peer(config, pass, address(&destination.authority, port)));
@@ -232,7 +231,9 @@ fn is_implicit(config: &Config, host: &str, port: u16) -> bool {
 }
 
 /// A pass as far as it is known, and the request target for it. Also gives the state its `$proxy_host`.
-pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> (Pass, Option<String>) {
+///
+/// `None` when the value is known and no destination: nginx answers 500 then.
+pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> Option<(Pass, Option<String>)> {
     let config = state.config;
     let tree = &config.tree;
     let protocol = protocol(tree.name(node));
@@ -245,27 +246,21 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> (Pass, Option<Stri
         has_variables,
         ..Pass::default()
     };
-    let text = match state.evaluate(&written) {
-        Ok(text) => text,
-        Err(_) => {
-            for variable in unknown_variables(state, &written) {
-                state.unknown(format!(
-                    "{variable} in {} {written} is only known at run time",
-                    tree.name(node)
-                ));
-            }
-            // The scheme is often literal, and then it is known.
-            pass.tls = destination(protocol, &written).tls;
-            return (pass, None);
+    let Ok(text) = state.evaluate(&written) else {
+        for variable in unknown_variables(state, &written) {
+            state.unknown(format!(
+                "{variable} in {} {written} is only known at run time",
+                tree.name(node)
+            ));
         }
+        // The scheme is often literal, and then it is known.
+        pass.tls = destination(protocol, &written).tls;
+        return Some((pass, None));
     };
     let destination = destination(protocol, &text);
     pass.tls = destination.tls;
-    if !destination.scheme_ok {
-        state.unknown(format!(
-            "{} {written} gives \"{text}\", which has no http:// or https://",
-            tree.name(node)
-        ));
+    if has_variables && (!destination.scheme_ok || destination.authority.is_empty()) {
+        return None;
     }
     let (host, port) = host_and_port(&destination.authority);
     let fallback = default_port(protocol, destination.tls);
@@ -275,16 +270,22 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> (Pass, Option<Stri
         .unwrap_or_default();
     pass.proxy_host = if destination.authority.starts_with("unix:") {
         "localhost".to_owned()
-    } else if has_variables || group_node(tree, host).is_some() {
+    } else if has_variables || tree.upstream(host).is_some() {
         destination.authority.clone()
     } else {
         format!("{host}{shown_port}")
     };
     state.proxy_host = Some(pass.proxy_host.clone());
-    let group_node = group_node(tree, host).filter(|_| !has_variables || port.is_none());
+    let group_node = tree.upstream(host).filter(|_| !has_variables || port.is_none());
     if let Some(group_node) = group_node {
         pass.group = Some(group(config, group_node));
-        pass.peers = group_peers(config, group_node);
+        let balancer = ["balancer_by_lua_block", "balancer_by_lua_file"];
+        if let Some(balancer) = balancer.iter().find_map(|name| tree.first(group_node, name)) {
+            let place = config.place(balancer);
+            state.unknown(format!("{} at {place} chooses the peer", tree.name(balancer)));
+        } else {
+            pass.peers = group_peers(config, group_node);
+        }
     } else if !destination.authority.is_empty() {
         let address = address(&destination.authority, fallback);
         match &address {
@@ -295,7 +296,7 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> (Pass, Option<Stri
         }
     }
     let target = request_target(state, node, &destination, has_variables);
-    (pass, target)
+    Some((pass, target))
 }
 
 /// The request target that goes upstream; only HTTP has one.

@@ -69,17 +69,6 @@ fn run_block(state: &mut State<'_>, block: NodeId, changed: &mut bool) -> Flow {
                 }
                 Flow::Next
             }
-            name @ ("rewrite_by_lua_block"
-            | "rewrite_by_lua"
-            | "rewrite_by_lua_file"
-            | "access_by_lua_block"
-            | "access_by_lua_file"
-            | "access_by_lua"
-            | "server_rewrite_by_lua_block") => {
-                let text = format!("{name} at {} may change the request", config.place(node));
-                state.unknown(text);
-                Flow::Next
-            }
             "auth_request_set" => {
                 if let Some(name) = tree.argument(node, 0).strip_prefix('$') {
                     let reason = format!("{name} (set by auth_request_set)");

@@ -49,17 +49,24 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
         location: None,
         status: None,
     };
-    let handler = walk.from_server(&mut state);
+    let handler = walk.enter_server(&mut state);
     route.location = walk.location.map(|location| Named {
         name: location_select::shown(&config.tree, location),
         place: config.place(location),
     });
     match handler {
         End::Pass(node) => {
-            let (pass, target) = pass::resolve(&mut state, node);
-            route.settings = settings::collect(&state, Some(&pass));
-            route.handler = Handler::Pass(Box::new(pass));
-            route.request_target = target;
+            if let Some((pass, target)) = pass::resolve(&mut state, node) {
+                route.settings = settings::collect(&state, Some(&pass));
+                route.handler = Handler::Pass(Box::new(pass));
+                route.request_target = target;
+            } else {
+                route.settings = settings::collect(&state, None);
+                route.handler = Handler::Return {
+                    status: 500,
+                    place: config.place(node),
+                };
+            }
         }
         End::Return(status, place) => {
             route.settings = settings::collect(&state, None);
@@ -109,7 +116,7 @@ struct Walk {
 
 impl Walk {
     /// The server rewrite phase and all after it.
-    fn from_server(&mut self, state: &mut State<'_>) -> End {
+    fn enter_server(&mut self, state: &mut State<'_>) -> End {
         state.block = state.server;
         state.valid_location = true;
         match rewrite::run(state, state.server) {
@@ -136,9 +143,9 @@ impl Walk {
                     self.location = None;
                     return self.content(state);
                 }
-                Found::Redirect(node, _) => {
+                Found::Redirect(node) => {
                     self.location = Some(node);
-                    if self.refused_as_internal(state, node) {
+                    if Self::refused_as_internal(state, node) {
                         return self.answered(state, 404, node);
                     }
                     return End::Return(301, state.config.place(node));
@@ -146,7 +153,7 @@ impl Walk {
                 Found::Location(node) => {
                     self.location = Some(node);
                     state.block = node;
-                    if self.refused_as_internal(state, node) {
+                    if Self::refused_as_internal(state, node) {
                         return self.answered(state, 404, node);
                     }
                     match rewrite::run(state, node) {
@@ -164,7 +171,7 @@ impl Walk {
         End::Return(500, place)
     }
 
-    fn refused_as_internal(&self, state: &State<'_>, location: NodeId) -> bool {
+    fn refused_as_internal(state: &State<'_>, location: NodeId) -> bool {
         !state.internal && state.config.tree.nearest(location, "internal").is_some()
     }
 
@@ -200,7 +207,7 @@ impl Walk {
         query.clone_into(&mut state.arguments);
         state.internal = true;
         state.valid_raw = false;
-        self.from_server(state)
+        self.enter_server(state)
     }
 
     /// A status made here: `error_page` may lead on to another place.
@@ -281,12 +288,22 @@ impl Walk {
             }
         }
         let holder = self.location.unwrap_or(state.server);
-        if let Some(node) = tree.first(holder, "try_files")
+        // An `if` or `limit_except` that is in force has no `try_files`, whatever the location has.
+        if let Some(node) = tree.first(state.block, "try_files")
             && let Some(end) = self.try_files(state, node)
         {
             return end;
         }
         if let Some(node) = pass::in_force(tree, state.block) {
+            if let Some(script) = location_select::script(tree, state.block) {
+                let place = config.place(script);
+                let name = tree.name(script);
+                state.unknown(format!("{name} at {place} may change the request"));
+                state.forget_assigned(
+                    tree.argument(node, 0),
+                    &format!("may be set by {name} at {place}"),
+                );
+            }
             return End::Pass(node);
         }
         for handler in [
@@ -340,11 +357,16 @@ impl Walk {
             return None;
         };
         let path = target.split('?').next().unwrap_or_default();
+        let list = tested.join(", ");
         if again || (tested.iter().any(|word| word == path) && state.internal) {
+            // Without the file nginx would go round in circles and answer 500.
+            state.unknown(format!(
+                "whether {list} exists below {} (try_files at {place}); taken as there",
+                state.root()
+            ));
             return None;
         }
         self.tried.push(node);
-        let list = tested.join(", ");
         state.unknown(format!(
             "whether {list} exists below {} (try_files at {place}); taken as missing",
             state.root()

@@ -1,5 +1,6 @@
 //! Servers: what they listen on, their names, and which of them takes a request.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::pattern;
@@ -293,7 +294,8 @@ pub(super) struct Conflict {
 fn names<'a>(config: &'a Config, servers: &[(usize, &ListenEntry)]) -> (Names<'a>, Vec<Conflict>) {
     let mut names = Names::default();
     let mut conflicts = Vec::new();
-    let mut taken: Vec<&str> = Vec::new();
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    let (mut heads, mut tails) = (BTreeSet::new(), BTreeSet::new());
     for (index, _) in servers {
         let Some(server) = config.servers.get(*index) else {
             continue;
@@ -304,37 +306,35 @@ fn names<'a>(config: &'a Config, servers: &[(usize, &ListenEntry)]) -> (Names<'a
                 conflicts.push(Conflict {
                     name: text.to_owned(),
                     node: name.node,
-                })
+                });
             };
             if let Some(pattern) = text.strip_prefix('~') {
                 names.patterns.push((pattern, *index));
             } else if let Some(suffix) = text.strip_prefix('.') {
-                if taken.contains(&suffix) {
+                if !taken.insert(suffix) {
                     conflict();
                     continue;
                 }
-                taken.push(suffix);
-                if names.heads.iter().any(|(known, _, _)| *known == suffix) {
-                    conflict();
-                } else {
+                if heads.insert(suffix) {
                     names.heads.push((suffix, true, *index));
+                } else {
+                    conflict();
                 }
             } else if let Some(suffix) = text.strip_prefix("*.") {
-                if names.heads.iter().any(|(known, _, _)| *known == suffix) {
-                    conflict();
-                } else {
+                if heads.insert(suffix) {
                     names.heads.push((suffix, false, *index));
+                } else {
+                    conflict();
                 }
             } else if let Some(prefix) = text.strip_suffix(".*") {
-                if names.tails.iter().any(|(known, _)| *known == prefix) {
-                    conflict();
-                } else {
+                if tails.insert(prefix) {
                     names.tails.push((prefix, *index));
+                } else {
+                    conflict();
                 }
-            } else if taken.contains(&text) {
+            } else if !taken.insert(text) {
                 conflict();
             } else {
-                taken.push(text);
                 names.exact.push((text, *index));
             }
         }

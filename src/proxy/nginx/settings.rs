@@ -53,9 +53,9 @@ impl Lookup<'_, '_> {
         })
     }
 
-    fn list(&self, suffix: &str, default: &[&str]) -> Option<Setting<Vec<String>>> {
+    fn list(&self, suffix: &str, default: &[&str]) -> Setting<Vec<String>> {
         let tree = &self.config.tree;
-        Some(match self.nearest(suffix) {
+        match self.nearest(suffix) {
             Some(node) => Setting {
                 value: tree.arguments(node).map(str::to_owned).collect(),
                 place: Some(self.config.place(node)),
@@ -64,7 +64,7 @@ impl Lookup<'_, '_> {
                 value: default.iter().map(|word| (*word).to_owned()).collect(),
                 place: None,
             },
-        })
+        }
     }
 
     fn file(&self, suffix: &str) -> Option<Setting<String>> {
@@ -133,7 +133,7 @@ fn upstream(lookup: &Lookup<'_, '_>, pass: &Pass, settings: &mut RouteSettings) 
     settings.buffer_size = lookup.setting("buffer_size", Some(environment.page_size), |text| {
         units::bytes(text, false)
     });
-    settings.next_upstream = lookup.list("next_upstream", &["error", "timeout"]);
+    settings.next_upstream = Some(lookup.list("next_upstream", &["error", "timeout"]));
     settings.bind = lookup.text("bind", None).filter(|bind| bind.value != "off");
     let no_errors_flag = matches!(pass.protocol, Protocol::Memcached);
     if !no_errors_flag {
@@ -178,7 +178,7 @@ fn upstream(lookup: &Lookup<'_, '_>, pass: &Pass, settings: &mut RouteSettings) 
         } else {
             &["TLSv1", "TLSv1.1", "TLSv1.2"]
         };
-        settings.tls_protocols = lookup.list("ssl_protocols", protocols);
+        settings.tls_protocols = Some(lookup.list("ssl_protocols", protocols));
         settings.tls_ciphers = lookup.setting("ssl_ciphers", Some("DEFAULT".to_owned()), |text| {
             Some(text.to_owned())
         });

@@ -1,5 +1,6 @@
 //! The tree of directives: an arena, so that neither depth nor dropping can overflow the stack.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lexer::Word;
@@ -7,6 +8,9 @@ use crate::evidence::Place;
 
 /// The longest excerpt of a source line, in bytes.
 const EXCERPT_BYTES: usize = 200;
+
+/// A block with this many children gets an index of their names.
+const MANY_CHILDREN: usize = 24;
 
 /// The index of a directive in its [`Tree`].
 pub(super) type NodeId = usize;
@@ -42,6 +46,10 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) files: Vec<SourceFile>,
     empty: Node,
+    /// Children by name, for blocks with many: a lookup must not take the time of the whole `http` block.
+    index: HashMap<NodeId, HashMap<String, Vec<NodeId>>>,
+    /// `upstream` blocks of `http` by lower-case name; the first of a name counts.
+    upstreams: HashMap<String, NodeId>,
 }
 
 impl Tree {
@@ -53,6 +61,8 @@ impl Tree {
             }],
             files: Vec::new(),
             empty: Node::default(),
+            index: HashMap::new(),
+            upstreams: HashMap::new(),
         }
     }
 
@@ -91,14 +101,57 @@ impl Tree {
         self.node(id).children.iter().copied()
     }
 
+    /// Builds the indexes, once the tree is complete.
+    pub(super) fn finish(&mut self) {
+        let large = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.children.len() >= MANY_CHILDREN);
+        self.index = large
+            .map(|(id, node)| {
+                let mut names: HashMap<String, Vec<NodeId>> = HashMap::new();
+                for child in &node.children {
+                    names.entry(self.name(*child).to_owned()).or_default().push(*child);
+                }
+                (id, names)
+            })
+            .collect();
+        let mut upstreams = HashMap::new();
+        for http in self.http_blocks() {
+            for upstream in self.named(http, "upstream").filter(|id| self.node(*id).is_block) {
+                upstreams
+                    .entry(self.argument(upstream, 0).to_ascii_lowercase())
+                    .or_insert(upstream);
+            }
+        }
+        self.upstreams = upstreams;
+    }
+
+    /// The `upstream` block of a name.
+    pub(super) fn upstream(&self, name: &str) -> Option<NodeId> {
+        self.upstreams.get(&name.to_ascii_lowercase()).copied()
+    }
+
+    /// The children among which those of this name are.
+    fn candidates(&self, block: NodeId, name: &str) -> &[NodeId] {
+        match self.index.get(&block) {
+            Some(names) => names.get(name).map_or(&[], Vec::as_slice),
+            None => &self.node(block).children,
+        }
+    }
+
     /// The directives of one name in a block, in order.
     pub(super) fn named<'a>(&'a self, block: NodeId, name: &'a str) -> impl Iterator<Item = NodeId> + 'a {
-        self.children(block).filter(move |id| self.name(*id) == name)
+        self.candidates(block, name)
+            .iter()
+            .copied()
+            .filter(move |id| self.name(*id) == name)
     }
 
     /// The first directive of this name in a block.
     pub(super) fn first(&self, block: NodeId, name: &str) -> Option<NodeId> {
-        self.children(block).find(|id| self.name(*id) == name)
+        self.named(block, name).next()
     }
 
     /// The block itself and everything around it, innermost first, ending with the main context.

@@ -121,7 +121,7 @@ fn escape_where(text: &str, also: impl Fn(u8) -> bool) -> String {
             byte,
             b' ' | b'"' | b'%' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
         );
-        if byte < 0x20 || byte >= 0x7f || special || also(byte) {
+        if !(0x20..0x7f).contains(&byte) || special || also(byte) {
             out.push('%');
             for half in [byte >> 4, byte & 15] {
                 out.push(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::pattern::{self, Captures};
 use super::tree::NodeId;
 use super::uri::{self, Target};
-use super::{Config, RouteRequest, units};
+use super::{Config, RouteRequest};
 
 /// Maps that use each other are followed this deep.
 const DEEPEST_MAP: usize = 16;
@@ -93,6 +93,17 @@ impl<'a> State<'a> {
         self.named.insert(name.to_owned(), value);
     }
 
+    /// The variables of a text that were set on the way are not certain any more.
+    pub(super) fn forget_assigned(&mut self, text: &str, why: &str) {
+        for part in parts(text) {
+            if let Part::Variable(name) = part
+                && let Some(value) = self.named.get_mut(&name.to_ascii_lowercase())
+            {
+                *value = Err(format!("{name} ({why})"));
+            }
+        }
+    }
+
     /// The text with its variables replaced, or the name of the first that is not known.
     pub(super) fn evaluate(&self, text: &str) -> Value {
         self.evaluate_parts(text, &self.captures, 0, None)
@@ -146,7 +157,7 @@ impl<'a> State<'a> {
         match name.as_str() {
             "host" => {
                 if self.host.is_empty() {
-                    self.server_name()
+                    Ok(self.server_name())
                 } else {
                     known(&self.host)
                 }
@@ -160,7 +171,7 @@ impl<'a> State<'a> {
             "https" => known(if request.tls { "on" } else { "" }),
             "server_port" if request.unix_socket.is_none() => Ok(request.port.to_string()),
             "server_addr" => request.local_address.map(|address| address.to_string()).ok_or(name),
-            "server_name" => self.server_name(),
+            "server_name" => Ok(self.server_name()),
             "request_method" => known(&self.method),
             "hostname" => known(&self.config.environment.hostname),
             "server_protocol" => known("HTTP/1.1"),
@@ -188,17 +199,17 @@ impl<'a> State<'a> {
                 if let Some(argument) = name.strip_prefix("arg_") {
                     return Ok(self.argument(argument));
                 }
-                self.from_map(&name, depth)
+                self.mapped(&name, depth)
             }
         }
     }
 
-    fn server_name(&self) -> Value {
+    fn server_name(&self) -> String {
         let server = self.config.servers.iter().find(|server| server.node == self.server);
-        Ok(server
+        server
             .and_then(|server| server.names.first())
             .map(|name| name.text.trim_start_matches('~').to_owned())
-            .unwrap_or_default())
+            .unwrap_or_default()
     }
 
     fn argument(&self, name: &str) -> String {
@@ -261,7 +272,7 @@ impl<'a> State<'a> {
         (self.uri.clone(), String::new())
     }
 
-    fn from_map(&self, name: &str, depth: usize) -> Value {
+    fn mapped(&self, name: &str, depth: usize) -> Value {
         if depth >= DEEPEST_MAP {
             return Err(name.to_owned());
         }
@@ -383,14 +394,6 @@ impl<'a> State<'a> {
                     .chain(node.arguments.iter().map(|word| word.text.as_str()))
                     .any(|text| groups.iter().any(|group| text.contains(group.as_str())))
         })
-    }
-
-    /// A flag in force, with its default.
-    pub(super) fn flag(&self, name: &str, default: bool) -> bool {
-        let tree = &self.config.tree;
-        tree.nearest(self.block, name)
-            .and_then(|node| units::flag(tree.argument(node, 0)))
-            .unwrap_or(default)
     }
 }
 
