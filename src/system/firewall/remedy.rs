@@ -184,7 +184,9 @@ fn firewalld_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<Strin
 }
 
 fn iptables_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<String>) {
-    let Place { chain, rule } = end.place;
+    let chain = end.place.chain;
+    // Before what decides, or before what sent the packet to the policy.
+    let rule = end.place.rule.or(end.sent_by);
     let command = iptables_command(end.place);
     let mut specification = words(&["-p", &packet.protocol]);
     if let Some(source) = packet.source {
@@ -208,7 +210,9 @@ fn iptables_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<String
 }
 
 fn nft_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<String>) {
-    let Place { chain, rule } = end.place;
+    let chain = end.place.chain;
+    // Before what decides, or before what sent the packet to the policy.
+    let rule = end.place.rule.or(end.sent_by);
     let family = chain.family.name();
     let mut allow = match rule.and_then(|rule| rule.handle) {
         Some(handle) => {
