@@ -59,6 +59,8 @@ pub(super) struct End<'a> {
     pub(super) trail: Vec<&'a str>,
     /// For a policy: the rule of its chain that sent the packet there before the chain's end.
     pub(super) sent_by: Option<&'a Rule>,
+    /// Doubts there were when the walk entered this base chain.
+    pub(super) earlier_doubts: usize,
 }
 
 /// A rule that might match.
@@ -83,6 +85,7 @@ pub(super) struct Walk<'a> {
     rewrites: bool,
     visited: usize,
     visited_chains: Vec<&'a str>,
+    earlier_doubts: usize,
     sent_by: Option<&'a Rule>,
     pub(super) ends: Vec<End<'a>>,
     pub(super) doubts: Vec<Doubt<'a>>,
@@ -116,6 +119,7 @@ impl<'a> Walk<'a> {
             visited: 0,
             visited_chains: Vec::new(),
             sent_by: None,
+            earlier_doubts: 0,
             ends: Vec::new(),
             doubts: Vec::new(),
             passes: true,
@@ -168,6 +172,7 @@ impl<'a> Walk<'a> {
         let before = self.ends.len();
         self.visited_chains.clear();
         self.sent_by = None;
+        self.earlier_doubts = self.doubts.len();
         let falls_through = self.chain(chain, 0);
         let mut passes = falls_through && !base.drops;
         if falls_through && base.drops {
@@ -184,11 +189,13 @@ impl<'a> Walk<'a> {
     fn end(&mut self, fate: Fate, place: Place<'a>) {
         let trail = self.visited_chains.clone();
         let sent_by = self.sent_by.filter(|_| place.rule.is_none());
+        let earlier_doubts = self.earlier_doubts;
         self.ends.push(End {
             fate,
             place,
             trail,
             sent_by,
+            earlier_doubts,
         });
     }
 

@@ -154,6 +154,7 @@ impl Rulesets {
             .doubts
             .iter()
             .find(|doubt| walk.ends.iter().any(|end| end.place == doubt.place))
+            .or_else(|| walk.doubts.get(first.earlier_doubts))
             .or_else(|| walk.doubts.first())
             .map(|doubt| (doubt.place, format!("depends on {}", doubt.reason)));
         let (place, reason) = doubt

@@ -112,3 +112,174 @@ fn a_reject_is_answered_right_before_its_position() {
         "iptables-legacy -t filter -I INPUT 2 -p tcp -s 10.0.0.2 -d 10.0.0.1 --dport 8080 -j ACCEPT"
     );
 }
+
+const FIREWALLD: &[u8] = include_bytes!("../../../tests/fixtures/firewall/firewalld-public.nft.json");
+const MANY: &[u8] = include_bytes!("../../../tests/fixtures/firewall/many-expressions.nft.json");
+const TWICE_NFT: &[u8] = include_bytes!("../../../tests/fixtures/firewall/iptables-nft.nft.json");
+const TWICE_SAVE: &[u8] = include_bytes!("../../../tests/fixtures/firewall/iptables-nft.iptables-save");
+
+fn nft(json: &[u8]) -> Rulesets {
+    parse(&RulesetBytes {
+        nft_json: Some(json),
+        ..RulesetBytes::default()
+    })
+}
+
+/// An inet table with one base chain of `statements`, each the `expr` of a rule.
+fn chain(hook: &str, policy: &str, statements: &[&str]) -> Rulesets {
+    let rules: Vec<String> = statements
+        .iter()
+        .enumerate()
+        .map(|(index, expr)| {
+            format!(
+                r#"{{"rule":{{"family":"inet","table":"t","chain":"c","handle":{},"expr":[{expr}]}}}}"#,
+                index + 2
+            )
+        })
+        .collect();
+    let json = format!(
+        r#"{{"nftables":[{{"chain":{{"family":"inet","table":"t","name":"c","handle":1,"type":"filter","hook":"{hook}","prio":0,"policy":"{policy}"}}}}{}{}]}}"#,
+        if rules.is_empty() { "" } else { "," },
+        rules.join(",")
+    );
+    nft(json.as_bytes())
+}
+
+#[test]
+fn firewalld_rejects_what_no_zone_allows_and_a_narrow_rich_rule_is_offered() {
+    let rulesets = nft(FIREWALLD);
+    assert_eq!(rulesets.managed_by().as_deref(), Some("firewalld"));
+    let answer = rulesets.judge(&packet(Direction::Input, "10.88.0.2", "10.88.0.1", 9000));
+    assert_eq!(answer.fate, Fate::Rejected("icmp-admin-prohibited".to_owned()));
+    let rule = answer.rule.expect("a rule");
+    assert_eq!(
+        (rule.family.as_str(), rule.table.as_str(), rule.chain.as_str()),
+        ("inet", "firewalld", "filter_IN_public")
+    );
+    assert_eq!(rule.text, "reject with icmpx admin-prohibited");
+    assert_eq!(rule.show, "nft -a list chain inet firewalld filter_IN_public");
+    assert_eq!(
+        rule.allow,
+        [
+            "firewall-cmd",
+            "--zone=public",
+            "--add-rich-rule=rule family=\"ipv4\" source address=\"10.88.0.2\" destination address=\"10.88.0.1\" port port=\"9000\" protocol=\"tcp\" accept"
+        ]
+    );
+    assert_eq!(
+        rule.undo.get(2),
+        rule.allow
+            .get(2)
+            .map(|word| word.replace("--add", "--remove"))
+            .as_ref()
+    );
+    let unknown_source = rulesets.judge(&packet(Direction::Input, "", "10.88.0.1", 9000));
+    assert_eq!(
+        unknown_source.rule.expect("a rule").allow.join(" "),
+        "firewall-cmd --zone=public --add-port=9000/tcp"
+    );
+    assert_eq!(
+        rulesets
+            .judge(&packet(Direction::Input, "10.88.0.2", "10.88.0.1", 22))
+            .fate,
+        Fate::Accepted
+    );
+    assert_eq!(
+        rulesets
+            .judge(&packet(Direction::Output, "10.88.0.1", "10.88.0.2", 80))
+            .fate,
+        Fate::Accepted
+    );
+}
+
+#[test]
+fn tables_of_iptables_are_not_read_twice() {
+    let both = parse(&RulesetBytes {
+        nft_json: Some(TWICE_NFT),
+        iptables_save: Some(TWICE_SAVE),
+        ..RulesetBytes::default()
+    });
+    let save = parse(&RulesetBytes {
+        iptables_save: Some(TWICE_SAVE),
+        ..RulesetBytes::default()
+    });
+    assert_eq!(both.rule_count(), save.rule_count());
+    let answer = both.judge(&packet(Direction::Input, "10.0.0.2", "10.0.0.1", 8080));
+    assert_eq!(answer.fate, Fate::Rejected("tcp-reset".to_owned()));
+    assert_eq!(answer.rule.expect("a rule").backend, "iptables-nft");
+    // Without iptables-save nft names the match but not its ports.
+    let alone = nft(TWICE_NFT).judge(&packet(Direction::Input, "10.0.0.2", "10.0.0.1", 8090));
+    assert!(matches!(alone.fate, Fate::CannotTell(_)), "{alone:?}");
+}
+
+#[test]
+fn a_rewritten_destination_cannot_be_told() {
+    let rulesets = parse(&RulesetBytes {
+        iptables_save: Some(TWICE_SAVE),
+        ..RulesetBytes::default()
+    });
+    let mut own = packet(Direction::Output, "", "127.0.0.1", 9);
+    own.out_interface = Some("lo".to_owned());
+    assert!(matches!(rulesets.judge(&own).fate, Fate::CannotTell(_)));
+    own.destination_port = 10;
+    assert_eq!(rulesets.judge(&own).fate, Fate::Accepted);
+}
+
+#[test]
+fn what_is_not_modelled_matters_only_where_the_fates_differ() {
+    let unknown = r#"{"match":{"op":"==","left":{"meta":{"key":"cgroup"}},"right":1}}"#;
+    let drop = format!(r#"{unknown},{{"drop":null}}"#);
+    let asked = packet(Direction::Input, "10.0.0.2", "10.0.0.1", 80);
+    assert!(matches!(
+        chain("input", "accept", &[&drop]).judge(&asked).fate,
+        Fate::CannotTell(_)
+    ));
+    assert_eq!(chain("input", "drop", &[&drop]).judge(&asked).fate, Fate::Dropped);
+    assert_eq!(
+        chain("input", "accept", &[r#"{"accept":null}"#, &drop])
+            .judge(&asked)
+            .fate,
+        Fate::Accepted
+    );
+}
+
+#[test]
+fn an_nft_exception_goes_right_before_the_handle_and_its_comment_finds_it_again() {
+    let drop = r#"{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":{"set":[80,{"range":[90,99]}]}}},{"drop":null}"#;
+    let answer =
+        chain("input", "accept", &[drop]).judge(&packet(Direction::Input, "10.0.0.2", "10.0.0.1", 95));
+    let rule = answer.rule.expect("a rule");
+    assert_eq!((answer.fate, rule.handle), (Fate::Dropped, Some(2)));
+    assert_eq!(rule.text, "tcp dport { 80, 90-99 } drop");
+    assert_eq!(
+        rule.allow.join(" "),
+        "nft insert rule inet t c position 2 ip saddr 10.0.0.2 ip daddr 10.0.0.1 tcp dport 95 accept comment \"fix502 tcp 10.0.0.1 dport 95\""
+    );
+    assert_eq!(rule.undo.first().map(String::as_str), Some("sh"));
+}
+
+#[test]
+fn a_ruleset_that_cannot_be_read_is_never_taken_for_no_rules() {
+    for bytes in [&b"not json"[..], b"{}", b"\xff"] {
+        let answer = nft(bytes).judge(&packet(Direction::Output, "10.0.0.2", "10.0.0.1", 80));
+        assert!(matches!(answer.fate, Fate::CannotTell(_)), "{answer:?}");
+    }
+    assert_eq!(
+        nft(b"{\"nftables\":[]}")
+            .judge(&packet(Direction::Output, "", "10.0.0.1", 80))
+            .fate,
+        Fate::Accepted
+    );
+}
+
+#[test]
+fn every_expression_of_the_sample_is_read_and_written_in_words() {
+    let rulesets = nft(MANY);
+    let texts: Vec<&str> = rulesets
+        .chains
+        .iter()
+        .flat_map(|chain| &chain.rules)
+        .map(|rule| rule.text.as_str())
+        .collect();
+    insta::assert_snapshot!(texts.join("\n"));
+}
