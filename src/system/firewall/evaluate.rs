@@ -14,7 +14,7 @@ const DEEPEST: usize = 32;
 /// Priority of connection tracking where a packet enters the filters; earlier chains see no state.
 const TRACKING: i64 = -200;
 /// Rules looked at for one packet before the walk gives up.
-const MOST_RULES: usize = 2_000_000;
+const MOST_RULES: usize = 500_000;
 
 /// Yes, no, or not known and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) struct End<'a> {
     pub(super) fate: Fate,
     pub(super) place: Place<'a>,
     /// The base chain and every chain entered since, left or not, in order.
-    pub(super) trail: Vec<&'a str>,
+    trail: std::ops::Range<usize>,
     /// For a policy: the rule of its chain that sent the packet there before the chain's end.
     pub(super) sent_by: Option<&'a Rule>,
     /// Doubts there were when the walk entered this base chain.
@@ -85,6 +85,8 @@ pub(super) struct Walk<'a> {
     rewrites: bool,
     visited: usize,
     visited_chains: Vec<&'a str>,
+    /// Where the current base chain starts in `visited_chains`.
+    entered_at: usize,
     earlier_doubts: usize,
     sent_by: Option<&'a Rule>,
     pub(super) ends: Vec<End<'a>>,
@@ -118,6 +120,7 @@ impl<'a> Walk<'a> {
             rewrites: has(|verdict| matches!(verdict, Verdict::Rewrite(_))),
             visited: 0,
             visited_chains: Vec::new(),
+            entered_at: 0,
             sent_by: None,
             earlier_doubts: 0,
             ends: Vec::new(),
@@ -135,6 +138,11 @@ impl<'a> Walk<'a> {
         walk
     }
 
+    /// Names of the base chain of `end` and of every chain entered until then, in order.
+    pub(super) fn trail(&self, end: &End<'_>) -> &[&'a str] {
+        self.visited_chains.get(end.trail.clone()).unwrap_or_default()
+    }
+
     /// All base chains of one hook.
     fn through(&mut self, hook: Hook, came_by_loopback: bool) {
         self.hook = hook;
@@ -149,8 +157,18 @@ impl<'a> Walk<'a> {
         bases.reverse();
         bases.sort_by_key(|(_, base)| base.priority);
         for (chain, base) in bases {
-            if !self.passes {
-                return;
+            // Of tables that share a priority nobody can see which the kernel calls first.
+            let beside = |end: &End<'_>| {
+                let other = end.place.chain;
+                (other.backend, &other.table) != (chain.backend, &chain.table)
+                    && other
+                        .base
+                        .as_ref()
+                        .is_some_and(|other| other.hook == hook && other.priority == base.priority)
+            };
+            let blocked = !self.passes;
+            if blocked && !self.ends.last().is_some_and(beside) {
+                continue;
             }
             let in_interface = self.packet.in_interface.as_deref();
             if hook == Hook::Ingress
@@ -165,12 +183,13 @@ impl<'a> Walk<'a> {
             let first_hook = matches!(hook, Hook::Ingress | Hook::Prerouting | Hook::Output);
             self.tracked = came_by_loopback || !first_hook || base.priority >= TRACKING;
             self.base_chain(chain, base);
+            self.passes &= !blocked;
         }
     }
 
     fn base_chain(&mut self, chain: &'a Chain, base: &'a Base) {
         let before = self.ends.len();
-        self.visited_chains.clear();
+        self.entered_at = self.visited_chains.len();
         self.sent_by = None;
         self.earlier_doubts = self.doubts.len();
         let falls_through = self.chain(chain, 0);
@@ -187,7 +206,7 @@ impl<'a> Walk<'a> {
     }
 
     fn end(&mut self, fate: Fate, place: Place<'a>) {
-        let trail = self.visited_chains.clone();
+        let trail = self.entered_at..self.visited_chains.len();
         let sent_by = self.sent_by.filter(|_| place.rule.is_none());
         let earlier_doubts = self.earlier_doubts;
         self.ends.push(End {

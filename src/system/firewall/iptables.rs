@@ -36,13 +36,13 @@ const INERT: &[&str] = &[
     "NOOP",
 ];
 
-/// The chains of one save, and whether it was written by the variant that sits on `nf_tables`.
-pub(super) fn parse(bytes: &[u8], family: Family, assumed: Backend) -> Vec<Chain> {
+/// The chains of one save; `command` is the one that changes them.
+pub(super) fn parse(bytes: &[u8], family: Family, command: &str) -> Vec<Chain> {
     let text = String::from_utf8_lossy(bytes);
     let backend = if text.contains("(nf_tables)") {
         Backend::IptablesNft
     } else {
-        assumed
+        Backend::IptablesLegacy
     };
     let mut chains: Vec<Chain> = Vec::new();
     let mut table = String::new();
@@ -60,6 +60,7 @@ pub(super) fn parse(bytes: &[u8], family: Family, assumed: Backend) -> Vec<Chain
             };
             chains.push(Chain {
                 backend,
+                command: command.to_owned(),
                 family,
                 table: table.clone(),
                 name,

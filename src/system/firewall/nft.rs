@@ -74,6 +74,7 @@ pub(super) fn parse(bytes: &[u8], elsewhere: impl Fn(Family, &str) -> bool) -> O
             let base = if asleep { None } else { base(chain) };
             chains.push(Chain {
                 backend: Backend::Nft,
+                command: "nft".to_owned(),
                 family,
                 table,
                 name: text(chain, "name"),
