@@ -4,6 +4,8 @@
 //! that are modelled. Every other expression makes its rule undecided, with the rule's own words. To model one
 //! more statement: an arm in [`Reader::statement`].
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::model::{Backend, Base, Chain, Family, Hook, Refusal, Rule, Test, Verdict};
@@ -59,6 +61,8 @@ pub(super) fn parse(bytes: &[u8], elsewhere: impl Fn(Family, &str) -> bool) -> O
         }
     }
     let mut chains: Vec<Chain> = Vec::new();
+    // Chains by family, table and name.
+    let mut places: HashMap<(&str, String, String), usize> = HashMap::new();
     for object in objects {
         if let Some(chain) = object.get("chain") {
             let Some(family) = family(&text(chain, "family")) else {
@@ -72,6 +76,7 @@ pub(super) fn parse(bytes: &[u8], elsewhere: impl Fn(Family, &str) -> bool) -> O
                 .iter()
                 .any(|(kind, name)| kind == family.name() && *name == table);
             let base = if asleep { None } else { base(chain) };
+            places.insert((family.name(), table.clone(), text(chain, "name")), chains.len());
             chains.push(Chain {
                 backend: Backend::Nft,
                 command: "nft".to_owned(),
@@ -86,10 +91,8 @@ pub(super) fn parse(bytes: &[u8], elsewhere: impl Fn(Family, &str) -> bool) -> O
                 continue;
             };
             let (table, name) = (text(rule, "table"), text(rule, "chain"));
-            let Some(chain) = chains
-                .iter_mut()
-                .find(|chain| chain.family == family && chain.table == table && chain.name == name)
-            else {
+            let place = places.get(&(family.name(), table.clone(), name)).copied();
+            let Some(chain) = place.and_then(|place| chains.get_mut(place)) else {
                 continue;
             };
             let reader = Reader {
