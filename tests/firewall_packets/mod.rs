@@ -298,7 +298,8 @@ fn nft_rules(dice: &mut Dice, table: &str) -> Vec<String> {
         }
         rule += match dice.roll(15) {
             3 => " drop",
-            4..=6 => " reject with tcp reset",
+            // With this nft 1.0.6 does not print `meta nfproto`, so nobody could foretell.
+            4..=6 if !rule.contains("nfproto") => " reject with tcp reset",
             7 => " reject with icmpx admin-prohibited",
             8 => " reject",
             9 => " return",
@@ -566,9 +567,9 @@ fn real_connections_meet_the_fate_that_the_rules_foretell() {
     );
     assert!(
         mismatches.is_empty(),
-        "{} mismatches, first:\n{}",
+        "{} mismatches:\n{}",
         mismatches.len(),
-        mismatches[0]
+        mismatches.join("\n\n")
     );
     assert!(undecided * 5 < asked, "{undecided} of {asked} undecided");
 }

@@ -321,6 +321,26 @@ fn a_drop_and_a_reject_of_one_priority_in_two_tables_cannot_be_told_apart() {
     assert_eq!(fate(81), Fate::Rejected("tcp-reset".to_owned()));
 }
 
+#[test]
+fn a_reset_is_for_tcp_and_an_icmp_answer_for_its_family_though_nft_prints_neither() {
+    let reset = chain("input", "accept", &[r#"{"reject":{"type":"tcp reset"}}"#]);
+    let mut asked = packet(Direction::Input, "10.0.0.2", "10.0.0.1", 80);
+    assert_eq!(reset.judge(&asked).fate, Fate::Rejected("tcp-reset".to_owned()));
+    asked.protocol = "udp".to_owned();
+    assert_eq!(reset.judge(&asked).fate, Fate::Accepted);
+    let answer = chain(
+        "input",
+        "accept",
+        &[r#"{"reject":{"type":"icmpv6","expr":"no-route"}}"#],
+    );
+    assert_eq!(answer.judge(&asked).fate, Fate::Accepted);
+    asked = packet(Direction::Input, "fd00::2", "fd00::1", 80);
+    assert_eq!(
+        answer.judge(&asked).fate,
+        Fate::Rejected("icmp6-no-route".to_owned())
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn no_bytes_make_the_readers_panic(cut in 0_usize..60_000, noise in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
