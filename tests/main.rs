@@ -1,5 +1,10 @@
 //! The one integration test binary.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests play the host: they run commands and read the environment"
+)]
 
 mod cli;
+mod firewall_packets;
 mod nginx_config;
 mod pages;

@@ -11,8 +11,10 @@ use crate::evidence::{Direction, Fate, Packet};
 
 /// Jumps deeper than the kernel allows (16) are a loop.
 const DEEPEST: usize = 32;
+/// Priority of connection tracking where a packet enters the filters; earlier chains see no state.
+const TRACKING: i64 = -200;
 /// Rules looked at for one packet before the walk gives up.
-const MOST_RULES: usize = 2_000_000;
+const MOST_RULES: usize = 500_000;
 
 /// Yes, no, or not known and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +56,11 @@ pub(super) struct End<'a> {
     pub(super) fate: Fate,
     pub(super) place: Place<'a>,
     /// The base chain and every chain entered since, left or not, in order.
-    pub(super) trail: Vec<&'a str>,
+    trail: std::ops::Range<usize>,
+    /// For a policy: the rule of its chain that sent the packet there before the chain's end.
+    pub(super) sent_by: Option<&'a Rule>,
+    /// Doubts there were when the walk entered this base chain.
+    pub(super) earlier_doubts: usize,
 }
 
 /// A rule that might match.
@@ -71,12 +77,18 @@ pub(super) struct Walk<'a> {
     hook: Hook,
     /// Connection tracking state; `None` when not known.
     state: Option<String>,
+    /// Connection tracking has seen the packet.
+    tracked: bool,
     /// The packet's mark may differ from zero.
     marked: bool,
     /// Some rule, anywhere, rewrites destinations.
     rewrites: bool,
     visited: usize,
     visited_chains: Vec<&'a str>,
+    /// Where the current base chain starts in `visited_chains`.
+    entered_at: usize,
+    earlier_doubts: usize,
+    sent_by: Option<&'a Rule>,
     pub(super) ends: Vec<End<'a>>,
     pub(super) doubts: Vec<Doubt<'a>>,
     /// The packet may get through.
@@ -95,16 +107,22 @@ impl<'a> Walk<'a> {
         // On the loopback the packet keeps the mark and the tracking it left with.
         let came_by_loopback =
             packet.direction == Direction::Input && packet.in_interface.as_deref() == Some("lo");
-        let untracked = came_by_loopback && has(|verdict| *verdict == Verdict::Untrack);
+        // An answer is tracked only if the packet it answers was.
+        let later = came_by_loopback || packet.state != "new";
+        let untracked = later && has(|verdict| *verdict == Verdict::Untrack);
         let mut walk = Self {
             chains,
             packet,
             hook: Hook::Output,
             state: (!untracked).then(|| packet.state.to_ascii_lowercase()),
+            tracked: true,
             marked: came_by_loopback && has(|verdict| *verdict == Verdict::Mark),
             rewrites: has(|verdict| matches!(verdict, Verdict::Rewrite(_))),
             visited: 0,
             visited_chains: Vec::new(),
+            entered_at: 0,
+            sent_by: None,
+            earlier_doubts: 0,
             ends: Vec::new(),
             doubts: Vec::new(),
             passes: true,
@@ -118,6 +136,11 @@ impl<'a> Walk<'a> {
             walk.through(*hook, came_by_loopback);
         }
         walk
+    }
+
+    /// Names of the base chain of `end` and of every chain entered until then, in order.
+    pub(super) fn trail(&self, end: &End<'_>) -> &[&'a str] {
+        self.visited_chains.get(end.trail.clone()).unwrap_or_default()
     }
 
     /// All base chains of one hook.
@@ -134,8 +157,18 @@ impl<'a> Walk<'a> {
         bases.reverse();
         bases.sort_by_key(|(_, base)| base.priority);
         for (chain, base) in bases {
-            if !self.passes {
-                return;
+            // Of tables that share a priority nobody can see which the kernel calls first.
+            let beside = |end: &End<'_>| {
+                let other = end.place.chain;
+                (other.backend, &other.table) != (chain.backend, &chain.table)
+                    && other
+                        .base
+                        .as_ref()
+                        .is_some_and(|other| other.hook == hook && other.priority == base.priority)
+            };
+            let blocked = !self.passes;
+            if blocked && !self.ends.last().is_some_and(beside) {
+                continue;
             }
             let in_interface = self.packet.in_interface.as_deref();
             if hook == Hook::Ingress
@@ -147,13 +180,18 @@ impl<'a> Walk<'a> {
             if base.nat && (self.packet.state != "new" || came_by_loopback) {
                 continue;
             }
+            let first_hook = matches!(hook, Hook::Ingress | Hook::Prerouting | Hook::Output);
+            self.tracked = came_by_loopback || !first_hook || base.priority >= TRACKING;
             self.base_chain(chain, base);
+            self.passes &= !blocked;
         }
     }
 
     fn base_chain(&mut self, chain: &'a Chain, base: &'a Base) {
         let before = self.ends.len();
-        self.visited_chains.clear();
+        self.entered_at = self.visited_chains.len();
+        self.sent_by = None;
+        self.earlier_doubts = self.doubts.len();
         let falls_through = self.chain(chain, 0);
         let mut passes = falls_through && !base.drops;
         if falls_through && base.drops {
@@ -168,8 +206,16 @@ impl<'a> Walk<'a> {
     }
 
     fn end(&mut self, fate: Fate, place: Place<'a>) {
-        let trail = self.visited_chains.clone();
-        self.ends.push(End { fate, place, trail });
+        let trail = self.entered_at..self.visited_chains.len();
+        let sent_by = self.sent_by.filter(|_| place.rule.is_none());
+        let earlier_doubts = self.earlier_doubts;
+        self.ends.push(End {
+            fate,
+            place,
+            trail,
+            sent_by,
+            earlier_doubts,
+        });
     }
 
     /// Walks one chain; `true` when its end (or a return) may be reached.
@@ -204,6 +250,8 @@ impl<'a> Walk<'a> {
             match &rule.verdict {
                 Verdict::Continue => {}
                 Verdict::Mark => self.marked = true,
+                // Too late once the packet is tracked; on the loopback it was when it left.
+                Verdict::Untrack if self.tracked => {}
                 Verdict::Untrack if sure => self.state = Some("untracked".to_owned()),
                 Verdict::Untrack => self.state = None,
                 Verdict::Accept => self.end(Fate::Accepted, place),
@@ -213,6 +261,7 @@ impl<'a> Walk<'a> {
                 Verdict::Unmodelled(words) => self.end(Fate::CannotTell(words.clone()), place),
                 Verdict::Return => {
                     *leaves = true;
+                    self.leaves_by(rule, depth);
                     if sure {
                         return false;
                     }
@@ -225,6 +274,7 @@ impl<'a> Walk<'a> {
                     let back = self.chain(next, depth.saturating_add(1));
                     if matches!(rule.verdict, Verdict::Goto(_)) {
                         *leaves |= back;
+                        self.leaves_by(rule, depth);
                         if sure {
                             return false;
                         }
@@ -242,6 +292,13 @@ impl<'a> Walk<'a> {
             }
         }
         true
+    }
+
+    /// Remembers the first rule of a base chain that may end it early.
+    fn leaves_by(&mut self, rule: &'a Rule, depth: usize) {
+        if depth == 0 && self.sent_by.is_none() {
+            self.sent_by = Some(rule);
+        }
     }
 
     fn named(&self, from: &Chain, name: &str) -> Option<&'a Chain> {
@@ -345,6 +402,12 @@ impl<'a> Walk<'a> {
             Test::Version4(wanted) => (packet.destination.is_ipv4() == *wanted).into(),
             Test::InInterface(names) => interface(self.in_interface(), names, "interface it comes in by"),
             Test::OutInterface(names) => interface(self.out_interface(), names, "interface it leaves by"),
+            Test::State(names) if !self.tracked && self.state.as_deref() != Some("untracked") => match &self
+                .state
+            {
+                Some(_) => names.iter().any(|name| name == "invalid").into(),
+                None => Answer::Unknown("connection tracking, which another rule may turn off".to_owned()),
+            },
             Test::State(names) => match &self.state {
                 Some(state) => names.iter().any(|name| name == state).into(),
                 None => Answer::Unknown("connection tracking, which another rule may turn off".to_owned()),
@@ -390,6 +453,8 @@ impl<'a> Walk<'a> {
                 let flags: u8 = match packet.state.as_str() {
                     "new" => 0x02,
                     "established" => 0x12,
+                    // The reset of a rule that rejects.
+                    "related" => 0x14,
                     _ => return Answer::Unknown("TCP flags".to_owned()),
                 };
                 (flags & mask == *value).into()

@@ -4,6 +4,7 @@
 //! and the rule carries a test that answers "not known". To model a module: its name in [`module`], its
 //! options in [`option`].
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::model::{
@@ -36,19 +37,22 @@ const INERT: &[&str] = &[
     "NOOP",
 ];
 
-/// The chains of one save, and whether it was written by the variant that sits on `nf_tables`.
-pub(super) fn parse(bytes: &[u8], family: Family, assumed: Backend) -> Vec<Chain> {
+/// The chains of one save; `command` is the one that changes them.
+pub(super) fn parse(bytes: &[u8], family: Family, command: &str) -> Vec<Chain> {
     let text = String::from_utf8_lossy(bytes);
     let backend = if text.contains("(nf_tables)") {
         Backend::IptablesNft
     } else {
-        assumed
+        Backend::IptablesLegacy
     };
     let mut chains: Vec<Chain> = Vec::new();
     let mut table = String::new();
+    // Chains of the current table by name.
+    let mut places: HashMap<String, usize> = HashMap::new();
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('*') {
             name.clone_into(&mut table);
+            places.clear();
         } else if let Some(declaration) = line.strip_prefix(':') {
             let mut words = declaration.split_whitespace();
             let name = words.next().unwrap_or_default().to_owned();
@@ -58,8 +62,10 @@ pub(super) fn parse(bytes: &[u8], family: Family, assumed: Backend) -> Vec<Chain
             } else {
                 base(&table, &name, policy)
             };
+            places.insert(name.clone(), chains.len());
             chains.push(Chain {
                 backend,
+                command: command.to_owned(),
                 family,
                 table: table.clone(),
                 name,
@@ -77,11 +83,7 @@ pub(super) fn parse(bytes: &[u8], family: Family, assumed: Backend) -> Vec<Chain
                 let Some((name, words)) = words.split_first() else {
                     continue;
                 };
-                let Some(chain) = chains
-                    .iter_mut()
-                    .rev()
-                    .find(|chain| chain.table == table && chain.name == *name)
-                else {
+                let Some(chain) = places.get(name).and_then(|place| chains.get_mut(*place)) else {
                     continue;
                 };
                 let position = u32::try_from(chain.rules.len()).unwrap_or(u32::MAX).saturating_add(1);

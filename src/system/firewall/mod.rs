@@ -55,28 +55,32 @@ pub struct Rulesets {
 pub fn parse(bytes: &RulesetBytes<'_>) -> Rulesets {
     let mut chains = Vec::new();
     let legacy = [
-        (bytes.iptables_legacy_save, Family::Ip),
-        (bytes.ip6tables_legacy_save, Family::Ip6),
+        (bytes.iptables_legacy_save, Family::Ip, "iptables-legacy"),
+        (bytes.ip6tables_legacy_save, Family::Ip6, "ip6tables-legacy"),
     ];
-    for (output, family) in legacy {
+    for (output, family, command) in legacy {
         chains.extend(
             output
-                .map(|output| iptables::parse(output, family, Backend::IptablesLegacy))
+                .map(|output| iptables::parse(output, family, command))
                 .unwrap_or_default(),
         );
     }
-    for (output, family) in [
-        (bytes.iptables_save, Family::Ip),
-        (bytes.ip6tables_save, Family::Ip6),
-    ] {
+    let usual = [
+        (bytes.iptables_save, Family::Ip, "iptables"),
+        (bytes.ip6tables_save, Family::Ip6, "ip6tables"),
+    ];
+    for (output, family, command) in usual {
         let Some(output) = output else { continue };
-        let read = iptables::parse(output, family, Backend::IptablesLegacy);
-        // A plain `iptables-save` of the legacy variant prints what was read above.
-        let seen = chains.iter().any(|chain: &Chain| chain.family == family);
-        chains.extend(
-            read.into_iter()
-                .filter(|chain| chain.backend != Backend::IptablesLegacy || !seen),
-        );
+        let mut read = iptables::parse(output, family, command);
+        if chains.iter().any(|chain: &Chain| chain.family == family) {
+            // A plain `iptables-save` of the legacy variant prints what was read above.
+            read.retain(|chain| chain.backend != Backend::IptablesLegacy);
+            // With both variants in use, which one the plain name means is not known.
+            for chain in &mut read {
+                chain.command = format!("{command}-nft");
+            }
+        }
+        chains.extend(read);
     }
     if let Some(output) = bytes.nft_json {
         let elsewhere = |family: Family, table: &str| {
@@ -142,7 +146,7 @@ impl Rulesets {
         if certain && !matches!(first.fate, Fate::CannotTell(_)) {
             return answer(
                 first.fate.clone(),
-                Some(remedy::deciding_rule(self, first, packet)),
+                Some(remedy::deciding_rule(self, first, walk.trail(first), packet)),
             );
         }
         // The doubt that matters is the one whose rule decides one of the ends, if there is such.
@@ -154,6 +158,7 @@ impl Rulesets {
             .doubts
             .iter()
             .find(|doubt| walk.ends.iter().any(|end| end.place == doubt.place))
+            .or_else(|| walk.doubts.get(first.earlier_doubts))
             .or_else(|| walk.doubts.first())
             .map(|doubt| (doubt.place, format!("depends on {}", doubt.reason)));
         let (place, reason) = doubt

@@ -80,6 +80,8 @@ pub(super) struct Base {
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
     pub(super) backend: Backend,
+    /// The command that changes it: `nft`, `iptables`, `ip6tables-legacy`, …
+    pub(super) command: String,
     pub(super) family: Family,
     pub(super) table: String,
     pub(super) name: String,
@@ -288,6 +290,7 @@ fn unread_chain(hook: Hook) -> Chain {
     };
     Chain {
         backend: Backend::Nft,
+        command: "nft".to_owned(),
         family: Family::Inet,
         table: "?".to_owned(),
         name: "?".to_owned(),

@@ -10,7 +10,23 @@ use super::nft_text;
 
 /// `left operator any of values`. What the left side needs (a protocol, a family) is never negated.
 pub(super) fn compare(left: &Value, values: &[Value], operator: &str) -> Test {
-    let unknown = || Test::Unknown(format!("`{}`", nft_text::value(left)));
+    // A field of another protocol's header is certainly not there.
+    let header = left
+        .get("payload")
+        .and_then(|payload| payload.get("protocol"))
+        .and_then(Value::as_str);
+    let unknown = || {
+        let words = Test::Unknown(format!("`{}`", nft_text::value(left)));
+        match header {
+            Some("ip") => Test::All(vec![Test::Version4(true), words]),
+            Some("ip6") => Test::All(vec![Test::Version4(false), words]),
+            Some(name @ ("tcp" | "udp" | "icmp" | "sctp" | "dccp" | "udplite")) => {
+                Test::All(vec![Test::Protocol(vec![name.to_owned()]), words])
+            }
+            Some("icmpv6") => Test::All(vec![Test::Protocol(vec!["ipv6-icmp".to_owned()]), words]),
+            _ => words,
+        }
+    };
     let bare: Vec<&Value> = values
         .iter()
         .map(|value| value.get("elem").and_then(|elem| elem.get("val")).unwrap_or(value))

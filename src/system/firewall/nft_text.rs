@@ -25,6 +25,7 @@ fn statement(statement: &Value) -> String {
                 return body.to_string();
             };
             let operator = match word("op") {
+                Some("==") if left.get("&").is_some() => "== ".to_owned(),
                 Some("==" | "in") | None => String::new(),
                 Some(other) => format!("{other} "),
             };

@@ -8,23 +8,28 @@ use std::net::IpAddr;
 
 use super::Rulesets;
 use super::evaluate::{End, Place};
-use super::model::{Backend, Family};
+use super::model::Backend;
 use crate::evidence::{DecidingRule, Direction, Fate, Packet};
 
 /// Describes what decides, with the way out.
-pub(super) fn deciding_rule(rulesets: &Rulesets, end: &End<'_>, packet: &Packet) -> DecidingRule {
+pub(super) fn deciding_rule(
+    rulesets: &Rulesets,
+    end: &End<'_>,
+    trail: &[&str],
+    packet: &Packet,
+) -> DecidingRule {
     let mut rule = undecided_rule(end.place);
     if matches!(end.fate, Fate::CannotTell(_) | Fate::Accepted) {
         return rule;
     }
-    let ufw = rulesets.ufw && reached_by_ufw(end);
+    let ufw = rulesets.ufw && reached_by_ufw(end, trail);
     let (allow, undo) = if ufw {
         ufw_commands(end, packet)
     } else if end.place.chain.table == "firewalld"
         && packet.direction == Direction::Input
         && packet.state == "new"
     {
-        firewalld_commands(end, packet)
+        firewalld_commands(trail, packet)
     } else if end.place.chain.backend == Backend::Nft {
         nft_commands(end, packet)
     } else {
@@ -47,9 +52,7 @@ pub(super) fn undecided_rule(place: Place<'_>) -> DecidingRule {
         ),
         _ => format!(
             "{} -t {} -L {} -n -v --line-numbers",
-            iptables_command(place),
-            chain.table,
-            chain.name
+            chain.command, chain.table, chain.name
         ),
     };
     DecidingRule {
@@ -67,22 +70,12 @@ pub(super) fn undecided_rule(place: Place<'_>) -> DecidingRule {
 }
 
 /// Whether an exception of ufw comes before what decides: the chains of its users' rules were passed, or decide.
-fn reached_by_ufw(end: &End<'_>) -> bool {
+fn reached_by_ufw(end: &End<'_>, trail: &[&str]) -> bool {
     let filter = end.place.chain.backend != Backend::Nft && end.place.chain.table == "filter";
     filter
-        && end
-            .trail
+        && trail
             .iter()
             .any(|name| name.starts_with("ufw-user-") || name.starts_with("ufw6-user-"))
-}
-
-fn iptables_command(place: Place<'_>) -> &'static str {
-    match (place.chain.family, place.chain.backend) {
-        (Family::Ip6, Backend::IptablesLegacy) => "ip6tables-legacy",
-        (Family::Ip6, _) => "ip6tables",
-        (_, Backend::IptablesLegacy) => "iptables-legacy",
-        _ => "iptables",
-    }
 }
 
 fn words(text: &[&str]) -> Vec<String> {
@@ -156,8 +149,8 @@ fn ufw_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<String>) {
     (allow, undo)
 }
 
-fn firewalld_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<String>) {
-    let zone = end.trail.iter().rev().find_map(|name| {
+fn firewalld_commands(trail: &[&str], packet: &Packet) -> (Vec<String>, Vec<String>) {
+    let zone = trail.iter().rev().find_map(|name| {
         let zone = name.strip_prefix("filter_IN_")?;
         let part = ["_pre", "_log", "_deny", "_allow", "_post"]
             .iter()
@@ -184,8 +177,10 @@ fn firewalld_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<Strin
 }
 
 fn iptables_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<String>) {
-    let Place { chain, rule } = end.place;
-    let command = iptables_command(end.place);
+    let chain = end.place.chain;
+    // Before what decides, or before what sent the packet to the policy.
+    let rule = end.place.rule.or(end.sent_by);
+    let command = chain.command.as_str();
     let mut specification = words(&["-p", &packet.protocol]);
     if let Some(source) = packet.source {
         specification.extend(words(&["-s", &source.to_string()]));
@@ -208,7 +203,9 @@ fn iptables_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<String
 }
 
 fn nft_commands(end: &End<'_>, packet: &Packet) -> (Vec<String>, Vec<String>) {
-    let Place { chain, rule } = end.place;
+    let chain = end.place.chain;
+    // Before what decides, or before what sent the packet to the policy.
+    let rule = end.place.rule.or(end.sent_by);
     let family = chain.family.name();
     let mut allow = match rule.and_then(|rule| rule.handle) {
         Some(handle) => {
