@@ -2,12 +2,93 @@
 //!
 //! A cause may name evidence and findings and nothing else; it never touches the host. It answers
 //! [`Answer::Found`] with the proof, [`Answer::RuledOut`], or [`Answer::Undecided`] with what kept it from
-//! knowing. To add one: `causes/<id>.rs`, two lines here, and `docs/causes/<id>.md` whose example and
-//! counter-example are executed as tests.
+//! knowing. To add one: `causes/<id>.rs`, two lines in `table.rs`, and `docs/causes/<id>.md` whose example
+//! and counter-example are executed as tests. Among causes that are equally sure the order of the table
+//! decides, so the more specific one stands first.
 
-use crate::evidence::{Attempt, Snapshot};
-use crate::finding::StepId;
-use crate::verdict::{Answer, Incomplete, MadeBy};
+mod attribution;
+mod cached_502;
+mod configured_502;
+mod conntrack_full;
+mod container_localhost_misroute;
+mod dns_no_resolver;
+mod dns_nxdomain;
+mod dns_server_failure;
+mod dns_stale_address;
+mod dns_startup_unresolvable;
+mod dns_wrong_address;
+mod ephemeral_ports_exhausted;
+mod facts;
+mod fastcgi_protocol_mismatch;
+mod firewall_drop;
+mod firewall_reject;
+mod front_cannot_reach_proxy;
+mod host_unreachable;
+mod http2_http1_mismatch;
+mod ipv6_unreachable;
+mod keepalive_race;
+mod mtu_blackhole;
+mod no_route;
+mod plaintext_to_tls_port;
+mod proxy_capacity_limit;
+mod proxy_config_not_applied;
+mod proxy_connection_slots_exhausted;
+mod proxy_loop;
+mod proxy_path_mismatch;
+mod proxy_protocol_mismatch;
+mod proxy_source_bind_failed;
+mod proxy_worker_crash;
+mod response_conflicting_length;
+mod response_header_too_big;
+mod response_invalid_header;
+mod response_malformed_framing;
+mod response_truncated;
+mod route_policy_denied;
+mod sandbox_denied;
+mod selinux_denied;
+mod table;
+mod tls_cert_date_invalid;
+mod tls_cert_name_mismatch;
+mod tls_cert_untrusted;
+mod tls_client_cert_required;
+mod tls_handshake_aborted;
+mod tls_sni_missing;
+mod tls_to_plaintext_port;
+mod tls_version_cipher_mismatch;
+mod unix_socket_path_mismatch;
+mod unix_socket_permission;
+mod unix_socket_private_namespace;
+mod unix_socket_stale;
+mod upstream_acl_rejects_proxy;
+mod upstream_backlog_too_small;
+mod upstream_crash_loop;
+mod upstream_fd_exhausted;
+mod upstream_not_http;
+mod upstream_not_running;
+mod upstream_oom_killed;
+mod upstream_redeploy_window;
+mod upstream_rejects_body;
+mod upstream_request_buffer_overflow;
+mod upstream_returned_502;
+mod upstream_starting;
+mod upstream_too_slow;
+mod upstream_worker_crash;
+mod upstream_worker_timeout_kill;
+mod upstream_workers_saturated;
+mod upstream_wrong_bind_address;
+mod upstream_wrong_port;
+mod upstreams_all_disabled;
+mod upstreams_marked_down;
+mod uwsgi_protocol_mismatch;
+
+pub use table::CAUSES;
+
+pub(crate) use attribution::{incomplete, made_by};
+pub(crate) use facts::attempt_failed;
+
+use crate::evidence::Snapshot;
+use crate::finding::{Finding, StepId};
+use crate::verdict::Answer;
 
 /// One root cause.
 pub struct Cause {
@@ -25,20 +106,23 @@ pub struct Cause {
     pub diagnose: fn(&Snapshot) -> Answer,
 }
 
-/// All causes, in order of precedence.
-pub static CAUSES: &[&Cause] = &[];
-
-/// True when an attempt gave an error that a proxy makes for a failed upstream, or no usable answer.
-pub fn attempt_failed(_attempt: &Attempt) -> bool {
-    false
+impl Cause {
+    /// A finding of this cause.
+    fn finding(&self, confidence: crate::finding::Confidence, message: impl Into<String>) -> Finding {
+        Finding::new(self.id, self.step, confidence, message)
+    }
 }
 
-/// Who made the answer that the client saw.
-pub fn made_by(_snapshot: &Snapshot) -> Option<MadeBy> {
-    None
+/// A finding, or ruled out.
+fn found(finding: Option<Finding>) -> Answer {
+    finding.map_or(Answer::RuledOut, |finding| Answer::Found(Box::new(finding)))
 }
 
-/// What could not be looked at.
-pub fn incomplete(_snapshot: &Snapshot) -> Vec<Incomplete> {
-    Vec::new()
+/// True when one of these causes is found: a fallback stands aside then.
+fn any_found(causes: &[&Cause], snapshot: &Snapshot) -> bool {
+    causes.iter().any(|cause| {
+        matches!((cause.diagnose)(snapshot), Answer::Found(finding)
+            if finding.confidence >= crate::finding::Confidence::Likely
+                && finding.severity == crate::finding::Severity::Error)
+    })
 }

@@ -1,0 +1,99 @@
+//! `dns-server-failure`: no usable answer from the nameserver.
+
+use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use super::{Answer, Cause, found};
+use crate::evidence::{NameOutcome, Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+
+/// See `docs/causes/dns-server-failure.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "dns-server-failure",
+    title: "the nameserver that the proxy asks does not answer, or fails",
+    step: StepId::Dns,
+    proxy_error: "dns_timeout",
+    explains: &[],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    if !failing(snapshot) {
+        return None;
+    }
+    let logged = logged_now(snapshot, &[Symptom::NameServerFailed]);
+    let bad = |outcome: &NameOutcome| {
+        matches!(
+            outcome,
+            NameOutcome::ServerFailure
+                | NameOutcome::Refused
+                | NameOutcome::NotListening
+                | NameOutcome::TimedOut
+                | NameOutcome::Failed(_)
+        )
+    };
+    let answer = snapshot
+        .names
+        .iter()
+        .filter(|name| name.role == "upstream-at-run-time")
+        .flat_map(|name| name.servers.iter().map(move |server| (name, server)))
+        .find(|(_, server)| server.used_by == "nginx" && bad(&server.outcome));
+    if logged.is_empty() && (answer.is_none() || log_says_otherwise(snapshot, &[Symptom::NameServerFailed])) {
+        return None;
+    }
+    let servers = passing_route(snapshot).and_then(|(route, _)| route.settings.resolver.as_ref());
+    let place = servers.and_then(|setting| setting.place.clone()).unwrap_or_default();
+    let how = answer.map_or("gives no usable answer", |(_, server)| match server.outcome {
+        NameOutcome::ServerFailure => "answers SERVFAIL",
+        NameOutcome::Refused => "refuses to answer",
+        NameOutcome::NotListening => "is not there: nothing listens on its port",
+        NameOutcome::TimedOut => "does not answer",
+        _ => "fails",
+    });
+    let server = answer
+        .map(|(_, server)| server.server.clone())
+        .or_else(|| servers.and_then(|setting| setting.value.first().cloned()))
+        .unwrap_or_else(|| "the nameserver".to_owned());
+    let name = answer.map(|(name, _)| name.name.clone()).unwrap_or_default();
+    let (address, port) = server.rsplit_once(':').unwrap_or((&server, "53"));
+    let other = snapshot.resolver.seen().and_then(|resolver| {
+        resolver
+            .nameservers
+            .iter()
+            .find(|nameserver| nameserver.to_string() != address)
+    });
+    let mut finding = CAUSE
+        .finding(
+            Confidence::Confirmed,
+            format!("the nameserver {server} of the resolver directive {how}"),
+        )
+        .at(&place)
+        .because_all(answer.map(|_| {
+            Exhibit::shown_by(
+                "dns",
+                format!("{server} {how}"),
+                format!("dig +tries=1 @{address} -p {port} {name}"),
+            )
+        }))
+        .because_all(logged.last().map(|entry| log_line(entry)));
+    if place.line > 0 {
+        finding = finding.because(Exhibit::in_file("config", format!("resolver {server}"), &place));
+    }
+    finding = finding.remedy(Remedy::advise(format!(
+        "start or repair the nameserver on {server}"
+    )));
+    if let Some(other) = other {
+        finding = finding.remedy(Remedy::edit(
+            "or ask the one that this system uses, then nginx -t && nginx -s reload",
+            &place,
+            format!("resolver {other} valid=30s;"),
+        ));
+    } else {
+        finding = finding.remedy(Remedy::advise(
+            "or name another nameserver in the resolver directive, and a second one beside it",
+        ));
+    }
+    Some(finding)
+}

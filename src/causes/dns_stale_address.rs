@@ -1,0 +1,74 @@
+//! `dns-stale-address`: the name moved, the proxy did not.
+
+use super::facts::{failing, log_line, passing_route};
+use super::{Answer, Cause, found};
+use crate::evidence::{PeerAddress, Snapshot};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+
+/// See `docs/causes/dns-stale-address.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "dns-stale-address",
+    title: "the proxy still dials an address that the name had when it started",
+    step: StepId::Dns,
+    proxy_error: "destination_ip_unroutable",
+    explains: &[],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    if !failing(snapshot) {
+        return None;
+    }
+    let entry =
+        snapshot.log.during.iter().rev().find(|entry| {
+            entry.symptom.is_some() && entry.upstream.as_deref().and_then(address_of).is_some()
+        })?;
+    let dialled = entry.upstream.as_deref().and_then(address_of)?;
+    let (_, pass) = passing_route(snapshot)?;
+    // Only a name that is resolved once, when the configuration is loaded, can go stale.
+    let name = pass.peers.iter().find_map(|peer| match &peer.address {
+        PeerAddress::Name(name) if !peer.resolve => Some((name, peer)),
+        _ => None,
+    });
+    let (name, peer) = name?;
+    if pass.peers.iter().any(|peer| peer.address == PeerAddress::Ip(dialled)) {
+        return None;
+    }
+    let answers = snapshot
+        .names
+        .iter()
+        .filter(|evidence| evidence.name == name.name)
+        .find_map(|evidence| evidence.system.seen())?;
+    if answers.is_empty() || answers.contains(&dialled.ip()) {
+        return None;
+    }
+    let today = answers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let reload = ["nginx", "-s", "reload"];
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Confirmed,
+                format!("{} is now {today}, but the proxy still dials {}, which it resolved when it started", name.name, dialled.ip()),
+            )
+            .at(&peer.place)
+            .because(log_line(entry))
+            .because(Exhibit::shown_by("dns", format!("{} resolves to {today}", name.name), format!("getent ahosts {}", name.name)))
+            .because(Exhibit::in_file("config", format!("the name {} stands in the configuration, so it is resolved once", name.name), &peer.place))
+            .remedy(
+                Remedy::run("load the configuration again, which resolves the name anew (nginx -t first)", reload)
+                    .risk("applies every other pending edit of the configuration as well"),
+            )
+            .remedy(Remedy::advise(
+                "so that it does not come back: an upstream block with zone and server NAME resolve (nginx 1.27.3 and later), or a variable in proxy_pass with a resolver",
+            )),
+    )
+}
+
+/// Address and port in `http://10.0.0.5:8080/path`.
+fn address_of(upstream: &str) -> Option<std::net::SocketAddr> {
+    upstream.split_once("://")?.1.split(['/', '?']).next()?.parse().ok()
+}

@@ -1,0 +1,129 @@
+//! `front-cannot-reach-proxy`: nobody listens where the URL points.
+
+use super::facts::{failed_status, failing, front_connects, unit_line};
+use super::{Answer, Cause, any_found, found};
+use crate::evidence::{Exchange, Snapshot};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, command_line, quoted};
+
+/// See `docs/causes/front-cannot-reach-proxy.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "front-cannot-reach-proxy",
+    title: "the proxy itself is down or cannot be reached",
+    step: StepId::Retry,
+    proxy_error: "connection_refused",
+    explains: &[],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    if any_found(
+        &[
+            &super::dns_startup_unresolvable::CAUSE,
+            &super::no_route::CAUSE,
+            &super::proxy_worker_crash::CAUSE,
+        ],
+        snapshot,
+    ) {
+        return Answer::RuledOut;
+    }
+    found(find(snapshot).or_else(|| from_the_edge(snapshot)))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    if !failing(snapshot) || front_connects(snapshot) {
+        return None;
+    }
+    let refused = snapshot
+        .attempts
+        .iter()
+        .filter_map(|attempt| attempt.exchange.seen())
+        .any(Exchange::refused);
+    let here = snapshot.target.host.parse().is_ok_and(|address: std::net::IpAddr| {
+        address.is_loopback() || snapshot.limits.addresses.iter().any(|(own, _)| *own == address)
+    }) || snapshot.target.host == "localhost";
+    if !refused {
+        return None;
+    }
+    let address = snapshot
+        .attempts
+        .iter()
+        .map(|attempt| attempt.address.clone())
+        .find(|address| !address.is_empty())?;
+    let test = snapshot.config_test.seen();
+    let emerg = test
+        .filter(|test| !test.passed)
+        .and_then(|test| test.output.lines().find(|line| line.contains("[emerg]")));
+    let runs = snapshot.proxy.is_some();
+    let nobody = here && snapshot.front_listener.is_absent();
+    let confidence = if nobody {
+        Confidence::Confirmed
+    } else {
+        Confidence::Likely
+    };
+    let message = match (runs, emerg) {
+        (false, Some(_)) => {
+            format!("nothing listens on {address}: nginx does not start with its configuration")
+        }
+        (true, _) => format!("nothing listens on {address}, although a proxy runs on this host"),
+        (false, None) => format!("nothing listens on {address}: no proxy runs there"),
+    };
+    let port = snapshot.target.port;
+    let mut finding = CAUSE.finding(confidence, message).because(Exhibit::shown_by(
+        "probe",
+        format!("{address} refuses connections"),
+        format!(
+            "curl -v {}",
+            quoted(snapshot.target.url.as_deref().unwrap_or_default())
+        ),
+    ));
+    if nobody {
+        finding = finding.because(Exhibit::shown_by(
+            "process",
+            format!("no process listens on port {port} there"),
+            format!("ss -Hltnp 'sport = :{port}'"),
+        ));
+    }
+    if let (Some(test), Some(line)) = (test, emerg) {
+        finding = finding
+            .because(Exhibit::shown_by(
+                "config",
+                line.to_owned(),
+                command_line(&test.command),
+            ))
+            .remedy(Remedy::advise(format!(
+                "repair what nginx -t says, then start nginx: {line}"
+            )));
+    }
+    let unit = snapshot
+        .units
+        .seen()
+        .and_then(|units| units.iter().find(|unit| unit.name == "nginx.service"));
+    if let Some(unit) = unit {
+        finding = finding.because(unit_line(unit));
+    }
+    if emerg.is_none() {
+        finding = finding.remedy(if unit.is_some() {
+            Remedy::run(
+                "start the proxy, after nginx -t passes",
+                ["systemctl", "start", "nginx"],
+            )
+            .undo(["systemctl", "stop", "nginx"])
+        } else {
+            Remedy::advise(format!(
+                "start the proxy that should listen on port {port}, or correct the URL"
+            ))
+        });
+    }
+    Some(finding)
+}
+
+/// The edge says that it did not reach the origin.
+fn from_the_edge(snapshot: &Snapshot) -> Option<Finding> {
+    let status = failed_status(snapshot).filter(|status| (521..=523).contains(status))?;
+    Some(
+        CAUSE
+            .finding(Confidence::Likely, format!("the edge in front answers {status}: it does not reach the proxy of the origin"))
+            .because(Exhibit::shown_by("probe", format!("status {status}"), format!("curl -sI {}", quoted(snapshot.target.url.as_deref().unwrap_or_default()))))
+            .remedy(Remedy::advise("on the origin: is the proxy running, does it listen on a public address, does the firewall admit the edge's address ranges?")),
+    )
+}

@@ -1,0 +1,94 @@
+//! `keepalive-race`: idle connections live longer at the proxy than at the upstream.
+
+use super::facts::{application_of, attempt_failed, log_line, other_probe_line, passing_route, works};
+use super::{Answer, Cause, any_found, found};
+use crate::evidence::{End, ProbeKind, Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+
+/// See `docs/causes/keepalive-race.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "keepalive-race",
+    title: "the proxy reuses a connection that the upstream is just closing",
+    step: StepId::Timeouts,
+    proxy_error: "connection_terminated",
+    explains: &["upstream-worker-crash"],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    if any_found(&[&super::upstream_rejects_body::CAUSE], snapshot) {
+        return Answer::RuledOut;
+    }
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let (_, pass) = passing_route(snapshot)?;
+    let group = pass
+        .group
+        .as_ref()
+        .filter(|group| group.keepalive.is_some_and(|count| count > 0))?;
+    // Always failing is not a race.
+    if !snapshot.attempts.iter().any(|attempt| !attempt_failed(attempt)) {
+        return None;
+    }
+    let cut = [
+        Symptom::ClosedBeforeHeader,
+        Symptom::ResetBeforeHeader,
+        Symptom::SendFailed,
+    ];
+    let entry = snapshot
+        .log
+        .errors()
+        .rev()
+        .find(|entry| entry.symptom.is_some_and(|symptom| cut.contains(&symptom)))?;
+    let evidence = snapshot.endpoints.iter().find(|evidence| works(evidence, pass))?;
+    let second = evidence
+        .probe(ProbeKind::KeptConnection)
+        .and_then(|exchange| exchange.second);
+    let idle_ms = group.keepalive_timeout_ms.unwrap_or(60_000);
+    let by_settings = application_of(snapshot, evidence)
+        .and_then(|server| server.keepalive_s)
+        .filter(|seconds| *seconds > 0 && seconds.saturating_mul(1_000) < idle_ms);
+    let closes = second
+        .filter(|second| second.closed_before || (second.received_bytes == 0 && second.end != End::TimedOut));
+    if closes.is_none() && by_settings.is_none() {
+        return None;
+    }
+    let upstream = match (&closes, by_settings) {
+        (Some(second), _) if second.closed_before => format!("after {} ms", second.idle_us / 1_000),
+        (Some(_), _) => "with the second request".to_owned(),
+        (None, Some(seconds)) => format!("after {seconds} s"),
+        (None, None) => String::new(),
+    };
+    let shorter = closes
+        .as_ref()
+        .map_or(by_settings.unwrap_or(5).saturating_mul(1_000), |second| {
+            second.idle_us / 1_000
+        })
+        .max(1_000)
+        * 8
+        / 10
+        / 1_000;
+    Some(
+        CAUSE
+            .finding(
+                if closes.is_some() { Confidence::Confirmed } else { Confidence::Likely },
+                format!("{} closes kept connections {upstream}, the proxy keeps them for {} s and sends into closed ones", evidence.endpoint, idle_ms / 1_000),
+            )
+            .at(&group.place)
+            .because(log_line(entry))
+            .because_all(other_probe_line(evidence, ProbeKind::KeptConnection, &format!("the upstream closes a kept connection {upstream}")))
+            .because(Exhibit::in_file("config", format!("upstream {} keeps connections", group.name), &group.place))
+            .remedy(Remedy::advise(format!(
+                "let the upstream keep idle connections longer than the proxy does ({} s): Node server.keepAliveTimeout, gunicorn --keep-alive with gthread, uvicorn --timeout-keep-alive",
+                idle_ms / 1_000 + 5
+            )).risk("needs a restart of the application"))
+            .remedy(Remedy::edit(
+                "or let the proxy give them up earlier, then nginx -t && nginx -s reload",
+                &group.place,
+                format!("keepalive_timeout {}s;", shorter.max(1)),
+            ))
+            .remedy(Remedy::advise("proxy_next_upstream ... non_idempotent would repeat such requests").risk("a POST that was executed may be executed twice")),
+    )
+}

@@ -1,0 +1,56 @@
+//! `response-conflicting-length`: contradictory Content-Length and Transfer-Encoding.
+
+use super::facts::{failing, log_line, logged_now};
+use super::{Answer, Cause, found};
+use crate::evidence::{Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::system::http;
+
+/// See `docs/causes/response-conflicting-length.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "response-conflicting-length",
+    title: "the response says its length twice, and differently",
+    step: StepId::Upstream,
+    proxy_error: "http_protocol_error",
+    explains: &[],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    if !failing(snapshot) {
+        return None;
+    }
+    let logged = logged_now(snapshot, &[Symptom::ConflictingLength]);
+    let entry = logged.last()?;
+    let lines = snapshot.endpoints.iter().find_map(|evidence| {
+        let head = http::head(&evidence.as_proxy()?.bytes.0)?;
+        let mut lines: Vec<String> = head
+            .values("content-length")
+            .into_iter()
+            .map(|value| format!("Content-Length: {value}"))
+            .collect();
+        lines.extend(
+            head.values("transfer-encoding")
+                .into_iter()
+                .map(|value| format!("Transfer-Encoding: {value}")),
+        );
+        let command = evidence.probes.first()?.command.clone();
+        Some(Exhibit::shown_by(
+            "probe",
+            format!("{} sends {}", evidence.endpoint, lines.join(" and ")),
+            command,
+        ))
+    });
+    Some(
+        CAUSE
+            .finding(Confidence::Confirmed, "the upstream's response contradicts itself about its length")
+            .because(log_line(entry))
+            .because_all(lines)
+            .remedy(Remedy::advise("repair the application: it must not set Content-Length or Transfer-Encoding by hand, nor copy them from another response"))
+            .remedy(Remedy::advise("nginx 1.23.0 and later refuse this; earlier versions let it pass, so it may begin with an upgrade. proxy_http_version 1.0 can bridge the time when the application then stops chunking")),
+    )
+}

@@ -1,0 +1,91 @@
+//! `tls-to-plaintext-port`: https:// towards a plain port.
+
+use super::facts::{failing, log_line, logged_now, other_probe_line, passing_route, probe_line};
+use super::{Answer, Cause, found};
+use crate::evidence::{EndpointEvidence, Pass, ProbeKind, Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::system::http;
+
+/// See `docs/causes/tls-to-plaintext-port.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "tls-to-plaintext-port",
+    title: "the proxy speaks TLS to a port that speaks plain HTTP",
+    step: StepId::Config,
+    proxy_error: "tls_protocol_error",
+    explains: &["tls-handshake-aborted"],
+    diagnose,
+};
+
+fn tls_route(snapshot: &Snapshot) -> Option<&Pass> {
+    failing(snapshot)
+        .then(|| passing_route(snapshot))
+        .flatten()
+        .map(|(_, pass)| pass)
+        .filter(|pass| pass.tls)
+}
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let pass = tls_route(snapshot)?;
+    let evidence = snapshot.endpoints.iter().find(|evidence| {
+        let answered_plain = evidence
+            .probe(ProbeKind::PlainHttp)
+            .and_then(|exchange| http::head(&exchange.bytes.0));
+        let wants_tls = answered_plain.as_ref().is_some_and(|head| head.status == Some(400));
+        let handshake = evidence.as_proxy().and_then(|exchange| exchange.tls.as_ref());
+        let failed = handshake.is_some_and(|tls| !tls.done);
+        let not_tls = handshake.is_some_and(|tls| {
+            tls.not_tls
+                .as_ref()
+                .is_some_and(|bytes| bytes.0.starts_with(b"HTTP/"))
+        });
+        failed && (not_tls || (answered_plain.is_some() && !(wants_tls && any_tls_done(evidence))))
+    })?;
+    let port = evidence.endpoint.to_string();
+    let plain = pass.written.replacen("https://", "http://", 1);
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Confirmed,
+                format!("the proxy speaks TLS to {port}, which speaks plain HTTP"),
+            )
+            .at(&pass.place)
+            .because_all(other_probe_line(
+                evidence,
+                ProbeKind::PlainHttp,
+                "answers plain HTTP",
+            ))
+            .because_all(probe_line(evidence))
+            .because_all(
+                logged_now(snapshot, &[Symptom::TlsWrongVersion, Symptom::TlsAborted])
+                    .last()
+                    .map(|entry| log_line(entry)),
+            )
+            .because(Exhibit::in_file("config", pass.written.clone(), &pass.place))
+            .remedy(
+                Remedy::edit(
+                    "speak plain HTTP to it, then nginx -t && nginx -s reload",
+                    &pass.place,
+                    format!("proxy_pass {plain};"),
+                )
+                .risk(
+                    "in clear text over an untrusted network: then point to the upstream's TLS port instead",
+                ),
+            ),
+    )
+}
+
+fn any_tls_done(evidence: &EndpointEvidence) -> bool {
+    [
+        ProbeKind::TlsWithoutName,
+        ProbeKind::TlsWithName,
+        ProbeKind::Tls12,
+        ProbeKind::Tls13,
+    ]
+    .into_iter()
+    .filter_map(|kind| evidence.probe(kind))
+    .any(|exchange| exchange.tls.as_ref().is_some_and(|tls| tls.done))
+}

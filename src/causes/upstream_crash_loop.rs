@@ -1,0 +1,103 @@
+//! `upstream-crash-loop`: the upstream ends at its start, again and again, or gave up.
+
+use super::facts::{
+    Contact, Link, nobody_listens, probe_line, unconnectable, unit_failed, unit_line, unit_of,
+};
+use super::{Answer, Cause, any_found, found};
+use crate::evidence::Snapshot;
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
+
+/// See `docs/causes/upstream-crash-loop.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "upstream-crash-loop",
+    title: "the upstream keeps ending at its start",
+    step: StepId::Upstream,
+    proxy_error: "connection_refused",
+    explains: &["upstream-not-running", "unix-socket-stale"],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    if any_found(
+        &[
+            &super::upstream_oom_killed::CAUSE,
+            &super::firewall_reject::CAUSE,
+            &super::container_localhost_misroute::CAUSE,
+        ],
+        snapshot,
+    ) {
+        return Answer::RuledOut;
+    }
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let down = |contact| {
+        matches!(
+            contact,
+            Contact::Refused | Contact::SocketMissing | Contact::Closed | Contact::Reset | Contact::NoAnswer
+        )
+    };
+    let evidence = unconnectable(snapshot, down)?;
+    let (unit, link) = unit_of(snapshot, evidence)?;
+    if !unit_failed(unit) || (link == Link::OnlyCandidate && !evidence.listener.is_absent()) {
+        return None;
+    }
+    // A socket unit keeps listening for a service that fails; anything else that listens is alive.
+    let socket_listens = evidence
+        .listener
+        .seen()
+        .is_some_and(|listener| listener.processes.iter().any(|owner| owner.name == "systemd"));
+    if evidence.listener.seen().is_some() && !socket_listens {
+        return None;
+    }
+    let confidence = if link == Link::OnlyCandidate {
+        Confidence::Likely
+    } else {
+        Confidence::Confirmed
+    };
+    let how = match (unit.exec_main_code, unit.exec_main_status) {
+        (1, status) => format!("exit status {status}"),
+        (2 | 3, signal) => format!("signal {signal}"),
+        _ => unit.result.clone(),
+    };
+    let gave_up = if unit.result == "start-limit-hit" || unit.active == "failed" {
+        "systemd gave up on it"
+    } else {
+        "systemd keeps restarting it"
+    };
+    let message = format!("{} ends at its start ({how}); {gave_up}", unit.name);
+    let mut finding = CAUSE
+        .finding(confidence, message)
+        .because(unit_line(unit))
+        .because_all(nobody_listens(evidence))
+        .because_all(probe_line(evidence));
+    for line in unit
+        .journal
+        .iter()
+        .rev()
+        .filter(|line| line.from != "systemd")
+        .take(3)
+    {
+        finding = finding.because(Exhibit::shown_by(
+            "log",
+            line.message.clone(),
+            format!("journalctl -u {} -n 50", unit.name),
+        ));
+    }
+    Some(
+        finding
+            .remedy(Remedy::advise(format!(
+                "repair what it complains about: journalctl -u {} -n 50 (its command is: {})",
+                quoted(&unit.name),
+                unit.exec_start
+            )))
+            .remedy(
+                Remedy::run(
+                    "then clear the failed state and start it",
+                    ["systemctl", "restart", unit.name.as_str()],
+                )
+                .risk("starts the application; run systemctl reset-failed first when it hit its start limit"),
+            ),
+    )
+}

@@ -1,0 +1,114 @@
+//! `upstream-not-http`: the port belongs to something that speaks no HTTP.
+
+use super::facts::{
+    Contact, contact, failing, listeners_command, log_line, logged_now, owner_words, passing_route,
+};
+use super::{Answer, Cause, any_found, found};
+use crate::evidence::{ProbeKind, Protocol, Snapshot, Speaks, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::system::http;
+
+/// See `docs/causes/upstream-not-http.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "upstream-not-http",
+    title: "another service answers behind the port",
+    step: StepId::Config,
+    proxy_error: "http_protocol_error",
+    explains: &[
+        "response-malformed-framing",
+        "upstream-worker-crash",
+        "tls-handshake-aborted",
+    ],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    if any_found(
+        &[
+            &super::plaintext_to_tls_port::CAUSE,
+            &super::http2_http1_mismatch::CAUSE,
+            &super::uwsgi_protocol_mismatch::CAUSE,
+            &super::fastcgi_protocol_mismatch::CAUSE,
+        ],
+        snapshot,
+    ) {
+        return Answer::RuledOut;
+    }
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let (_, pass) = passing_route(snapshot).filter(|(_, pass)| pass.protocol == Protocol::Http)?;
+    if !failing(snapshot) {
+        return None;
+    }
+    let (evidence, speaks) = snapshot.endpoints.iter().find_map(|evidence| {
+        let raw = evidence.as_proxy()?;
+        let banner = raw
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.not_tls.as_ref())
+            .map(|bytes| http::speaks(&bytes.0));
+        let spoken = match (contact(evidence)?, banner) {
+            (Contact::OtherAnswer(speaks), _) => speaks,
+            (Contact::TlsFailed, Some(speaks))
+                if !matches!(speaks, Speaks::Http | Speaks::Unknown | Speaks::Tls) =>
+            {
+                speaks
+            }
+            _ => return None,
+        };
+        (!matches!(spoken, Speaks::Http2 | Speaks::Tls | Speaks::FastCgi)).then_some((evidence, spoken))
+    })?;
+    let exchange = evidence.as_proxy()?;
+    let begins: String = exchange.bytes.text().chars().take(60).collect();
+    let known = speaks != Speaks::Unknown;
+    let what = if known {
+        format!("speaks {}", http::speaks_word(speaks))
+    } else {
+        "speaks no HTTP".to_owned()
+    };
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Confirmed,
+                format!(
+                    "{} {what}: another service is behind that port",
+                    evidence.endpoint
+                ),
+            )
+            .at(&evidence.place)
+            .because_all(
+                evidence
+                    .probes
+                    .iter()
+                    .find(|probe| probe.kind == ProbeKind::AsProxy)
+                    .map(|probe| {
+                        Exhibit::shown_by(
+                            "probe",
+                            format!("{} answers: {}", evidence.endpoint, begins.escape_debug()),
+                            probe.command.clone(),
+                        )
+                    }),
+            )
+            .because_all(evidence.listener.seen().map(|listener| {
+                Exhibit::shown_by(
+                    "process",
+                    format!("{} listens there", owner_words(listener)),
+                    listeners_command(&evidence.endpoint),
+                )
+            }))
+            .because_all(
+                logged_now(snapshot, &[Symptom::NotHttp])
+                    .last()
+                    .map(|entry| log_line(entry)),
+            )
+            .because(Exhibit::in_file("config", pass.written.clone(), &pass.place))
+            .remedy(
+                Remedy::advise(
+                    "point the proxy to the port of the application, then nginx -t && nginx -s reload",
+                )
+                .risk("until then parts of requests end up in the logs of that other service"),
+            ),
+    )
+}

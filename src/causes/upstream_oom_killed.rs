@@ -1,0 +1,148 @@
+//! `upstream-oom-killed`: the kernel ended the upstream over a memory limit.
+
+use super::facts::{
+    CUT_BEFORE_HEADER, cut_before_header, failing, log_line, logged_now, nobody_listens, probe_line,
+    unit_line, unit_of,
+};
+use super::{Answer, Cause, found};
+use crate::evidence::{KernelEvent, KernelEventKind, Snapshot};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+
+/// See `docs/causes/upstream-oom-killed.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "upstream-oom-killed",
+    title: "the kernel killed the upstream over a memory limit",
+    step: StepId::Upstream,
+    proxy_error: "connection_terminated",
+    explains: &[
+        "upstream-crash-loop",
+        "upstream-not-running",
+        "upstream-worker-crash",
+        "unix-socket-stale",
+    ],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    found(by_unit(snapshot).or_else(|| by_kernel(snapshot)))
+}
+
+/// The unit says so, or was ended by signal 9 and the kernel names its control group.
+fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
+    if !failing(snapshot) {
+        return None;
+    }
+    let (evidence, unit, _) = snapshot
+        .endpoints
+        .iter()
+        .find_map(|evidence| unit_of(snapshot, evidence).map(|(unit, link)| (evidence, unit, link)))?;
+    let event = snapshot.kernel.seen().and_then(|events| {
+        events.iter().rev().find(|event| {
+            event.kind == KernelEventKind::OomKill
+                && event
+                    .cgroup
+                    .as_deref()
+                    .is_some_and(|cgroup| cgroup.split('/').any(|part| part == unit.name))
+        })
+    });
+    let killed = unit.exec_main_code == 2 && unit.exec_main_status == 9;
+    let said = unit.journal.iter().rev().find(|line| {
+        line.message.contains("killed by the OOM killer")
+            || line.message.contains("Failed with result 'oom-kill'")
+    });
+    let recent = event.is_some_and(|event| recent(snapshot, event));
+    let proved = unit.result == "oom-kill"
+        || (killed && event.is_some())
+        || (said.is_some() && unit.active != "active");
+    if !(proved || recent && !all_fine(snapshot)) {
+        return None;
+    }
+    let limit = unit
+        .memory_max_bytes
+        .map_or_else(String::new, |bytes| format!(" (limit {} MiB)", bytes >> 20));
+    let message = format!("{} was killed by the kernel for lack of memory{limit}", unit.name);
+    let mut finding = CAUSE.finding(Confidence::Confirmed, message).because(unit_line(unit));
+    if let Some(event) = event {
+        finding = finding.because(Exhibit::shown_by(
+            "kernel",
+            event.text.clone(),
+            "dmesg | grep -i 'killed process'",
+        ));
+    }
+    if let Some(line) = said {
+        finding = finding.because(Exhibit::shown_by(
+            "log",
+            line.message.clone(),
+            format!("journalctl -u {} -n 50", unit.name),
+        ));
+    }
+    finding = finding
+        .because_all(probe_line(evidence))
+        .because_all(nobody_listens(evidence));
+    Some(
+        finding
+            .remedy(
+                Remedy::run(format!("start {} again", unit.name), ["systemctl", "restart", unit.name.as_str()])
+                    .risk("interrupts what the application is doing"),
+            )
+            .remedy(
+                Remedy::run("give it more memory than it needs at its peak, once you know that it is no leak", [
+                    "systemctl", "edit", unit.name.as_str(),
+                ])
+                .risk("MemoryMax= in that drop-in: a higher limit takes memory from everything else on this host"),
+            )
+            .remedy(Remedy::advise("or run fewer workers, so that all of them fit into the limit")),
+    )
+}
+
+fn all_fine(snapshot: &Snapshot) -> bool {
+    !failing(snapshot)
+}
+
+/// True for an event of the last ten minutes, or of our own attempts.
+fn recent(snapshot: &Snapshot, event: &KernelEvent) -> bool {
+    event
+        .at_ms
+        .is_some_and(|at_ms| at_ms + 600_000 >= snapshot.host.now_ms)
+}
+
+/// The kernel killed something while our own requests were cut.
+fn by_kernel(snapshot: &Snapshot) -> Option<Finding> {
+    if !cut_before_header(snapshot) {
+        return None;
+    }
+    let names: Vec<&str> = snapshot
+        .endpoints
+        .iter()
+        .filter_map(|evidence| evidence.listener.seen())
+        .flat_map(|listener| listener.processes.iter().map(|owner| owner.name.as_str()))
+        .collect();
+    // The kernel's clock and the wall clock drift apart by seconds over weeks.
+    let began_ms = snapshot.log.attempts_began_ms - 2_000;
+    let event = snapshot.kernel.seen()?.iter().rev().find(|event| {
+        event.kind == KernelEventKind::OomKill
+            && event.at_ms.is_some_and(|at_ms| at_ms >= began_ms)
+            && event
+                .process
+                .as_deref()
+                .is_none_or(|name| names.is_empty() || names.iter().any(|owner| same_program(owner, name)))
+    })?;
+    let process = event.process.as_deref().unwrap_or("a process");
+    let finding = CAUSE
+        .finding(Confidence::Confirmed, format!("the kernel killed {process} for lack of memory while it worked on the request"))
+        .because(Exhibit::shown_by("kernel", event.text.clone(), "dmesg | grep -i 'killed process'"))
+        .because_all(logged_now(snapshot, &CUT_BEFORE_HEADER).first().map(|entry| log_line(entry)))
+        .because_all(snapshot.endpoints.iter().find_map(probe_line))
+        .remedy(Remedy::advise("raise the memory limit of the service above its peak (MemoryMax= of the unit, mem_limit of the container), once you know that it is no leak"))
+        .remedy(Remedy::advise("or run fewer workers, so that all of them fit into the limit"));
+    Some(finding)
+}
+
+/// Kernel names are cut at 15 characters, and interpreters carry versions.
+fn same_program(one: &str, other: &str) -> bool {
+    let stem = |name: &str| {
+        name.trim_end_matches(|character: char| character.is_ascii_digit() || character == '.')
+            .to_owned()
+    };
+    one.starts_with(other) || other.starts_with(one) || stem(one) == stem(other)
+}

@@ -1,0 +1,60 @@
+//! `upstream-returned-502`: an inner hop or the application sends the status itself.
+
+use super::facts::{Contact, contact, failed_status, owner_words, passing_route, probe_line};
+use super::{Answer, Cause, any_found, found};
+use crate::evidence::{Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
+
+/// See `docs/causes/upstream-returned-502.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "upstream-returned-502",
+    title: "the answer was made further in, and only handed on",
+    step: StepId::Upstream,
+    proxy_error: "http_response_status",
+    explains: &[],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    if any_found(&[&super::proxy_loop::CAUSE], snapshot) {
+        return Answer::RuledOut;
+    }
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let status = failed_status(snapshot).filter(|status| [502, 503, 504].contains(status))?;
+    if snapshot
+        .log
+        .during
+        .iter()
+        .any(|entry| entry.symptom.is_some_and(|symptom| symptom != Symptom::BackendStderr))
+    {
+        return None;
+    }
+    let (_, pass) = passing_route(snapshot)?;
+    let evidence = snapshot
+        .endpoints
+        .iter()
+        .find(|evidence| contact(evidence) == Some(Contact::Answered(status)))?;
+    let owner = evidence.listener.seen().map(owner_words);
+    let by = owner.as_ref().map_or_else(String::new, |owner| format!(", {owner},"));
+    let access = snapshot
+        .log
+        .access_during
+        .iter()
+        .rev()
+        .find(|entry| entry.upstream_status.as_deref() == Some(&status.to_string()));
+    Some(
+        CAUSE
+            .finding(Confidence::Confirmed, format!("{}{by} answers {status} itself; this proxy only hands it on", evidence.endpoint))
+            .at(&pass.place)
+            .because_all(probe_line(evidence))
+            .because_all(access.map(|entry| Exhibit { kind: "log".to_owned(), text: entry.text.clone(), ..Exhibit::default() }))
+            .because(Exhibit::shown_by("log", "the proxy's error log has no line for these requests", snapshot.log.files.iter().find(|file| file.kind == "error").map_or_else(|| "tail /var/log/nginx/error.log".to_owned(), |file| format!("tail {}", quoted(&file.path)))))
+            .remedy(Remedy::advise(match owner {
+                Some(owner) => format!("look into the log of {owner}: it, or what it asks, made this answer; run fix502 on its address too"),
+                None => format!("look into the log of the service on {}; run fix502 there", evidence.endpoint),
+            })),
+    )
+}

@@ -1,0 +1,98 @@
+//! `upstream-too-slow`: alive, but slower than the read timeout.
+
+use super::facts::{header_timed_out, log_line, logged_now, passing_route, probe_line};
+use super::{Answer, Cause, any_found, found};
+use crate::evidence::{Place, Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+
+/// See `docs/causes/upstream-too-slow.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "upstream-too-slow",
+    title: "the upstream does not answer before the proxy's limit",
+    step: StepId::Timeouts,
+    proxy_error: "connection_read_timeout",
+    explains: &[],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    if any_found(
+        &[
+            &super::upstream_workers_saturated::CAUSE,
+            &super::upstream_backlog_too_small::CAUSE,
+            &super::upstream_fd_exhausted::CAUSE,
+            &super::mtu_blackhole::CAUSE,
+            &super::fastcgi_protocol_mismatch::CAUSE,
+            &super::uwsgi_protocol_mismatch::CAUSE,
+            &super::upstream_worker_timeout_kill::CAUSE,
+        ],
+        snapshot,
+    ) {
+        return Answer::RuledOut;
+    }
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let (route, pass) = passing_route(snapshot)?;
+    if !header_timed_out(snapshot) {
+        return None;
+    }
+    let logged = logged_now(snapshot, &[Symptom::HeaderTimeout, Symptom::SendTimeout]);
+    let limit = route.settings.read_timeout.as_ref();
+    let limit_ms = limit.map_or(60_000, |limit| limit.value);
+    let evidence = snapshot.endpoints.first()?;
+    let answer_us = evidence.as_proxy().and_then(|exchange| exchange.first_byte_us);
+    let prefix = pass.protocol.directive_prefix();
+    let needs = answer_us
+        .map(|micro| micro / 1_000)
+        .filter(|needed| *needed > limit_ms);
+    let message = match needs {
+        Some(needed) => format!(
+            "{} needs {needed} ms to answer, the proxy waits {limit_ms} ms",
+            evidence.endpoint
+        ),
+        None => format!(
+            "{} takes the connection and does not answer within the {limit_ms} ms that the proxy waits",
+            evidence.endpoint
+        ),
+    };
+    let place = limit.and_then(|limit| limit.place.clone()).unwrap_or_default();
+    let setting = if place.line > 0 {
+        Exhibit::in_file(
+            "config",
+            format!("{prefix}_read_timeout is {limit_ms} ms"),
+            &place,
+        )
+    } else {
+        Exhibit::shown_by(
+            "config",
+            format!("{prefix}_read_timeout is {limit_ms} ms, the default"),
+            "nginx -T | grep read_timeout",
+        )
+    };
+    let mut finding = CAUSE
+        .finding(if logged.is_empty() { Confidence::Likely } else { Confidence::Confirmed }, message)
+        .at(&place)
+        .because_all(logged.last().map(|entry| log_line(entry)))
+        .because_all(probe_line(evidence))
+        .because(setting)
+        .remedy(Remedy::advise("find out what it waits for: its own slow log, its database, an outside service without a timeout"));
+    if let Some(needed) = needs {
+        let seconds = (needed * 3 / 2).div_ceil(1_000).max(1);
+        finding = finding.remedy(
+            Remedy::edit(
+                format!("if {needed} ms are legitimate for this route: allow for it, then nginx -t && nginx -s reload"),
+                &Place { line: place.line, file: if place.file.is_empty() { pass.place.file.clone() } else { place.file.clone() }, column: 0 },
+                format!("{prefix}_read_timeout {seconds}s;"),
+            )
+            .risk("each slow request then holds a worker of the application for longer"),
+        );
+    } else {
+        finding = finding.remedy(
+            Remedy::advise("it may hang for good: look at its state and its processor use, then restart it")
+                .risk("the restart interrupts its requests; a longer timeout would only hide a dead pool"),
+        );
+    }
+    Some(finding)
+}

@@ -1,0 +1,106 @@
+//! `upstream-worker-crash`: closed or reset before an answer, and nothing more specific explains it.
+
+use super::facts::{
+    CUT_BEFORE_HEADER, Contact, application_said, contact, cut_before_header, log_line, logged_now,
+    passing_route, probe_line,
+};
+use super::{Answer, Cause, any_found, found};
+use crate::evidence::{KernelEventKind, Snapshot};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+
+/// See `docs/causes/upstream-worker-crash.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "upstream-worker-crash",
+    title: "the upstream dies while it works on the request",
+    step: StepId::Upstream,
+    proxy_error: "connection_terminated",
+    explains: &[],
+    diagnose,
+};
+
+/// What a crash looks like in the log of an application or its manager.
+const TEXTS: [&str; 14] = [
+    "exited on signal",
+    "was sent SIG",
+    "code=killed",
+    "code=dumped",
+    "Watchdog timeout",
+    "core dumped",
+    "Segmentation fault",
+    "OutOfMemoryError",
+    "uncaughtException",
+    "Uncaught",
+    "panicked at",
+    "Traceback",
+    "FATAL",
+    "Error:",
+];
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    if any_found(
+        &[
+            &super::upstream_oom_killed::CAUSE,
+            &super::upstream_crash_loop::CAUSE,
+            &super::upstream_worker_timeout_kill::CAUSE,
+            &super::plaintext_to_tls_port::CAUSE,
+            &super::uwsgi_protocol_mismatch::CAUSE,
+            &super::fastcgi_protocol_mismatch::CAUSE,
+            &super::http2_http1_mismatch::CAUSE,
+            &super::proxy_protocol_mismatch::CAUSE,
+            &super::upstream_request_buffer_overflow::CAUSE,
+            &super::upstream_acl_rejects_proxy::CAUSE,
+            &super::upstream_not_http::CAUSE,
+            &super::keepalive_race::CAUSE,
+            &super::proxy_loop::CAUSE,
+            &super::proxy_worker_crash::CAUSE,
+            &super::response_malformed_framing::CAUSE,
+            &super::proxy_path_mismatch::CAUSE,
+        ],
+        snapshot,
+    ) {
+        return Answer::RuledOut;
+    }
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let (_, pass) = passing_route(snapshot)?;
+    if !cut_before_header(snapshot) {
+        return None;
+    }
+    let evidence = snapshot.endpoints.first()?;
+    let said = application_said(snapshot, evidence, &TEXTS);
+    let segfault = snapshot.kernel.seen().and_then(|events| {
+        events.iter().rev().find(|event| {
+            event.kind == KernelEventKind::Segfault
+                && event
+                    .at_ms
+                    .is_some_and(|at_ms| at_ms + 2_000 >= snapshot.log.attempts_began_ms)
+        })
+    });
+    let repeats = matches!(
+        contact(evidence),
+        Some(Contact::Closed | Contact::Reset | Contact::Refused)
+    );
+    let confidence = if said.is_some() || segfault.is_some() {
+        Confidence::Confirmed
+    } else {
+        Confidence::Likely
+    };
+    let also = if repeats {
+        ", and does the same when asked directly"
+    } else {
+        ""
+    };
+    let _ = pass;
+    Some(
+        CAUSE
+            .finding(confidence, format!("{} ends the connection without an answer{also}", evidence.endpoint))
+            .because_all(said)
+            .because_all(segfault.map(|event| Exhibit::shown_by("kernel", event.text.clone(), "dmesg | grep segfault")))
+            .because_all(logged_now(snapshot, &CUT_BEFORE_HEADER).last().map(|entry| log_line(entry)))
+            .because_all(probe_line(evidence))
+            .remedy(Remedy::advise("read the application's own log of that second: an exception, an exit, a signal; coredumpctl list shows crashes of native code"))
+            .remedy(Remedy::advise("when the application is well: something between (a list of allowed addresses, a request limit) may cut the connection")),
+    )
+}

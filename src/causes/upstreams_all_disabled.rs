@@ -1,0 +1,61 @@
+//! `upstreams-all-disabled`: all peers are marked down in the configuration.
+
+use super::facts::{failing, log_line, logged_now, passing_route, probe_line};
+use super::{Answer, Cause, found};
+use crate::evidence::{Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+
+/// See `docs/causes/upstreams-all-disabled.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "upstreams-all-disabled",
+    title: "every peer of the upstream is taken out by hand",
+    step: StepId::Config,
+    proxy_error: "connection_limit_reached",
+    explains: &["upstreams-marked-down"],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let (_, pass) = passing_route(snapshot)?;
+    let all_down = !pass.peers.is_empty() && pass.peers.iter().all(|peer| peer.down);
+    if !failing(snapshot) || !all_down {
+        return None;
+    }
+    let place = pass.peers.first().map_or(&pass.place, |peer| &peer.place);
+    let name = pass
+        .group
+        .as_ref()
+        .map_or("the upstream", |group| group.name.as_str());
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Confirmed,
+                format!("every server of {name} is marked down in the configuration"),
+            )
+            .at(place)
+            .because_all(
+                pass.peers
+                    .iter()
+                    .take(4)
+                    .map(|peer| Exhibit::in_file("config", "marked down", &peer.place)),
+            )
+            .because_all(
+                logged_now(snapshot, &[Symptom::NoLiveUpstreams])
+                    .last()
+                    .map(|entry| log_line(entry)),
+            )
+            .because_all(snapshot.endpoints.iter().filter_map(probe_line).take(3))
+            .remedy(
+                Remedy::edit(
+                    "take the word down off a server that works, then nginx -t && nginx -s reload",
+                    place,
+                    "server ADDRESS;",
+                )
+                .risk("somebody may have taken it out for maintenance: ask first"),
+            ),
+    )
+}

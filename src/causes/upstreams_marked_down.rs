@@ -1,0 +1,71 @@
+//! `upstreams-marked-down`: the proxy remembers failures that are over.
+
+use super::facts::{all_work, failing, log_line, logged_before, logged_now, passing_route, probe_line};
+use super::{Answer, Cause, any_found, found};
+use crate::evidence::{Snapshot, Symptom};
+use crate::finding::{Confidence, Finding, Remedy, StepId};
+
+/// See `docs/causes/upstreams-marked-down.md`.
+pub(super) static CAUSE: Cause = Cause {
+    id: "upstreams-marked-down",
+    title: "all peers are marked as failed, although they work again",
+    step: StepId::Retry,
+    proxy_error: "connection_limit_reached",
+    explains: &[],
+    diagnose,
+};
+
+fn diagnose(snapshot: &Snapshot) -> Answer {
+    if any_found(
+        &[
+            &super::upstreams_all_disabled::CAUSE,
+            &super::proxy_capacity_limit::CAUSE,
+        ],
+        snapshot,
+    ) {
+        return Answer::RuledOut;
+    }
+    found(find(snapshot))
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let (_, pass) = passing_route(snapshot)?;
+    if !failing(snapshot) || !all_work(snapshot) {
+        return None;
+    }
+    let logged = logged_now(snapshot, &[Symptom::NoLiveUpstreams]);
+    let entry = logged.last()?;
+    let group = pass.group.as_ref();
+    let longest_s = pass
+        .peers
+        .iter()
+        .map(|peer| peer.fail_timeout_ms)
+        .max()
+        .unwrap_or(10_000)
+        / 1_000;
+    let place = group.map_or(&pass.place, |group| &group.place);
+    let name = group.map_or("the upstream", |group| group.name.as_str());
+    let earlier = logged_before(
+        snapshot,
+        &[
+            Symptom::ConnectionRefused,
+            Symptom::ConnectTimeout,
+            Symptom::HeaderTimeout,
+            Symptom::ClosedBeforeHeader,
+            Symptom::ResetBeforeHeader,
+        ],
+    );
+    Some(
+        CAUSE
+            .finding(Confidence::Confirmed, format!("the proxy counts every peer of {name} as failed for up to {longest_s} s, although all of them answer"))
+            .at(place)
+            .because(log_line(entry))
+            .because_all(snapshot.endpoints.iter().filter_map(probe_line).take(3))
+            .because_all(earlier.last().map(|entry| log_line(entry)))
+            .remedy(
+                Remedy::run("clear the marks now (nginx -t first)", ["nginx", "-s", "reload"])
+                    .risk("applies every other pending edit of the configuration as well"),
+            )
+            .remedy(Remedy::edit("so that one slip does not take a peer out for long", place, "server ADDRESS max_fails=3 fail_timeout=10s;")),
+    )
+}
