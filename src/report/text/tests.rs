@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::evidence::{
-    Attempt, Connect, Endpoint, EndpointEvidence, Exchange, Group, Handler, HostFacts, Listen, Named,
-    Observed, Pass, Peer, PeerAddress, Place, Probe, ProbeKind, Route, Snapshot, Target, errno,
+    Attempt, Bytes, Connect, Endpoint, EndpointEvidence, Exchange, Group, Handler, HostFacts, Listen, Named,
+    Observed, Pass, Peer, PeerAddress, Place, Probe, ProbeKind, Protocol, Route, Snapshot, Target, errno,
 };
 use crate::report::sanitize::is_deceptive;
 use crate::verdict::{Incomplete, MadeBy, Verdict};
@@ -362,6 +362,33 @@ fn a_refused_front_door_is_drawn_at_the_front_door() {
         text.starts_with("no answer  https://shop.example.com/cart\n"),
         "{text}"
     );
+}
+
+fn answering(bytes: &str, protocol: Protocol) -> Report {
+    let mut report = undecided();
+    if let Observed::Seen(route) = &mut report.snapshot.route
+        && let Handler::Pass(pass) = &mut route.handler
+    {
+        pass.protocol = protocol;
+    }
+    for endpoint in &mut report.snapshot.endpoints {
+        endpoint.probes[0].exchange = Observed::Seen(Exchange {
+            connect: Connect::Connected,
+            received_bytes: bytes.len() as u64,
+            bytes: Bytes(bytes.as_bytes().to_vec()),
+            ..Exchange::default()
+        });
+    }
+    report
+}
+
+#[test]
+fn a_peer_of_another_protocol_is_marked_as_the_break() {
+    let text_of = |bytes, protocol| text(&answering(bytes, protocol), USUAL);
+    assert!(text_of("HTTP/1.1 400 Bad Request\r\n", Protocol::FastCgi).contains("speaks HTTP, not FastCGI"));
+    assert!(text_of("SSH-2.0-OpenSSH_9.2\r\n", Protocol::Http).contains("speaks no HTTP"));
+    let fine = text_of("HTTP/1.1 404 Not Found\r\n", Protocol::Http);
+    assert!(fine.contains("answers 404") && !fine.contains("──✗"), "{fine}");
 }
 
 #[test]
