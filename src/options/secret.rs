@@ -47,15 +47,12 @@ fn decoded(text: &str) -> String {
             .get(..2)
             .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (byte, after.get(2..)) {
-            (Some(byte), Some(tail)) => {
-                bytes.push(byte);
-                rest = tail;
-            }
-            _ => {
-                bytes.push(b'%');
-                rest = after;
-            }
+        if let (Some(byte), Some(tail)) = (byte, after.get(2..)) {
+            bytes.push(byte);
+            rest = tail;
+        } else {
+            bytes.push(b'%');
+            rest = after;
         }
     }
     bytes.extend_from_slice(rest.as_bytes());

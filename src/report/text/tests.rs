@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::evidence::{
-    Attempt, Bytes, Connect, EndpointEvidence, Exchange, Group, Handler, HostFacts, Listen, Named, Observed,
-    Pass, Peer, PeerAddress, Place, Probe, ProbeKind, Protocol, Route, Snapshot, Target, errno,
+    Attempt, Bytes, ConfigProblem, ConfigSummary, Connect, EndpointEvidence, Exchange, Group, Handler,
+    HostFacts, Listen, Named, Observed, Pass, Peer, PeerAddress, Place, Probe, ProbeKind, Protocol, Route,
+    Snapshot, Target, errno,
 };
 use crate::report::sanitize::is_deceptive;
 use crate::verdict::{Incomplete, MadeBy, Verdict};
@@ -385,6 +386,34 @@ fn a_peer_of_another_protocol_is_marked_as_the_break() {
 }
 
 #[test]
+fn the_configuration_line_is_shown_where_it_was_read() {
+    let mut report = found();
+    report.findings[0].at = Some(place(14));
+    report.snapshot.config = Observed::Seen(ConfigSummary {
+        lint: vec![ConfigProblem {
+            place: place(14),
+            excerpt: "\t  proxy_pass http://app;\u{1b}[2J # wrong".to_owned(),
+            ..ConfigProblem::default()
+        }],
+        ..ConfigSummary::default()
+    });
+    let wide = text(&report, USUAL);
+    let plain = text(
+        &report,
+        TextStyle {
+            unicode: false,
+            ..USUAL
+        },
+    );
+    assert!(plain.is_ascii());
+    let part = |text: &str| {
+        let lines: Vec<&str> = text.lines().skip_while(|line| *line != "Evidence").take(7).collect();
+        lines.join("\n")
+    };
+    insta::assert_snapshot!(format!("{}\n\n{}", part(&wide), part(&plain)));
+}
+
+#[test]
 fn colour_is_used_only_when_asked_for() {
     assert!(!text(&found(), USUAL).contains('\u{1b}'));
     assert!(text(&found(), TextStyle { color: true, ..USUAL }).contains("\u{1b}[31m"));
@@ -412,6 +441,18 @@ fn poisoned(poison: &str) -> Report {
     for endpoint in &mut report.snapshot.endpoints {
         endpoint.name = Some(poison.to_owned());
     }
+    report.snapshot.config = Observed::Seen(ConfigSummary {
+        lint: vec![ConfigProblem {
+            place: Place {
+                file: poison.to_owned(),
+                line: 3,
+                column: 0,
+            },
+            excerpt: poison.to_owned(),
+            ..ConfigProblem::default()
+        }],
+        ..ConfigSummary::default()
+    });
     for step in &mut report.steps {
         step.summary = poison.to_owned();
         step.details = vec![poison.to_owned()];
@@ -477,6 +518,11 @@ proptest! {
         let mut report = found();
         report.verdict.title = format!("{word} and more");
         report.snapshot.target.url = Some(word.clone());
+        report.findings[0].at = Some(place(14));
+        report.snapshot.config = Observed::Seen(ConfigSummary {
+            lint: vec![ConfigProblem { place: place(14), excerpt: format!("  {word} {word};"), ..ConfigProblem::default() }],
+            ..ConfigSummary::default()
+        });
         for step in &mut report.steps {
             step.summary.push_str(&word);
         }
