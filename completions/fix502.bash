@@ -62,7 +62,7 @@ _fix502() {
 
     case "${cmd}" in
         fix502)
-            opts="-q -v -h -V --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help --version retry probe lint firewall timeouts dns proxy bundle explain demo triage completions man"
+            opts="-q -v -h -V --root --config --via --proxy --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --step --skip --help --version demo triage completions man retry probe lint firewall timeouts dns proxy bundle explain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -81,14 +81,6 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -116,6 +108,14 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -124,7 +124,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__bundle)
-            opts="-q -v -h --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -146,14 +146,6 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -168,6 +160,14 @@ _fix502() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -238,7 +238,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__dns)
-            opts="-q -v -h --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,14 +260,6 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -282,6 +274,14 @@ _fix502() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -300,7 +300,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__explain)
-            opts="-q -v -h --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --non-interactive --ci --color --width --quiet --verbose --help upstream-returned-502 cached-502 configured-502 front-cannot-reach-proxy edge-generated-502 forward-proxy-no-path upstream-not-running upstream-crash-loop upstream-oom-killed upstream-starting upstream-wrong-port upstream-wrong-bind-address container-localhost-misroute unix-socket-path-mismatch unix-socket-private-namespace unix-socket-permission unix-socket-stale container-network-mismatch firewall-reject firewall-drop no-route host-unreachable ipv6-unreachable route-policy-denied selinux-denied sandbox-denied conntrack-full ephemeral-ports-exhausted mtu-blackhole dns-nxdomain dns-server-failure dns-no-resolver dns-stale-address dns-startup-unresolvable dns-wrong-address tls-to-plaintext-port plaintext-to-tls-port tls-sni-missing tls-cert-untrusted tls-cert-date-invalid tls-cert-name-mismatch tls-version-cipher-mismatch tls-client-cert-required tls-handshake-aborted fastcgi-protocol-mismatch uwsgi-protocol-mismatch http2-http1-mismatch proxy-protocol-mismatch upstream-not-http response-header-too-big response-too-many-headers response-invalid-header response-conflicting-length response-malformed-framing response-truncated upstream-request-buffer-overflow upstream-rejects-body upgrade-mismatch keepalive-race upstream-worker-crash upstream-worker-timeout-kill upstream-workers-saturated upstream-backlog-too-small upstream-too-slow upstream-acl-rejects-proxy upstream-redeploy-window upstream-fd-exhausted proxy-connection-slots-exhausted upstreams-marked-down upstreams-all-disabled healthcheck-misconfigured proxy-capacity-limit proxy-worker-sharing proxy-source-bind-failed proxy-loop proxy-config-not-applied proxy-worker-crash proxy-env-misroute proxy-path-mismatch proxy-tls-not-enabled k8s-no-endpoints lb-target-deregistered serverless-invalid-response client-without-connect-tunnel malformed-connect-target retry upstream config firewall timeouts dns route bundle guide 500 502 503 504"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -322,7 +322,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__firewall)
-            opts="-q -v -h --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -344,14 +344,6 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -366,6 +358,14 @@ _fix502() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -384,7 +384,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__lint)
-            opts="-q -v -h --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -406,14 +406,6 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -428,6 +420,14 @@ _fix502() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -468,7 +468,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__probe)
-            opts="-q -v -h --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -490,14 +490,6 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -512,6 +504,14 @@ _fix502() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -530,7 +530,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__proxy)
-            opts="-q -v -h --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -552,14 +552,6 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -574,6 +566,14 @@ _fix502() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -592,7 +592,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__retry)
-            opts="-q -v -h --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -614,14 +614,6 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -636,6 +628,14 @@ _fix502() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -654,7 +654,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__timeouts)
-            opts="-q -v -h --root --config --via --proxy --step --skip --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -676,14 +676,6 @@ _fix502() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --step)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -698,6 +690,14 @@ _fix502() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
                     return 0
                     ;;
                 --color)

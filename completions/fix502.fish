@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fix502_global_optspecs
-    string join \n root= config= via= proxy= step= skip= deadline= attempts= format= output= ci color= width= q/quiet v/verbose h/help V/version
+    string join \n root= config= via= proxy= deadline= attempts= format= output= ci color= width= q/quiet v/verbose step= skip= h/help V/version
 end
 
 function __fish_fix502_needs_command
@@ -28,8 +28,6 @@ complete -c fix502 -n "__fish_fix502_needs_command" -l root -d 'Take files from 
 complete -c fix502 -n "__fish_fix502_needs_command" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_needs_command" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_needs_command" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_needs_command" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -39,11 +37,31 @@ complete -c fix502 -n "__fish_fix502_needs_command" -l color -d 'When to use col
 always\t'Always'
 never\t'Never'"
 complete -c fix502 -n "__fish_fix502_needs_command" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_needs_command" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_needs_command" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
 complete -c fix502 -n "__fish_fix502_needs_command" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
 complete -c fix502 -n "__fish_fix502_needs_command" -s q -l quiet -d 'Only verdict and repair'
 complete -c fix502 -n "__fish_fix502_needs_command" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
 complete -c fix502 -n "__fish_fix502_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix502 -n "__fish_fix502_needs_command" -s V -l version -d 'Print version'
+complete -c fix502 -n "__fish_fix502_needs_command" -a "demo" -d 'Break a small host inside the program, and diagnose it'
+complete -c fix502 -n "__fish_fix502_needs_command" -a "triage" -d 'Diagnose what was recorded elsewhere'
+complete -c fix502 -n "__fish_fix502_needs_command" -a "completions" -d 'Print the completions for a shell'
+complete -c fix502 -n "__fish_fix502_needs_command" -a "man" -d 'Print the manual page'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "retry" -d 'Step 1: ask again, and look at the proxy service'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "probe" -d 'Step 2: ask the upstream what the proxy asks it'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "lint" -d 'Step 3: read the proxy\'s configuration'
@@ -53,170 +71,6 @@ complete -c fix502 -n "__fish_fix502_needs_command" -a "dns" -d 'Step 6: compare
 complete -c fix502 -n "__fish_fix502_needs_command" -a "proxy" -d 'Step 7: ask by another way'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "bundle" -d 'Step 8: write what the hosting provider needs into one file'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "explain" -d 'Explain a cause, a step, or how to read a verdict'
-complete -c fix502 -n "__fish_fix502_needs_command" -a "demo" -d 'Break a small host inside the program, and diagnose it'
-complete -c fix502 -n "__fish_fix502_needs_command" -a "triage" -d 'Diagnose what was recorded elsewhere'
-complete -c fix502 -n "__fish_fix502_needs_command" -a "completions" -d 'Print the completions for a shell'
-complete -c fix502 -n "__fish_fix502_needs_command" -a "man" -d 'Print the manual page'
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l output -d 'Write to this file instead of stdout' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand retry" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l output -d 'Write to this file instead of stdout' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l output -d 'Write to this file instead of stdout' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l output -d 'Write to this file instead of stdout' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l output -d 'Write to this file instead of stdout' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l output -d 'Write to this file instead of stdout' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand dns" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l output -d 'Write to this file instead of stdout' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l step -d 'Take only this step, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l skip -d 'Leave this step out, by id or number (repeatable)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l output -d 'Write to this file instead of stdout' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fix502 -n "__fish_fix502_using_subcommand explain" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
-complete -c fix502 -n "__fish_fix502_using_subcommand explain" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
-complete -c fix502 -n "__fish_fix502_using_subcommand explain" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
-complete -c fix502 -n "__fish_fix502_using_subcommand explain" -s q -l quiet -d 'Only verdict and repair'
-complete -c fix502 -n "__fish_fix502_using_subcommand explain" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
-complete -c fix502 -n "__fish_fix502_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'"
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l output -d 'Write to this file instead of stdout' -r -F
@@ -256,3 +110,275 @@ complete -c fix502 -n "__fish_fix502_using_subcommand man" -l ci -l non-interact
 complete -c fix502 -n "__fish_fix502_using_subcommand man" -s q -l quiet -d 'Only verdict and repair'
 complete -c fix502 -n "__fish_fix502_using_subcommand man" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
 complete -c fix502 -n "__fish_fix502_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'"
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'"
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'"
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'"
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'"
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'"
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'"
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'"
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l skip -d 'Leave this step out, by id or number (repeatable)' -r -f -a "retry\t''
+upstream\t''
+config\t''
+firewall\t''
+timeouts\t''
+dns\t''
+route\t''
+bundle\t''"
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand explain" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand explain" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand explain" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand explain" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand explain" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'

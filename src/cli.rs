@@ -203,9 +203,10 @@ struct Screen {
     /// Never ask, take all steps at once; also so when stdin or stdout is no terminal
     #[arg(long = "ci", visible_alias = "non-interactive", global = true)]
     never_prompt: bool,
-    /// When to use colour; NO_COLOR is honoured
+    /// When to use colour.
     #[arg(
         long,
+        help = "When to use colour; NO_COLOR is honoured",
         value_enum,
         value_name = "WHEN",
         default_value = "auto",

@@ -103,6 +103,16 @@ fn section(page: &str, word: &str) -> Option<String> {
     Some(text)
 }
 
+/// The command that takes a step alone.
+fn command(step: StepId) -> &'static str {
+    match step {
+        StepId::Upstream => "probe",
+        StepId::Config => "lint",
+        StepId::Route => "proxy",
+        other => other.id(),
+    }
+}
+
 /// What there is.
 fn overview() -> String {
     let mut text = String::from(
@@ -126,7 +136,14 @@ fn overview() -> String {
     );
     for step in StepId::ALL {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}. `{}`: {}", step.number(), step.id(), step.title());
+        let _ = writeln!(
+            text,
+            "{}. `{}`: {}; alone with `fix502 {}`",
+            step.number(),
+            step.id(),
+            step.title(),
+            command(step)
+        );
     }
     text.push_str("\n## The causes\n");
     for family in pages::FAMILIES {
@@ -172,6 +189,15 @@ mod tests {
     fn every_cause_of_the_catalogue_has_a_page() {
         for cause in crate::causes::CAUSES {
             assert!(causes().any(|(id, _)| id == cause.id), "{}", cause.id);
+        }
+    }
+
+    #[test]
+    fn the_command_of_every_step_leads_to_that_step() {
+        for step in StepId::ALL {
+            assert_eq!(StepId::parse(command(step)), Some(step));
+            let options = crate::cli::parse(["fix502", command(step)]).expect("a command");
+            assert_eq!(options.action, crate::options::Action::Step(step));
         }
     }
 

@@ -235,7 +235,6 @@ impl Wizard<'_> {
             detail: 2,
             ..self.ui.style()
         };
-        self.ui.line("")?;
         self.ui
             .print(|out| render_step(&shown.step, &shown.findings, &style, out))?;
         if shown.step.details.is_empty() && shown.findings.is_empty() {

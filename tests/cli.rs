@@ -216,6 +216,21 @@ fn the_generated_completions_are_committed() {
 }
 
 #[test]
+fn a_shell_offers_the_pages_and_the_steps() {
+    let mut text = Vec::new();
+    cli::completions(Shell::Bash, &mut text).expect("a vector takes everything");
+    let text = String::from_utf8(text).expect("completions are text");
+    assert!(
+        text.contains("upstream-oom-killed") && text.contains("firewall"),
+        "{text}"
+    );
+    assert!(
+        cli::parse(["fix502", "explain", "no-such-page"]).is_ok(),
+        "the page decides, not clap"
+    );
+}
+
+#[test]
 fn the_generated_manual_page_is_committed() {
     let mut page = Vec::new();
     cli::man(&mut page).expect("a vector takes everything");

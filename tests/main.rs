@@ -8,3 +8,4 @@ mod cli;
 mod firewall_packets;
 mod nginx_config;
 mod pages;
+mod terminal;

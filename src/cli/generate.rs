@@ -2,7 +2,11 @@
 
 use std::io::{self, Write};
 
+use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
+
+use crate::explain;
+use crate::finding::StepId;
 
 /// Writes the completions for a shell.
 ///
@@ -10,8 +14,33 @@ use clap_complete::Shell;
 /// When `out` cannot be written.
 pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut super::command(), "fix502", &mut text);
+    clap_complete::generate(shell, &mut completed(), "fix502", &mut text);
     out.write_all(&text)
+}
+
+/// The command with the values that a shell can offer. They are no part of the command itself: there a wrong
+/// one gets a hint of its own, and not a list of a hundred.
+fn completed() -> clap::Command {
+    let steps = || PossibleValuesParser::new(StepId::ALL.iter().map(|step| step.id()));
+    let search = |command: clap::Command| {
+        command
+            .mut_arg("steps", |argument| argument.value_parser(steps()))
+            .mut_arg("skips", |argument| argument.value_parser(steps()))
+    };
+    let mut command = search(super::command());
+    let names: Vec<String> = command
+        .get_subcommands()
+        .filter(|word| word.get_arguments().any(|argument| argument.get_id() == "steps"))
+        .map(|word| word.get_name().to_owned())
+        .collect();
+    for name in names {
+        command = command.mut_subcommand(name, search);
+    }
+    command.mut_subcommand("explain", |word| {
+        word.mut_arg("topic", |argument| {
+            argument.value_parser(PossibleValuesParser::new(explain::topics()))
+        })
+    })
 }
 
 /// Writes the manual page (section 1, one page for all commands).
@@ -32,7 +61,14 @@ pub fn man(out: &mut dyn Write) -> io::Result<()> {
     for word in command.get_subcommands() {
         subcommand(word, out)?;
     }
-    page.render_extra_section(out)?;
+    for block in super::AFTER_HELP.split("\n\n") {
+        match block.split_once(":\n") {
+            Some((heading, lines)) => {
+                writeln!(out, ".SH {}\n.nf\n{}\n.fi", heading.to_uppercase(), roff(lines))?;
+            }
+            None => writeln!(out, ".PP\n{}", roff(block))?,
+        }
+    }
     page.render_version_section(out)
 }
 

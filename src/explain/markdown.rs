@@ -112,9 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_at_60_columns() {
-        let page = crate::explain::page(Some("keepalive-race")).expect("a page");
-        insta::assert_snapshot!(shown(&page, 60));
+    fn a_page_is_laid_out_for_a_person() {
+        let page = "# an-id\n\nThe first paragraph, which is\nwritten in two lines.\n\n## Log lines\n\n    nginx:\n      \
+                    connect() failed (111: Connection refused) while connecting to upstream\n\n| a | b |\n|---|---|\n\n\
+                    ## Repair\n\n1. Do this, and then do that, and then\n   something else:\n\n       sudo do --this\n\n   \
+                    And more.\n2. Or that.\n- bullet `code`\n";
+        insta::assert_snapshot!(shown(page, 40));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! A new block is one function here that adds lines to the page; how lines are wrapped, coloured and made
 //! safe is the business of [`layout`], and of nothing here.
 
+mod excerpt;
 pub(crate) mod layout;
 mod path;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use layout::{Page, Tone};
 
 use super::{Report, StepStatus, StepSummary};
 use crate::causes::{CAUSES, attempt_failed};
+use crate::evidence::Snapshot;
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, Severity, StepId, command_line, quoted};
 use crate::verdict::{Status, Where};
 
@@ -78,7 +80,7 @@ pub fn render_step(
     step_line(&mut page, step);
     if style.detail > 0 {
         for text in &step.details {
-            page.labelled(&[], page.hanging(STEP_EDGE), text, Tone::Plain);
+            detail(&mut page, text, Tone::Plain);
         }
         for finding in findings {
             page.blank();
@@ -89,7 +91,7 @@ pub fn render_step(
                 (&finding.message, tone),
                 (&grade(finding), Tone::Faint),
             );
-            at(&mut page, finding);
+            at(&mut page, finding, None);
             for exhibit in &finding.evidence {
                 show(&mut page, exhibit);
             }
@@ -277,13 +279,20 @@ fn step_line(page: &mut Page<'_>, step: &StepSummary) {
     page.labelled(&label, STEP_EDGE, &step.summary, Tone::Plain);
 }
 
+/// A further line of a step; what is set in stays so.
+fn detail(page: &mut Page<'_>, text: &str, tone: Tone) {
+    let words = text.trim_start_matches(' ');
+    let inset = (text.len() - words.len()).min(8);
+    page.labelled(&[], page.hanging(STEP_EDGE) + inset, words, tone);
+}
+
 fn steps(page: &mut Page<'_>, steps: &[StepSummary]) {
     page.blank();
     for step in steps {
         step_line(page, step);
         if page.style.detail >= 2 {
             for text in &step.details {
-                page.labelled(&[], page.hanging(STEP_EDGE), text, Tone::Faint);
+                detail(page, text, Tone::Faint);
             }
         }
     }
@@ -299,7 +308,7 @@ fn evidence(page: &mut Page<'_>, report: &Report) {
         }
         page.blank();
         page.line(vec![page.span("Evidence", Tone::Strong)]);
-        at(page, root);
+        at(page, root, Some(&report.snapshot));
         shown.extend(&root.evidence);
     } else if report.verdict.status == Status::Undecided {
         for id in &report.verdict.also_possible {
@@ -323,8 +332,10 @@ fn evidence(page: &mut Page<'_>, report: &Report) {
     }
 }
 
-fn at(page: &mut Page<'_>, finding: &Finding) {
-    if let Some(place) = &finding.at {
+fn at(page: &mut Page<'_>, finding: &Finding, snapshot: Option<&Snapshot>) {
+    if let Some(place) = &finding.at
+        && !snapshot.is_some_and(|snapshot| excerpt::show(page, snapshot, place))
+    {
         page.labelled(&[("  at", Tone::Faint)], 12, &place.to_string(), Tone::Plain);
     }
 }
@@ -471,7 +482,9 @@ fn other_findings(page: &mut Page<'_>, report: &Report) {
             (&finding.message, Tone::Plain),
             (&grade(finding), Tone::Faint),
         );
-        if let Some(place) = &finding.at {
+        if let Some(place) = &finding.at
+            && !(all && excerpt::show(page, &report.snapshot, place))
+        {
             page.prose(4, &place.to_string(), Tone::Faint);
         }
         if all {

@@ -41,7 +41,7 @@ pub trait Prompt {
 
 /// A person at the terminal of this process.
 pub struct Terminal {
-    terminal: Term,
+    stderr: Term,
     theme: Box<dyn Theme>,
     style: TextStyle,
 }
@@ -51,7 +51,7 @@ impl Terminal {
     pub fn new(style: TextStyle) -> Self {
         console::set_colors_enabled_stderr(style.color);
         Self {
-            terminal: Term::stderr(),
+            stderr: Term::stderr(),
             theme: if style.color && style.unicode {
                 Box::new(ColorfulTheme::default())
             } else {
@@ -75,7 +75,7 @@ impl Terminal {
     /// Whatever a prompt was doing: the cursor is seen again.
     fn ended<T>(&self, error: &dialoguer::Error) -> Result<T, NoAnswer> {
         // There is nothing to be done about a terminal that is gone.
-        let _ = self.terminal.show_cursor();
+        let _ = self.stderr.show_cursor();
         let dialoguer::Error::IO(error) = error;
         Err(match error.kind() {
             io::ErrorKind::Interrupted => NoAnswer::Interrupted,
@@ -92,22 +92,25 @@ impl Prompt for Terminal {
             .items(&items)
             .default(default.min(items.len().saturating_sub(1)))
             .report(false)
-            .interact_on(&self.terminal)
+            .interact_on(&self.stderr)
             .or_else(|error| self.ended(&error))
     }
 
     fn address(&mut self, question: &str) -> Result<Option<Address>, NoAnswer> {
+        // A longer line would not be cleared again.
+        let width = self.style.width.saturating_sub(4).max(8);
         let text: String = Input::with_theme(self.theme.as_ref())
             .with_prompt(self.short(question))
             .allow_empty(true)
             .validate_with(|text: &String| match text.trim() {
                 "" => Ok(()),
-                text => parse_address(text).map(|_| ()).map_err(|error| match error.hint {
-                    Some(hint) => escaped(&format!("{}: {hint}", error.message)).into_owned(),
-                    None => escaped(&error.message).into_owned(),
+                text => parse_address(text).map(|_| ()).map_err(|error| {
+                    let hint = error.hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+                    let line = format!("{}{hint}", error.message);
+                    console::truncate_str(&escaped(&line), width, "...").into_owned()
                 }),
             })
-            .interact_text_on(&self.terminal)
+            .interact_text_on(&self.stderr)
             .or_else(|error| self.ended(&error))?;
         Ok(parse_address(text.trim()).ok())
     }

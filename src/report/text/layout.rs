@@ -132,6 +132,15 @@ impl<'a> Page<'a> {
         self.lines.push(spans);
     }
 
+    /// A line drawn elsewhere from clean text.
+    pub(crate) fn quoted(&mut self, indent: usize, line: &str) {
+        let text = format!("{}{}", " ".repeat(indent), self.clean(line));
+        self.lines.push(vec![Span {
+            text,
+            tone: Tone::Plain,
+        }]);
+    }
+
     /// A line that must stay as it is, such as a line of code.
     pub(crate) fn verbatim(&mut self, indent: usize, line: &str) {
         let spans = vec![

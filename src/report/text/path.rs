@@ -2,8 +2,8 @@
 
 use super::layout::{Page, Span, Tone, columns};
 use crate::evidence::{
-    Connect, End, EndpointEvidence, Exchange, Handler, Observed, Peer, PeerAddress, Place, Route, Snapshot,
-    errno,
+    Connect, End, EndpointEvidence, Exchange, Handler, Observed, Peer, PeerAddress, Place, Protocol, Route,
+    Snapshot, errno,
 };
 use crate::report::Report;
 use crate::verdict::{Status, Where};
@@ -224,7 +224,12 @@ fn push_endpoint(hops: &mut Vec<Hop>, report: &Report) {
     let endpoints = &snapshot.endpoints;
     let broken = endpoints
         .iter()
-        .find_map(|endpoint| endpoint.as_proxy().and_then(trouble).map(|words| (endpoint, words)))
+        .find_map(|endpoint| {
+            endpoint
+                .as_proxy()
+                .and_then(|exchange| trouble(exchange, pass.protocol))
+                .map(|words| (endpoint, words))
+        })
         .filter(|_| troubled);
     let chosen = broken
         .as_ref()
@@ -267,7 +272,7 @@ fn peer_words(peer: &Peer) -> String {
 }
 
 /// What is wrong with an exchange that imitates the proxy, in a word or two; `None`: nothing that shows.
-fn trouble(exchange: &Exchange) -> Option<String> {
+fn trouble(exchange: &Exchange, protocol: Protocol) -> Option<String> {
     if !exchange.connected() {
         return Some(connect_words(&exchange.connect));
     }
@@ -277,7 +282,14 @@ fn trouble(exchange: &Exchange) -> Option<String> {
         return Some("TLS handshake failed".to_owned());
     }
     if exchange.received_bytes > 0 {
-        return None;
+        let speaks_http = exchange.bytes.0.starts_with(b"HTTP/");
+        return match protocol {
+            Protocol::FastCgi if speaks_http => Some("speaks HTTP, not FastCGI".to_owned()),
+            Protocol::Http if !speaks_http && !exchange.bytes.0.is_empty() => {
+                Some("speaks no HTTP".to_owned())
+            }
+            _ => None,
+        };
     }
     match exchange.end {
         End::Closed => Some("closed without an answer".to_owned()),

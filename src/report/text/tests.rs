@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::evidence::{
-    Attempt, Connect, Endpoint, EndpointEvidence, Exchange, Group, Handler, HostFacts, Listen, Named,
-    Observed, Pass, Peer, PeerAddress, Place, Probe, ProbeKind, Route, Snapshot, Target, errno,
+    Attempt, Bytes, ConfigProblem, ConfigSummary, Connect, EndpointEvidence, Exchange, Group, Handler,
+    HostFacts, Listen, Named, Observed, Pass, Peer, PeerAddress, Place, Probe, ProbeKind, Protocol, Route,
+    Snapshot, Target, errno,
 };
 use crate::report::sanitize::is_deceptive;
 use crate::verdict::{Incomplete, MadeBy, Verdict};
@@ -88,6 +89,15 @@ fn snapshot(status: u16) -> Snapshot {
         connect: Connect::Failed(errno::ECONNREFUSED),
         ..Exchange::default()
     };
+    // A new field of the evidence has a default here, as in an old bundle.
+    let mut endpoint: EndpointEvidence =
+        serde_json::from_value(serde_json::json!({"endpoint": "127.0.0.1:8080"})).expect("an endpoint");
+    endpoint.place = place(2);
+    endpoint.probes = vec![Probe {
+        kind: ProbeKind::AsProxy,
+        command: "curl -v http://127.0.0.1:8080/cart".to_owned(),
+        exchange: Observed::Seen(refused),
+    }];
     Snapshot {
         target: Target {
             url: Some("https://shop.example.com/cart".to_owned()),
@@ -131,23 +141,7 @@ fn snapshot(status: u16) -> Snapshot {
             })),
             ..Route::default()
         }),
-        endpoints: vec![EndpointEvidence {
-            endpoint: Endpoint::Tcp(address),
-            place: place(2),
-            name: None,
-            probes: vec![Probe {
-                kind: ProbeKind::AsProxy,
-                command: "curl -v http://127.0.0.1:8080/cart".to_owned(),
-                exchange: Observed::Seen(refused),
-            }],
-            listener: Observed::Absent,
-            listener_outside: Observed::Absent,
-            socket_file: Observed::Absent,
-            socket_file_outside: Observed::Absent,
-            kernel_route: Observed::Absent,
-            neighbour: Observed::Absent,
-            on_this_host: true,
-        }],
+        endpoints: vec![endpoint],
         ..Snapshot::default()
     }
 }
@@ -364,6 +358,61 @@ fn a_refused_front_door_is_drawn_at_the_front_door() {
     );
 }
 
+fn answering(bytes: &str, protocol: Protocol) -> Report {
+    let mut report = undecided();
+    if let Observed::Seen(route) = &mut report.snapshot.route
+        && let Handler::Pass(pass) = &mut route.handler
+    {
+        pass.protocol = protocol;
+    }
+    for endpoint in &mut report.snapshot.endpoints {
+        endpoint.probes[0].exchange = Observed::Seen(Exchange {
+            connect: Connect::Connected,
+            received_bytes: bytes.len() as u64,
+            bytes: Bytes(bytes.as_bytes().to_vec()),
+            ..Exchange::default()
+        });
+    }
+    report
+}
+
+#[test]
+fn a_peer_of_another_protocol_is_marked_as_the_break() {
+    let text_of = |bytes, protocol| text(&answering(bytes, protocol), USUAL);
+    assert!(text_of("HTTP/1.1 400 Bad Request\r\n", Protocol::FastCgi).contains("speaks HTTP, not FastCGI"));
+    assert!(text_of("SSH-2.0-OpenSSH_9.2\r\n", Protocol::Http).contains("speaks no HTTP"));
+    let fine = text_of("HTTP/1.1 404 Not Found\r\n", Protocol::Http);
+    assert!(fine.contains("answers 404") && !fine.contains("──✗"), "{fine}");
+}
+
+#[test]
+fn the_configuration_line_is_shown_where_it_was_read() {
+    let mut report = found();
+    report.findings[0].at = Some(place(14));
+    report.snapshot.config = Observed::Seen(ConfigSummary {
+        lint: vec![ConfigProblem {
+            place: place(14),
+            excerpt: "\t  proxy_pass http://app;\u{1b}[2J # wrong".to_owned(),
+            ..ConfigProblem::default()
+        }],
+        ..ConfigSummary::default()
+    });
+    let wide = text(&report, USUAL);
+    let plain = text(
+        &report,
+        TextStyle {
+            unicode: false,
+            ..USUAL
+        },
+    );
+    assert!(plain.is_ascii());
+    let part = |text: &str| {
+        let lines: Vec<&str> = text.lines().skip_while(|line| *line != "Evidence").take(7).collect();
+        lines.join("\n")
+    };
+    insta::assert_snapshot!(format!("{}\n\n{}", part(&wide), part(&plain)));
+}
+
 #[test]
 fn colour_is_used_only_when_asked_for() {
     assert!(!text(&found(), USUAL).contains('\u{1b}'));
@@ -392,6 +441,18 @@ fn poisoned(poison: &str) -> Report {
     for endpoint in &mut report.snapshot.endpoints {
         endpoint.name = Some(poison.to_owned());
     }
+    report.snapshot.config = Observed::Seen(ConfigSummary {
+        lint: vec![ConfigProblem {
+            place: Place {
+                file: poison.to_owned(),
+                line: 3,
+                column: 0,
+            },
+            excerpt: poison.to_owned(),
+            ..ConfigProblem::default()
+        }],
+        ..ConfigSummary::default()
+    });
     for step in &mut report.steps {
         step.summary = poison.to_owned();
         step.details = vec![poison.to_owned()];
@@ -457,6 +518,11 @@ proptest! {
         let mut report = found();
         report.verdict.title = format!("{word} and more");
         report.snapshot.target.url = Some(word.clone());
+        report.findings[0].at = Some(place(14));
+        report.snapshot.config = Observed::Seen(ConfigSummary {
+            lint: vec![ConfigProblem { place: place(14), excerpt: format!("  {word} {word};"), ..ConfigProblem::default() }],
+            ..ConfigSummary::default()
+        });
         for step in &mut report.steps {
             step.summary.push_str(&word);
         }
