@@ -6,5 +6,6 @@
 
 mod cli;
 mod firewall_packets;
+mod lab;
 mod nginx_config;
 mod pages;
