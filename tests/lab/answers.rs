@@ -15,14 +15,18 @@ fn world_with(mode: &str) -> Option<World> {
 
 #[test]
 fn a_header_larger_than_the_buffer_is_named() {
-    let Some(world) = world_with("big-header") else { return };
+    let Some(world) = world_with("big-header") else {
+        return;
+    };
     world.shows(502, "upstream sent too big header");
     world.diagnose().finds("response-header-too-big");
 }
 
 #[test]
 fn a_header_name_with_a_space_is_named() {
-    let Some(world) = world_with("bad-header") else { return };
+    let Some(world) = world_with("bad-header") else {
+        return;
+    };
     world.shows(502, "upstream sent invalid header");
     world.diagnose().finds("response-invalid-header");
 }
@@ -37,20 +41,27 @@ fn a_worker_that_dies_of_a_signal_in_the_request_is_a_crash() {
 #[test]
 fn an_application_that_does_not_answer_in_time_is_too_slow() {
     let Some(world) = world_with("slow") else { return };
-    world.shows(504, "upstream timed out (110: Connection timed out) while reading response header");
+    world.shows(
+        504,
+        "upstream timed out (110: Connection timed out) while reading response header",
+    );
     world.diagnose().finds("upstream-too-slow");
 }
 
 #[test]
 fn a_502_of_the_application_itself_is_its_own() {
-    let Some(world) = world_with("answers-502") else { return };
+    let Some(world) = world_with("answers-502") else {
+        return;
+    };
     world.shows(502, "");
     world.diagnose().finds("upstream-returned-502");
 }
 
 #[test]
 fn http_spoken_to_a_fastcgi_pool_is_named() {
-    let Some(world) = World::start(&["php-fpm"]) else { return };
+    let Some(world) = World::start(&["php-fpm"]) else {
+        return;
+    };
     world.php_fpm("127.0.0.1:7340");
     world.nginx_to(OVEN);
     world.shows(502, HEADER);

@@ -18,8 +18,14 @@ fn broken_world() -> Option<World> {
 fn walk_with(world: &World, prefix: &str, config: &str) -> (Said, Option<Report>) {
     let file = world.path(config);
     let program = world.program();
-    let said = world.attempt(&format!("exec {prefix} {program} {URL} --ci --format json --deadline 15s --config {file}"));
-    assert!(said.wall < Duration::from_secs(18), "the deadline passed: {:?}", said.wall);
+    let said = world.attempt(&format!(
+        "exec {prefix} {program} {URL} --ci --format json --deadline 15s --config {file}"
+    ));
+    assert!(
+        said.wall < Duration::from_secs(18),
+        "the deadline passed: {:?}",
+        said.wall
+    );
     said.did_not_crash();
     let report = (said.code != Some(2)).then(|| Report::read(&said));
     (said, report)
@@ -29,7 +35,11 @@ fn walk_with(world: &World, prefix: &str, config: &str) -> (Said, Option<Report>
 fn refused_or_named(world: &World, prefix: &str, config: &str) {
     let (said, report) = walk_with(world, prefix, config);
     let named = report.map_or_else(|| said.stderr.contains(config), |report| report.mentions(config));
-    assert!(named, "exit {:?}; nothing says that {config} cannot be used: {}{}", said.code, said.stdout, said.stderr);
+    assert!(
+        named,
+        "exit {:?}; nothing says that {config} cannot be used: {}{}",
+        said.code, said.stdout, said.stderr
+    );
 }
 
 #[test]
@@ -43,7 +53,11 @@ fn a_configuration_that_is_a_directory_is_refused_or_named() {
 fn a_configuration_that_may_not_be_read_is_refused_or_named() {
     let Some(world) = broken_world() else { return };
     world.run("install -m 600 conf/nginx.conf conf/hostile");
-    refused_or_named(&world, "setpriv --reuid=nobody --regid=nogroup --clear-groups", "conf/hostile");
+    refused_or_named(
+        &world,
+        "setpriv --reuid=nobody --regid=nogroup --clear-groups",
+        "conf/hostile",
+    );
 }
 
 #[test]
@@ -74,7 +88,11 @@ fn an_error_log_that_is_a_pipe_does_not_block_the_walk() {
     let Some(world) = broken_world() else { return };
     world.run("mv logs/error.log logs/error.log.1; mkfifo -m 640 logs/error.log");
     let said = world.fix502(&[URL, "--ci", "--format", "json", "--deadline", "10s"]);
-    assert!(said.wall < Duration::from_secs(13), "the deadline passed: {:?}", said.wall);
+    assert!(
+        said.wall < Duration::from_secs(13),
+        "the deadline passed: {:?}",
+        said.wall
+    );
     let report = Report::read(&said);
     assert!(matches!(report.code(), Some(1 | 3)), "{}", report.text());
 }
@@ -86,9 +104,16 @@ fn commands_that_hang_do_not_outlast_the_deadline_and_are_named() {
         world.write(&format!("bin/{name}"), "#!/bin/sh\nexec sleep 7351\n");
     }
     world.run("chmod 755 bin/*");
-    let said = world.attempt(&format!("PATH=$PWD/bin:$PATH exec {} {URL} --ci --format json --deadline 10s", world.program()));
+    let said = world.attempt(&format!(
+        "PATH=$PWD/bin:$PATH exec {} {URL} --ci --format json --deadline 10s",
+        world.program()
+    ));
     let left = world.attempt("pgrep -fx 'sleep 7351'").stdout;
-    assert!(said.wall < Duration::from_secs(13), "the deadline passed: {:?}", said.wall);
+    assert!(
+        said.wall < Duration::from_secs(13),
+        "the deadline passed: {:?}",
+        said.wall
+    );
     let report = Report::read(&said);
     assert!(matches!(report.code(), Some(1 | 3)), "{}", report.text());
     report.could_not_look_at(&["systemctl", "nft", "iptables", "firewall", "packet filter"]);

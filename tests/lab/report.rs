@@ -18,16 +18,35 @@ impl Report {
     pub(super) fn read(said: &Said) -> Self {
         said.did_not_crash();
         let value: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|error| {
-            panic!("no JSON ({error}), exit {:?}\nstdout: {}\nstderr: {}", said.code, said.stdout, said.stderr)
+            panic!(
+                "no JSON ({error}), exit {:?}\nstdout: {}\nstderr: {}",
+                said.code, said.stdout, said.stderr
+            )
         });
-        let report = Self { value, code: said.code, wall: said.wall };
+        let report = Self {
+            value,
+            code: said.code,
+            wall: said.wall,
+        };
         assert_eq!(report.value["schema"], "fix502.report/v1");
-        let numbers: Vec<_> = report.list("steps").iter().filter_map(|step| step["number"].as_u64()).collect();
-        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8], "all eight steps, in order: {}", report.text());
+        let numbers: Vec<_> = report
+            .list("steps")
+            .iter()
+            .filter_map(|step| step["number"].as_u64())
+            .collect();
+        assert_eq!(
+            numbers,
+            [1, 2, 3, 4, 5, 6, 7, 8],
+            "all eight steps, in order: {}",
+            report.text()
+        );
         for step in report.list("steps") {
             let status = step["status"].as_str().unwrap_or_default();
             let known = ["ok", "problem", "warning", "could_not_check", "skipped"].contains(&status);
-            assert!(known && !blank(&step["id"]) && !blank(&step["summary"]), "a step says too little: {step}");
+            assert!(
+                known && !blank(&step["id"]) && !blank(&step["summary"]),
+                "a step says too little: {step}"
+            );
         }
         report
     }
@@ -56,10 +75,21 @@ impl Report {
     pub(super) fn finds(&self, cause: &str) {
         assert_eq!((self.status(), self.cause()), ("found", cause), "{}", self.text());
         assert_eq!(self.code, Some(1), "{}", self.text());
-        let chain: Vec<_> = self.value["verdict"]["chain"].as_array().into_iter().flatten().collect();
-        assert!(chain.first().is_some_and(|first| *first == cause), "the root comes first: {chain:?}");
+        let chain: Vec<_> = self.value["verdict"]["chain"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .collect();
+        assert!(
+            chain.first().is_some_and(|first| *first == cause),
+            "the root comes first: {chain:?}"
+        );
         assert!(!blank(&self.value["verdict"]["title"]), "{}", self.text());
-        assert!(self.list("findings").iter().any(|finding| finding["cause"] == cause), "{}", self.text());
+        assert!(
+            self.list("findings").iter().any(|finding| finding["cause"] == cause),
+            "{}",
+            self.text()
+        );
         self.proves_its_findings();
     }
 
@@ -72,10 +102,15 @@ impl Report {
 
     fn proves_its_findings(&self) {
         for finding in self.list("findings") {
-            let proof = finding["evidence"].as_array().is_some_and(|list| list.iter().any(|one| !blank(&one["text"])));
+            let proof = finding["evidence"]
+                .as_array()
+                .is_some_and(|list| list.iter().any(|one| !blank(&one["text"])));
             let remedy = finding["remedies"].as_array().is_some_and(|list| !list.is_empty());
             assert!(proof, "a finding without evidence: {finding}");
-            assert!(remedy || !blank(&finding["docs"]), "a finding without a remedy: {finding}");
+            assert!(
+                remedy || !blank(&finding["docs"]),
+                "a finding without a remedy: {finding}"
+            );
         }
     }
 
@@ -90,7 +125,9 @@ impl Report {
 
     /// Does any finding or incomplete entry speak of this?
     pub(super) fn mentions(&self, word: &str) -> bool {
-        ["findings", "incomplete", "steps"].iter().any(|name| self.value[*name].to_string().contains(word))
+        ["findings", "incomplete", "steps"]
+            .iter()
+            .any(|name| self.value[*name].to_string().contains(word))
     }
 
     /// The whole report, to be read by whoever looks at a failed test.
@@ -104,7 +141,13 @@ impl Said {
     pub(super) fn did_not_crash(&self) {
         let crashed = self.stderr.contains("panicked at") || self.stderr.contains("RUST_BACKTRACE");
         let code = self.code.unwrap_or(-1);
-        assert!(!crashed && (0..=4).contains(&code), "exit {code} after {:?}\n{}{}", self.wall, self.stdout, self.stderr);
+        assert!(
+            !crashed && (0..=4).contains(&code),
+            "exit {code} after {:?}\n{}{}",
+            self.wall,
+            self.stdout,
+            self.stderr
+        );
     }
 }
 

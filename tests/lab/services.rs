@@ -48,13 +48,16 @@ fn wait_for(world: &World, condition: &str) {
 }
 
 const OVEN: &str = "/usr/bin/python3 -I /opt/oven/oven.py";
-const LISTENS: &str = "curl -s -o /dev/null --connect-timeout 1 telnet://127.0.0.1:7340 -m 1 < /dev/null; [ $? != 7 ]";
+const LISTENS: &str =
+    "curl -s -o /dev/null --connect-timeout 1 telnet://127.0.0.1:7340 -m 1 < /dev/null; [ $? != 7 ]";
 
 #[test]
 fn a_unit_that_fails_until_systemd_gives_up_is_a_crash_loop() {
     let service = "Restart=always\nRestartSec=50ms";
     let unit = "StartLimitIntervalSec=60\nStartLimitBurst=3";
-    let Some(world) = host_with("/bin/false", service, unit) else { return };
+    let Some(world) = host_with("/bin/false", service, unit) else {
+        return;
+    };
     wait_for(&world, "systemctl is-failed --quiet oven");
     world.shows(502, "connect() failed (111: Connection refused)");
     world.diagnose().finds("upstream-crash-loop");
@@ -63,20 +66,27 @@ fn a_unit_that_fails_until_systemd_gives_up_is_a_crash_loop() {
 #[test]
 fn a_unit_killed_over_its_memory_limit_is_an_oom_kill() {
     let command = format!("{OVEN} allocate 127.0.0.1:7340 --foreground");
-    let Some(world) = host_with(&command, "MemoryMax=64M\nMemorySwapMax=0", "") else { return };
+    let Some(world) = host_with(&command, "MemoryMax=64M\nMemorySwapMax=0", "") else {
+        return;
+    };
     wait_for(&world, LISTENS);
     world.shows(502, "while reading response header from upstream");
     wait_for(&world, "systemctl is-failed --quiet oven");
     world.shows(502, "connect() failed (111: Connection refused)");
     let kernel = world.run("dmesg | grep -A1 'Memory cgroup out of memory' | tail -n 2");
-    assert!(kernel.contains("Killed process"), "the lab is broken: the kernel log says {kernel}");
+    assert!(
+        kernel.contains("Killed process"),
+        "the lab is broken: the kernel log says {kernel}"
+    );
     world.diagnose().finds("upstream-oom-killed");
 }
 
 #[test]
 fn a_unit_stopped_by_hand_does_not_run() {
     let command = format!("{OVEN} fine 127.0.0.1:7340 --foreground");
-    let Some(world) = host_with(&command, "", "") else { return };
+    let Some(world) = host_with(&command, "", "") else {
+        return;
+    };
     wait_for(&world, LISTENS);
     world.shows(200, "");
     world.run("systemctl stop oven");

@@ -35,10 +35,18 @@ fn an_application_on_loopback_cannot_be_reached_at_the_address_of_the_cable() {
 
 #[test]
 fn a_pool_on_another_socket_than_the_configured_one_is_found_there() {
-    let Some(world) = World::start(&["php-fpm"]) else { return };
+    let Some(world) = World::start(&["php-fpm"]) else {
+        return;
+    };
     world.php_fpm(&world.path("run/php-bakery.sock"));
-    world.nginx(&world.fastcgi(&format!("unix:{}", world.path("run/php.sock"))), "");
-    world.shows(502, "php.sock failed (2: No such file or directory) while connecting to upstream");
+    world.nginx(
+        &world.fastcgi(&format!("unix:{}", world.path("run/php.sock"))),
+        "",
+    );
+    world.shows(
+        502,
+        "php.sock failed (2: No such file or directory) while connecting to upstream",
+    );
     world.diagnose().finds("unix-socket-path-mismatch");
 }
 
@@ -48,7 +56,10 @@ fn a_socket_in_a_directory_closed_to_the_worker_is_a_question_of_permission() {
     world.run("mkdir -m 700 run/private");
     world.oven("fine", &format!("unix:{}", world.path("run/private/oven.sock")));
     world.nginx_to(&format!("http://unix:{}", world.path("run/private/oven.sock")));
-    world.shows(502, "oven.sock failed (13: Permission denied) while connecting to upstream");
+    world.shows(
+        502,
+        "oven.sock failed (13: Permission denied) while connecting to upstream",
+    );
     world.diagnose().finds("unix-socket-permission");
 }
 
@@ -56,15 +67,20 @@ fn a_socket_in_a_directory_closed_to_the_worker_is_a_question_of_permission() {
 fn a_socket_left_by_a_killed_application_is_stale() {
     let Some(world) = World::start(&[]) else { return };
     world.oven("fine", &format!("unix:{}", world.path("run/oven.sock")));
-    world.run("pkill -KILL -f app/oven.py; while pgrep -f app/oven.py > /dev/null; do sleep 0.02; done");
+    world.kill_the_oven();
     world.nginx_to(&format!("http://unix:{}", world.path("run/oven.sock")));
-    world.shows(502, "oven.sock failed (111: Connection refused) while connecting to upstream");
+    world.shows(
+        502,
+        "oven.sock failed (111: Connection refused) while connecting to upstream",
+    );
     world.diagnose().finds("unix-socket-stale");
 }
 
 #[test]
 fn a_rule_that_resets_connections_is_named_although_the_application_listens() {
-    let Some(world) = World::start(&["nft"]) else { return };
+    let Some(world) = World::start(&["nft"]) else {
+        return;
+    };
     world.oven("fine", "127.0.0.1:7340");
     world.run(
         "nft add table inet bakery
@@ -78,7 +94,9 @@ fn a_rule_that_resets_connections_is_named_although_the_application_listens() {
 
 #[test]
 fn a_rule_that_drops_connections_is_named() {
-    let Some(world) = World::start(&["nft"]) else { return };
+    let Some(world) = World::start(&["nft"]) else {
+        return;
+    };
     world.oven("fine", "127.0.0.1:7340");
     world.run(DROP);
     world.nginx_to(OVEN);

@@ -13,7 +13,9 @@ const BLACK_HOLE: Duration = Duration::from_secs(2);
 #[test]
 #[expect(clippy::print_stderr, reason = "the times are for whoever looks")]
 fn a_black_hole_costs_the_walk_less_than_two_of_its_timeouts() {
-    let Some(world) = World::start(&["nft"]) else { return };
+    let Some(world) = World::start(&["nft"]) else {
+        return;
+    };
     world.nginx(
         "proxy_connect_timeout 2s;
     location /refused { proxy_pass http://127.0.0.1:7341; }
@@ -23,20 +25,53 @@ fn a_black_hole_costs_the_walk_less_than_two_of_its_timeouts() {
     world.run(DROP);
     let walk = |path: &str| {
         let url = format!("http://www.bakery.test:8460/{path}");
-        let said = world.fix502(&[&url, "--ci", "--format", "json", "--deadline", "20s", "--attempts", "2"]);
+        let said = world.fix502(&[
+            &url,
+            "--ci",
+            "--format",
+            "json",
+            "--deadline",
+            "20s",
+            "--attempts",
+            "2",
+        ]);
         Report::read(&said)
     };
-    world.shows_at("http://www.bakery.test:8460/refused", 502, "111: Connection refused");
-    world.shows_at("http://www.bakery.test:8460/hole", 504, "110: Connection timed out");
+    world.shows_at(
+        "http://www.bakery.test:8460/refused",
+        502,
+        "111: Connection refused",
+    );
+    world.shows_at(
+        "http://www.bakery.test:8460/hole",
+        504,
+        "110: Connection timed out",
+    );
     let (refused, hole) = (walk("refused"), walk("hole"));
-    eprintln!("refused: {:?}, black hole of {BLACK_HOLE:?}: {:?}", refused.wall, hole.wall);
-    assert_eq!((refused.status(), hole.status()), ("found", "found"), "{}{}", refused.text(), hole.text());
-    assert!(hole.wall.saturating_sub(refused.wall) < BLACK_HOLE * 2, "{:?} and {:?}", hole.wall, refused.wall);
+    eprintln!(
+        "refused: {:?}, black hole of {BLACK_HOLE:?}: {:?}",
+        refused.wall, hole.wall
+    );
+    assert_eq!(
+        (refused.status(), hole.status()),
+        ("found", "found"),
+        "{}{}",
+        refused.text(),
+        hole.text()
+    );
+    assert!(
+        hole.wall.saturating_sub(refused.wall) < BLACK_HOLE * 2,
+        "{:?} and {:?}",
+        hole.wall,
+        refused.wall
+    );
 }
 
 #[test]
 fn a_bundle_recorded_on_the_failing_host_gives_the_same_verdict_elsewhere() {
-    let Some(world) = World::start(&["nft"]) else { return };
+    let Some(world) = World::start(&["nft"]) else {
+        return;
+    };
     world.oven("fine", "127.0.0.1:7341");
     world.nginx_to("http://127.0.0.1:7340");
     world.shows(502, "111: Connection refused");
@@ -60,12 +95,19 @@ fn a_bundle_recorded_on_the_failing_host_gives_the_same_verdict_elsewhere() {
         wall: Duration::ZERO,
     });
     assert_eq!(elsewhere.cause(), there.cause(), "{}", elsewhere.text());
-    assert_eq!((elsewhere.status(), elsewhere.code()), (there.status(), there.code()), "{}", elsewhere.text());
+    assert_eq!(
+        (elsewhere.status(), elsewhere.code()),
+        (there.status(), there.code()),
+        "{}",
+        elsewhere.text()
+    );
 }
 
 #[test]
 fn without_root_the_report_says_what_could_not_be_looked_at() {
-    let Some(world) = World::start(&["nft", "setpriv"]) else { return };
+    let Some(world) = World::start(&["nft", "setpriv"]) else {
+        return;
+    };
     world.nginx_to("http://127.0.0.1:7340");
     world.shows(502, "111: Connection refused");
     let said = world.attempt(&format!(
@@ -83,8 +125,19 @@ fn a_port_on_which_no_proxy_listens_is_not_called_healthy() {
     let said = world.attempt(&format!("curl -sS -o /dev/null {URL}"));
     assert_eq!(said.code, Some(7), "the lab is broken: {}", said.stderr);
     let report = world.diagnose();
-    assert!(matches!((report.status(), report.code()), ("found", Some(1)) | ("undecided", Some(3))), "{}", report.text());
-    assert!(["", "front-cannot-reach-proxy"].contains(&report.cause()), "{}", report.text());
+    assert!(
+        matches!(
+            (report.status(), report.code()),
+            ("found", Some(1)) | ("undecided", Some(3))
+        ),
+        "{}",
+        report.text()
+    );
+    assert!(
+        ["", "front-cannot-reach-proxy"].contains(&report.cause()),
+        "{}",
+        report.text()
+    );
 }
 
 #[test]
@@ -97,7 +150,9 @@ fn a_reader_that_goes_away_is_no_crash() {
         world.attempt(&format!("{walk} >&-")).did_not_crash();
         world.attempt(&format!("{walk} >&- 2>&-")).did_not_crash();
         // Ended by SIGPIPE, as most programs are, is as good as an exit code.
-        let early = world.attempt(&format!("{walk} | true; code=${{PIPESTATUS[0]}}; [ $code = 141 ] || exit $code"));
+        let early = world.attempt(&format!(
+            "{walk} | true; code=${{PIPESTATUS[0]}}; [ $code = 141 ] || exit $code"
+        ));
         early.did_not_crash();
     }
 }

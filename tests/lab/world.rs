@@ -51,21 +51,28 @@ impl World {
 
     fn make(programs: &[&str], host: bool) -> Option<Self> {
         static POSSIBLE: OnceLock<Result<(), String>> = OnceLock::new();
-        let always = ["nginx", "curl", "ip", "python3", "timeout"];
-        let systemd: &[&str] = if host { &["systemd-nspawn", "pgrep"] } else { &[] };
+        let always = ["nginx", "curl", "ip", "python3", "pgrep"];
+        let systemd: &[&str] = if host { &["systemd-nspawn"] } else { &[] };
         let made = POSSIBLE
             .get_or_init(namespaces_work)
             .clone()
             .and_then(|()| {
                 let needed = || always.iter().chain(systemd).chain(programs);
                 let missing: Vec<_> = needed().filter(|program| !installed(program)).copied().collect();
-                if missing.is_empty() { Ok(()) } else { Err(format!("{} not installed", missing.join(", "))) }
+                if missing.is_empty() {
+                    Ok(())
+                } else {
+                    Err(format!("{} not installed", missing.join(", ")))
+                }
             })
             .and_then(|()| Self::enter(host));
         match made {
             Ok(world) => Some(world),
             Err(why) => {
-                assert!(std::env::var_os("FIX502_LAB").is_none_or(|value| value != "require"), "cannot be skipped: {why}");
+                assert!(
+                    std::env::var_os("FIX502_LAB").is_none_or(|value| value != "require"),
+                    "cannot be skipped: {why}"
+                );
                 eprintln_skipped(&why);
                 None
             }
@@ -81,7 +88,18 @@ impl World {
         std::fs::write(d.join("app/oven.py"), include_str!("oven.py")).map_err(|error| error.to_string())?;
         let group = host.then(|| format!("fix502-{}", d.file_name().unwrap_or_default().to_string_lossy()));
         let mut first = Command::new("unshare")
-            .args(["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc", "bash", "-c"])
+            .args([
+                "--net",
+                "--mount",
+                "--pid",
+                "--uts",
+                "--ipc",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "bash",
+                "-c",
+            ])
             .arg(include_str!("namespaces.sh"))
             .arg("namespaces.sh")
             .args([d, &tool()])
@@ -97,7 +115,12 @@ impl World {
         if let Some(stdout) = first.stdout.as_mut() {
             let _ = BufReader::new(stdout).read_line(&mut line);
         }
-        let mut world = Self { directory, first, host: None, group };
+        let mut world = Self {
+            directory,
+            first,
+            host: None,
+            group,
+        };
         if line.trim() != "ready" {
             world.end();
             let mut said = String::new();
@@ -125,7 +148,8 @@ impl World {
     /// Write a file into the world's directory.
     pub(super) fn write(&self, name: &str, text: &str) {
         let path = self.directory().join(name);
-        std::fs::create_dir_all(path.parent().expect("a file has a parent")).expect("the directory can be made");
+        std::fs::create_dir_all(path.parent().expect("a file has a parent"))
+            .expect("the directory can be made");
         std::fs::write(path, text).expect("the file can be written");
     }
 
@@ -149,14 +173,23 @@ impl World {
             command.args(["nsenter", "-t", &host.to_string(), "-a"]);
         }
         command.args(["timeout", "--kill-after=1", "70"]).args(words);
-        command.env_clear().envs([("PATH", PATH), ("LANG", "C.UTF-8"), ("HOME", "/root"), ("TZ", "UTC")]);
+        command.env_clear().envs([
+            ("PATH", PATH),
+            ("LANG", "C.UTF-8"),
+            ("HOME", "/root"),
+            ("TZ", "UTC"),
+        ]);
         command.stdin(Stdio::null());
         command
     }
 
     fn say(&self, words: &[&str]) -> Said {
         let begun = Instant::now();
-        let Output { status, stdout, stderr } = self.command(words).output().expect("nsenter can be run");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(words).output().expect("nsenter can be run");
         Said {
             code: status.code(),
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
@@ -174,7 +207,13 @@ impl World {
     /// Run a shell script in the world's directory; it has to succeed. Returns what it printed.
     pub(super) fn run(&self, script: &str) -> String {
         let said = self.attempt(&format!("set -eu -o pipefail\n{script}"));
-        assert_eq!(said.code, Some(0), "the lab is broken: {script}\n{}{}", said.stdout, said.stderr);
+        assert_eq!(
+            said.code,
+            Some(0),
+            "the lab is broken: {script}\n{}{}",
+            said.stdout,
+            said.stderr
+        );
         said.stdout
     }
 
@@ -215,14 +254,21 @@ impl World {
         self.nginx(&format!("location / {{ proxy_pass {upstream}; }}"), "");
     }
 
-    /// Start the application in one of its modes; its process id stands in `run/oven.pid`.
+    /// Start the application in one of its modes.
     pub(super) fn oven(&self, mode: &str, address: &str) {
         self.oven_with(mode, address, "");
     }
 
     /// Start the application with further arguments.
     pub(super) fn oven_with(&self, mode: &str, address: &str, more: &str) {
-        self.run(&format!("python3 -I $PWD/app/oven.py {mode} {address} {more} > logs/oven.out 2>&1"));
+        self.run(&format!(
+            "python3 -I $PWD/app/oven.py {mode} {address} {more} > logs/oven.out 2>&1"
+        ));
+    }
+
+    /// Kill the application without a chance to clean up, and wait until it is gone.
+    pub(super) fn kill_the_oven(&self) {
+        self.run("pkill -KILL -f '^python3 .*oven[.]py'; while pgrep -f '^python3 .*oven[.]py' > /dev/null; do sleep 0.02; done");
     }
 
     /// Start php-fpm with one pool that listens as said, on a socket that www-data may open.
@@ -270,7 +316,11 @@ impl World {
 
     /// What nginx has logged about errors.
     pub(super) fn error_log(&self) -> String {
-        if self.host.is_some() { self.run("cat /var/log/nginx/error.log") } else { self.read("logs/error.log") }
+        if self.host.is_some() {
+            self.run("cat /var/log/nginx/error.log")
+        } else {
+            self.read("logs/error.log")
+        }
     }
 
     /// Make the failing request with curl and prove the fault: this status, and this text in the error log ("" for a log
@@ -281,11 +331,24 @@ impl World {
 
     /// The same for another address.
     pub(super) fn shows_at(&self, url: &str, status: u16, logged: &str) {
-        let got = self.run(&format!("curl -sS -o /dev/null -m 10 -w '%{{http_code}}' '{url}'"));
+        let got = self.run(&format!(
+            "curl -sS -o /dev/null -m 10 -w '%{{http_code}}' '{url}'"
+        ));
         let log = self.error_log();
         let clean = !log.contains("[error]") && !log.contains("[crit]");
-        assert_eq!(got, status.to_string(), "the lab is broken: another status than the fault has; logged:\n{log}");
-        assert!(if logged.is_empty() { clean } else { log.contains(logged) }, "the lab is broken: {logged:?} not in\n{log}");
+        assert_eq!(
+            got,
+            status.to_string(),
+            "the lab is broken: another status than the fault has; logged:\n{log}"
+        );
+        assert!(
+            if logged.is_empty() {
+                clean
+            } else {
+                log.contains(logged)
+            },
+            "the lab is broken: {logged:?} not in\n{log}"
+        );
     }
 
     /// Run fix502 inside with these arguments, as root.
@@ -297,7 +360,11 @@ impl World {
 
     /// Where the program under test stands inside.
     pub(super) fn program(&self) -> &'static str {
-        if self.host.is_some() { "/usr/local/bin/fix502" } else { "/run/tool/fix502" }
+        if self.host.is_some() {
+            "/usr/local/bin/fix502"
+        } else {
+            "/run/tool/fix502"
+        }
     }
 
     /// Walk the failing request and read the report. The walk must not change anything but what nginx logs.
@@ -308,18 +375,36 @@ impl World {
     /// The same for another address.
     pub(super) fn diagnose_at(&self, url: &str) -> Report {
         let before = self.fingerprint();
-        let said = self.fix502(&[url, "--ci", "--format", "json", "--deadline", &format!("{DEADLINE_S}s")]);
-        assert!(said.wall < Duration::from_secs(DEADLINE_S + 3), "the deadline passed: {:?}", said.wall);
+        let said = self.fix502(&[
+            url,
+            "--ci",
+            "--format",
+            "json",
+            "--deadline",
+            &format!("{DEADLINE_S}s"),
+        ]);
+        assert!(
+            said.wall < Duration::from_secs(DEADLINE_S + 3),
+            "the deadline passed: {:?}",
+            said.wall
+        );
         let after = self.fingerprint();
         let changed: Vec<_> = before.iter().filter(|line| !after.contains(line)).collect();
         let new: Vec<_> = after.iter().filter(|line| !before.contains(line)).collect();
-        assert!(changed.is_empty() && new.is_empty(), "fix502 changed the host: was {changed:#?}, is {new:#?}");
+        assert!(
+            changed.is_empty() && new.is_empty(),
+            "fix502 changed the host: was {changed:#?}, is {new:#?}"
+        );
         Report::read(&said)
     }
 
     /// Every file of the world with its owner, mode, size, times and content, and the packet filter's rules; without logs.
     fn fingerprint(&self) -> Vec<String> {
-        let (places, logs) = if self.host.is_some() { ("/etc /opt", "/var/log") } else { (".", "./logs") };
+        let (places, logs) = if self.host.is_some() {
+            ("/etc /opt", "/var/log")
+        } else {
+            (".", "./logs")
+        };
         let text = self.run(&format!(
             "find {places} -path {logs} -prune -o -printf '%p %y %m %U %G %s %T@ %l\\n'
              find {places} -path {logs} -prune -o -type f -size -8M -exec sha256sum {{}} +
@@ -367,7 +452,8 @@ fn remove_group(path: &Path) {
 fn temporary_directory() -> std::io::Result<tempfile::TempDir> {
     use std::os::unix::fs::PermissionsExt as _;
     let open = |path: &Path| {
-        path.ancestors().all(|place| std::fs::metadata(place).is_ok_and(|found| found.permissions().mode() & 0o001 != 0))
+        path.ancestors()
+            .all(|place| std::fs::metadata(place).is_ok_and(|found| found.permissions().mode() & 0o001 != 0))
     };
     let wanted = std::env::var_os("TMPDIR").map(PathBuf::from);
     let base = wanted.filter(|path| path.as_os_str().len() < 50 && path.is_absolute() && open(path));
@@ -379,13 +465,16 @@ fn temporary_directory() -> std::io::Result<tempfile::TempDir> {
 
 /// The program under test.
 pub(super) fn tool() -> PathBuf {
-    std::env::var_os("FIX502_LAB_TOOL").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_fix502")), PathBuf::from)
+    std::env::var_os("FIX502_LAB_TOOL")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_fix502")), PathBuf::from)
 }
 
 fn installed(program: &str) -> bool {
     if program == "php-fpm" {
         let names = std::fs::read_dir("/usr/sbin").into_iter().flatten().flatten();
-        return names.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with("php-fpm"));
+        return names
+            .map(|entry| entry.file_name())
+            .any(|name| name.to_string_lossy().starts_with("php-fpm"));
     }
     which::which_in(program, Some(PATH), "/").is_ok()
 }
@@ -395,11 +484,25 @@ fn namespaces_work() -> Result<(), String> {
         return Err("needs root".to_owned());
     }
     let tried = Command::new("unshare")
-        .args(["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc", "true"])
+        .args([
+            "--net",
+            "--mount",
+            "--pid",
+            "--uts",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "true",
+        ])
         .output()
         .map_err(|error| format!("unshare: {error}"))?;
     let said = String::from_utf8_lossy(&tried.stderr);
-    if tried.status.success() { Ok(()) } else { Err(format!("namespaces cannot be made: {}", said.trim())) }
+    if tried.status.success() {
+        Ok(())
+    } else {
+        Err(format!("namespaces cannot be made: {}", said.trim()))
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "a test that did not run says so")]
