@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # The first process of a world's namespaces: sets the world up, says "ready", and lives until its standard input ends.
 # That input is a pipe held by the test: when the test ends, however it ends, everything in here ends with it.
 # $1: the world's directory · $2: the program under test · $3: a name for the cgroup of a whole host, or "none"

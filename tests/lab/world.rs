@@ -14,6 +14,17 @@ use super::report::Report;
 
 /// Where programs are looked for in every world, whatever the environment of the tests says.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// How a world's namespaces are made: what runs in them ends with whoever asked for them.
+const UNSHARE: [&str; 8] = [
+    "--net",
+    "--mount",
+    "--pid",
+    "--uts",
+    "--ipc",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+];
 /// Where nginx listens.
 pub(super) const FRONT: &str = "127.0.0.1:8460";
 /// The request that fails.
@@ -85,23 +96,18 @@ impl World {
         for name in ["conf/sites", "logs/tmp", "run", "app"] {
             std::fs::create_dir_all(d.join(name)).map_err(|error| error.to_string())?;
         }
-        std::fs::write(d.join("app/oven.py"), include_str!("oven.py")).map_err(|error| error.to_string())?;
+        let scripts = [
+            ("oven.py", include_str!("oven.py")),
+            ("namespaces.sh", include_str!("namespaces.sh")),
+        ];
+        for (name, text) in scripts {
+            std::fs::write(d.join("app").join(name), text).map_err(|error| error.to_string())?;
+        }
         let group = host.then(|| format!("fix502-{}", d.file_name().unwrap_or_default().to_string_lossy()));
         let mut first = Command::new("unshare")
-            .args([
-                "--net",
-                "--mount",
-                "--pid",
-                "--uts",
-                "--ipc",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-                "bash",
-                "-c",
-            ])
-            .arg(include_str!("namespaces.sh"))
-            .arg("namespaces.sh")
+            .args(UNSHARE)
+            .arg("bash")
+            .arg(d.join("app/namespaces.sh"))
             .args([d, &tool()])
             .arg(group.as_deref().unwrap_or("none"))
             .env_clear()
@@ -484,17 +490,8 @@ fn namespaces_work() -> Result<(), String> {
         return Err("needs root".to_owned());
     }
     let tried = Command::new("unshare")
-        .args([
-            "--net",
-            "--mount",
-            "--pid",
-            "--uts",
-            "--ipc",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "true",
-        ])
+        .args(UNSHARE)
+        .arg("true")
         .output()
         .map_err(|error| format!("unshare: {error}"))?;
     let said = String::from_utf8_lossy(&tried.stderr);
