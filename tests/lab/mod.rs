@@ -21,6 +21,8 @@ mod healthy;
 mod hostile;
 mod names;
 mod report;
+mod requests;
+mod servers;
 mod services;
 mod transport;
 mod walks;
