@@ -1,5 +1,6 @@
 //! What is demanded of a report, whatever the fault: the promise to users, in checks.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -136,9 +137,23 @@ impl Report {
             .any(|name| self.value[*name].to_string().contains(word))
     }
 
-    /// The whole report, to be read by whoever looks at a failed test.
+    /// The report in short, for whoever looks at a failed test.
     pub(super) fn text(&self) -> String {
-        format!("exit {:?} after {:?}: {:#}", self.code, self.wall, self.value)
+        let mut text = format!(
+            "exit {:?} after {:?}, verdict {}",
+            self.code, self.wall, self.value["verdict"]
+        );
+        for (name, keys) in [
+            ("steps", ["number", "status", "summary"]),
+            ("findings", ["cause", "confidence", "message"]),
+            ("incomplete", ["what", "why", "settle_with"]),
+        ] {
+            for entry in self.list(name) {
+                let [first, second, third] = keys.map(|key| &entry[key]);
+                let _ = write!(text, "\n  {name}: {first} {second} {third}");
+            }
+        }
+        text
     }
 }
 
