@@ -80,7 +80,13 @@ fn a_bundle_recorded_on_the_failing_host_gives_the_same_verdict_elsewhere() {
     let said = world.fix502(&["bundle", URL, "--ci", "--output", &file, "--deadline", "20s"]);
     said.did_not_crash();
     let mode = world.attempt("stat -c %a logs/bundle.tar.gz").stdout;
-    assert_eq!(mode.trim(), "600", "a bundle for its owner alone: {}{}", said.stdout, said.stderr);
+    assert_eq!(
+        mode.trim(),
+        "600",
+        "a bundle for its owner alone: {}{}",
+        said.stdout,
+        said.stderr
+    );
 
     let output = Command::new(tool())
         .args(["triage", &file, "--ci", "--format", "json"])
