@@ -11,11 +11,6 @@
 //! To add a fault: write a test with a sentence for a name in the file of its family: start the servers, inject the fault,
 //! [`world::World::shows`] it, and say which cause is to be found.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the lab stands outside the program: it makes the hosts that are asked"
-)]
-
 mod answers;
 mod healthy;
 mod hostile;
