@@ -6,6 +6,7 @@
 
 mod cli;
 mod firewall_packets;
+mod lab;
 mod nginx_config;
 mod pages;
 mod terminal;

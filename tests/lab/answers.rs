@@ -1,0 +1,93 @@
+//! Faults in what the upstream answers, or in what answers in its place.
+
+use super::world::World;
+
+const OVEN: &str = "http://127.0.0.1:7340";
+const HEADER: &str = "while reading response header from upstream";
+
+/// A world whose application is in this mode, behind an ordinary nginx.
+fn world_with(mode: &str) -> Option<World> {
+    let world = World::start(&[])?;
+    world.oven(mode, "127.0.0.1:7340");
+    world.nginx_to(OVEN);
+    Some(world)
+}
+
+#[test]
+fn a_header_larger_than_the_buffer_is_named() {
+    let Some(world) = world_with("big-header") else {
+        return;
+    };
+    world.shows(502, "upstream sent too big header");
+    world.diagnose().finds("response-header-too-big");
+}
+
+#[test]
+fn a_header_name_with_a_space_is_named() {
+    let Some(world) = world_with("bad-header") else {
+        return;
+    };
+    world.shows(502, "upstream sent invalid header");
+    world.diagnose().finds("response-invalid-header");
+}
+
+#[test]
+fn a_worker_that_dies_of_a_signal_in_the_request_is_a_crash() {
+    let Some(world) = world_with("crash") else { return };
+    world.shows(502, HEADER);
+    world.diagnose().finds("upstream-worker-crash");
+}
+
+#[test]
+fn an_application_that_does_not_answer_in_time_is_too_slow() {
+    let Some(world) = world_with("slow") else { return };
+    world.shows(
+        504,
+        "upstream timed out (110: Connection timed out) while reading response header",
+    );
+    world.diagnose().finds("upstream-too-slow");
+}
+
+#[test]
+fn a_502_of_the_application_itself_is_its_own() {
+    let Some(world) = world_with("answers-502") else {
+        return;
+    };
+    world.shows(502, "");
+    world.diagnose().finds("upstream-returned-502");
+}
+
+#[test]
+fn http_spoken_to_a_fastcgi_pool_is_named() {
+    let Some(world) = World::start(&["php-fpm"]) else {
+        return;
+    };
+    world.php_fpm("127.0.0.1:7340");
+    world.nginx_to(OVEN);
+    world.shows(502, HEADER);
+    world.diagnose().finds("fastcgi-protocol-mismatch");
+}
+
+#[test]
+fn a_group_whose_servers_are_all_marked_down_by_hand_is_named() {
+    let Some(world) = World::start(&[]) else { return };
+    world.oven("fine", "127.0.0.1:7340");
+    world.nginx(
+        "location / { proxy_pass http://ovens; }",
+        "upstream ovens {\n    server 127.0.0.1:7340 down;\n    server 127.0.0.1:7341 down;\n}",
+    );
+    world.shows(502, "no live upstreams while connecting to upstream");
+    world.diagnose().finds("upstreams-all-disabled");
+}
+
+#[test]
+fn a_502_that_the_configuration_returns_is_named() {
+    let Some(world) = World::start(&[]) else { return };
+    world.oven("fine", "127.0.0.1:7340");
+    world.nginx(
+        "location / { proxy_pass http://127.0.0.1:7340; }\n    location /orders { return 502 \"closed for today\\n\"; }",
+        "",
+    );
+    world.shows(502, "");
+    world.diagnose().finds("configured-502");
+}

@@ -1,0 +1,103 @@
+//! Faults of names and of TLS on the way to the upstream.
+
+use super::world::World;
+
+/// A location that resolves its upstream at run time.
+const VARIABLE: &str = "set $oven oven.bakery.test; location / { proxy_pass http://$oven:7340; }";
+
+/// dnsmasq on 127.0.0.1, with names from `conf/names`; it knows of no other name below `bakery.test`.
+const DNSMASQ: &str = "dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --bind-interfaces --local-ttl=0 \
+    --listen-address=127.0.0.1 --pid-file=$PWD/run/dnsmasq.pid --local=/bakery.test/ --addn-hosts=$PWD/conf/names";
+
+#[test]
+fn a_variable_in_proxy_pass_without_a_resolver_is_named() {
+    let Some(world) = World::start(&[]) else { return };
+    world.oven("fine", "127.0.0.1:7340");
+    world.nginx(VARIABLE, "");
+    world.shows(502, "no resolver defined to resolve oven.bakery.test");
+    world.diagnose().finds("dns-no-resolver");
+}
+
+#[test]
+fn a_name_that_the_resolver_does_not_know_is_named() {
+    let Some(world) = World::start(&["dnsmasq"]) else {
+        return;
+    };
+    world.write("conf/names", "127.0.0.1 mill.bakery.test\n");
+    world.run(DNSMASQ);
+    world.oven("fine", "127.0.0.1:7340");
+    world.nginx(&format!("resolver 127.0.0.1; {VARIABLE}"), "");
+    world.shows(502, "oven.bakery.test could not be resolved (3: Host not found)");
+    world.diagnose().finds("dns-nxdomain");
+}
+
+#[test]
+fn an_address_that_nginx_remembers_from_its_start_is_stale() {
+    let Some(world) = World::start(&["dnsmasq"]) else {
+        return;
+    };
+    world.write("conf/names", "127.0.0.21 oven.bakery.test\n");
+    world.run(DNSMASQ);
+    world.oven("fine", "127.0.0.21:7340");
+    world.nginx_to("http://oven.bakery.test:7340");
+    world.shows(200, "");
+    world.kill_the_oven();
+    world.run(
+        "echo 127.0.0.22 oven.bakery.test > conf/names; kill -HUP $(cat run/dnsmasq.pid); sleep 0.3
+         getent hosts oven.bakery.test | grep -q 127.0.0.22",
+    );
+    world.oven("fine", "127.0.0.22:7340");
+    world.shows(502, "connect() failed (111: Connection refused)");
+    world.diagnose().finds("dns-stale-address");
+}
+
+#[test]
+fn tls_spoken_to_a_plain_port_is_named() {
+    let Some(world) = World::start(&[]) else { return };
+    world.oven("fine", "127.0.0.1:7340");
+    world.nginx_to("https://127.0.0.1:7340");
+    world.shows(502, "SSL_do_handshake() failed");
+    assert!(
+        world.error_log().contains("wrong version number"),
+        "{}",
+        world.error_log()
+    );
+    world.diagnose().finds("tls-to-plaintext-port");
+}
+
+#[test]
+fn plain_http_spoken_to_a_tls_port_is_named() {
+    let Some(world) = World::start(&["openssl"]) else {
+        return;
+    };
+    world.certificate();
+    world.oven_with("fine", "127.0.0.1:7340", "--certificate conf/oven.pem");
+    world.nginx_to("http://127.0.0.1:7340");
+    world.shows(502, "while reading response header from upstream");
+    world.diagnose().finds("plaintext-to-tls-port");
+}
+
+#[test]
+fn an_upstream_that_chooses_by_the_name_in_the_handshake_needs_to_be_told_it() {
+    let Some(world) = World::start(&["openssl"]) else {
+        return;
+    };
+    world.certificate();
+    let d = world.path("");
+    world.write(
+        "conf/oven.conf",
+        &format!(
+            "user www-data;\npid {d}run/oven-nginx.pid;\nerror_log {d}logs/oven-error.log;\nevents {{}}\nhttp {{\n\
+             access_log off;\nserver {{ listen 127.0.0.1:7340 ssl default_server; ssl_reject_handshake on; }}\n\
+             server {{ listen 127.0.0.1:7340 ssl; server_name oven.bakery.test; ssl_certificate {d}conf/oven.pem;\n\
+             ssl_certificate_key {d}conf/oven.pem; location / {{ return 200 bread; }} }}\n}}\n"
+        ),
+    );
+    world.run(
+        "nginx -c $PWD/conf/oven.conf > logs/oven.out 2>&1; echo 127.0.0.1 oven.bakery.test >> /etc/hosts",
+    );
+    world.run("curl -sSk -o /dev/null -f https://oven.bakery.test:7340/");
+    world.nginx_to("https://oven.bakery.test:7340");
+    world.shows(502, "unrecognized name:SSL alert number 112");
+    world.diagnose().finds("tls-sni-missing");
+}
