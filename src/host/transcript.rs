@@ -28,6 +28,12 @@ pub struct Entry {
     pub answer: Value,
 }
 
+impl Entry {
+    fn key(&self) -> String {
+        format!("{} {}", self.query, self.question)
+    }
+}
+
 /// Why a transcript cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TranscriptError {
@@ -66,6 +72,18 @@ impl Transcript {
                 },
             );
         }
+    }
+
+    /// A transcript of these entries; of two entries with the same question the later one stays.
+    pub fn from_entries(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let entries = entries.into_iter().map(|entry| (entry.key(), entry)).collect();
+        Self { entries }
+    }
+
+    /// Changes every entry, question and answer alike; each is then found under its changed question.
+    #[must_use]
+    pub fn map_entries(self, change: impl FnMut(Entry) -> Entry) -> Self {
+        Self::from_entries(self.entries.into_values().map(change))
     }
 
     /// The entries, in a stable order.
@@ -109,7 +127,7 @@ impl Transcript {
         for (index, line) in lines {
             let entry: Entry = serde_json::from_slice(line)
                 .map_err(|error| TranscriptError::Line(index + 1, error.to_string()))?;
-            entries.insert(format!("{} {}", entry.query, entry.question), entry);
+            entries.insert(entry.key(), entry);
         }
         Ok(Self { entries })
     }
