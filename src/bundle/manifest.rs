@@ -1,6 +1,7 @@
 //! `MANIFEST.json`: what is in a bundle, where it came from, and what was taken out.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -64,10 +65,10 @@ pub struct File {
 impl File {
     /// Describes a file that goes into an archive.
     pub(super) fn describe(path: &str, origin: &str, content: &[u8], truncated: bool) -> Self {
-        let sha256 = Sha256::digest(content)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut sha256 = String::with_capacity(64);
+        for byte in Sha256::digest(content) {
+            let _ = write!(sha256, "{byte:02x}");
+        }
         Self {
             path: path.to_owned(),
             origin: origin.to_owned(),

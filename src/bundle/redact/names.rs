@@ -64,7 +64,7 @@ fn words(name: &str) -> Vec<String> {
     let mut word = String::new();
     let mut before: Option<char> = None;
     for character in name.chars() {
-        let hump = before.is_some_and(|before| before.is_lowercase()) && character.is_uppercase();
+        let hump = before.is_some_and(char::is_lowercase) && character.is_uppercase();
         if (hump || !character.is_alphanumeric()) && !word.is_empty() {
             words.push(std::mem::take(&mut word));
         }
