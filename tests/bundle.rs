@@ -4,10 +4,12 @@ use std::io::{Read, Write};
 
 use fix502::bundle::{self, BundleError, BundleInputs, Redactor};
 use fix502::evidence::{
-    AccessEntry, ConfigFile, ConfigSummary, Connect, ErrorEntry, Exchange, Observed, Symptom, Target,
+    AccessEntry, Attempt, ConfigFile, ConfigSummary, Connect, ErrorEntry, Exchange, Observed, Symptom,
+    Target, Unit,
 };
+use fix502::finding::StepId;
 use fix502::host::{Entry, ExchangeQuery, Host, Transcript};
-use fix502::report::Report;
+use fix502::report::{Report, StepStatus, StepSummary};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -175,6 +177,10 @@ const SECRETS: &[&str] = &[
     "plant-openssl-75",
     "plant-redis-76",
     "plant-scheme-77",
+    "plant-scgi-78",
+    "plant-scgi-79",
+    "plant-nul-80",
+    "plant-fold-81",
 ];
 
 fn entry(query: &str, question: Value, answer: Value) -> Entry {
@@ -221,6 +227,12 @@ fn uwsgi() -> Vec<u8> {
     out
 }
 
+fn scgi() -> Vec<u8> {
+    let content =
+        "CONTENT_LENGTH\x000\0SCGI\x001\0QUERY_STRING\0sig=plant-scgi-78&page=1\0APP_SECRET\0plant-scgi-79\0";
+    format!("{}:{content},", content.len()).into_bytes()
+}
+
 fn bytes(bytes: &[u8]) -> Value {
     serde_json::to_value(fix502::evidence::Bytes(bytes.to_vec())).unwrap()
 }
@@ -249,16 +261,20 @@ fn transcript() -> Transcript {
             "process_table",
             json!({"moment": 0}),
             json!({"seen": [
-                        {"pid": 7, "arguments": ["mysqld", "--user=mysql", "--pid-file=/run/m.pid"]},
-                        {"pid": 8, "arguments": ["/usr/bin/mysql", "-uroot", "-pplant-mysql-55", "-P", "3306"]},
-                        {"pid": 9, "arguments": ["app", "--password=plant-long-56", "--api-token", "plant-next-57", "--port", "8080"]},
-                        {"pid": 10, "arguments": ["curl", "-u", "u:plant-curl-58", "http://127.0.0.1:8080/"]},
-                        {"pid": 11, "arguments": ["env", "SECRET_KEY_BASE=plant-argenv-59", "sshpass", "-p", "plant-ssh-60", "ssh", "h"]},
-                        {"pid": 12, "arguments": ["nginx", "-p", "/srv/nginx", "-c", "conf/nginx.conf"]},
-                        {"pid": 13, "arguments": ["openssl", "s_server", "-pass", "pass:plant-openssl-75"]},
-                        {"pid": 14, "arguments": ["redis-cli", "-a", "plant-redis-76",
-            "plant-scheme-77", "ping"]},
-                    ]}),
+                                {"pid": 7, "arguments": ["mysqld", "--user=mysql", "--pid-file=/run/m.pid"]},
+                                {"pid": 8, "arguments": ["/usr/bin/mysql", "-uroot", "-pplant-mysql-55", "-P", "3306"]},
+                                {"pid": 9, "arguments": ["app", "--password=plant-long-56", "--api-token", "plant-next-57", "--port", "8080"]},
+                                {"pid": 10, "arguments": ["curl", "-u", "u:plant-curl-58", "http://127.0.0.1:8080/"]},
+                                {"pid": 11, "arguments": ["env", "SECRET_KEY_BASE=plant-argenv-59", "sshpass", "-p", "plant-ssh-60", "ssh", "h"]},
+                                {"pid": 12, "arguments": ["nginx", "-p", "/srv/nginx", "-c", "conf/nginx.conf"]},
+                                {"pid": 13, "arguments": ["openssl", "s_server", "-pass", "pass:plant-openssl-75"]},
+                                {"pid": 14, "arguments": ["redis-cli", "-a", "plant-redis-76",
+                    "plant-scheme-77",
+            "plant-scgi-78",
+            "plant-scgi-79",
+            "plant-nul-80",
+            "plant-fold-81", "ping"]},
+                            ]}),
         ),
         entry(
             "run_command",
@@ -279,6 +295,11 @@ fn transcript() -> Transcript {
             "exchange",
             json!({"endpoint": "127.0.0.1:9001", "request": bytes(&uwsgi())}),
             json!("absent"),
+        ),
+        entry(
+            "exchange",
+            json!({"endpoint": "127.0.0.1:9002", "request": bytes(&scgi())}),
+            json!({"seen": {"bytes": {"text": "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\u{0}plant-nul-80\r\n plant-fold-81\r\nX: y\r\n\r\n"}}}),
         ),
         entry(
             "exchange",
@@ -431,8 +452,10 @@ fn a_recorded_answer_keeps_its_length() {
         .filter(|entry| entry.query == "exchange")
         .filter_map(|entry| serde_json::from_value::<Exchange>(entry.answer.get("seen")?.clone()).ok())
         .collect();
-    assert_eq!(answers.len(), 1);
-    for answer in answers {
+    assert_eq!(answers.len(), 2);
+    let broken = answers.iter().find(|answer| answer.bytes.0.contains(&0)).unwrap();
+    assert!(broken.bytes.text().contains("\r\n ~"), "{:?}", broken.bytes);
+    for answer in answers.iter().filter(|answer| answer.received_bytes > 0) {
         assert_eq!(answer.connect, Connect::Connected);
         assert_eq!(answer.bytes.0.len() as u64, answer.received_bytes);
     }
@@ -447,6 +470,19 @@ fn a_redacted_fastcgi_request_has_the_lengths_of_what_it_holds() {
     assert_eq!(Redactor::new().bytes(&redacted), redacted);
     let params = usize::from(u16::from_be_bytes([redacted[20], redacted[21]]));
     assert_eq!(&redacted[24 + params..26 + params], &[1, 4]);
+}
+
+#[test]
+fn a_redacted_scgi_request_has_the_length_of_what_it_holds() {
+    let redacted = Redactor::new().bytes(&scgi());
+    let text = String::from_utf8(redacted.clone()).unwrap();
+    let (length, rest) = text.split_once(':').unwrap();
+    assert_eq!(length.parse::<usize>().unwrap() + 1, rest.len());
+    assert!(
+        rest.contains("QUERY_STRING\0sig=«redacted:token-1»&page=1\0"),
+        "{rest:?}"
+    );
+    assert_eq!(Redactor::new().bytes(&redacted), redacted);
 }
 
 #[test]
@@ -488,6 +524,79 @@ fn a_replay_finds_its_answers_with_the_recorded_target() {
     assert_eq!(
         host.ask(&query(&recorded.target.path)),
         Observed::Seen(Exchange::default())
+    );
+}
+
+#[test]
+fn a_replayed_walk_sees_what_the_recorded_one_saw() {
+    use fix502::steps::{self, Plan};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 502 Bad Gateway\r\nServer: nginx/1.22.1\r\nSet-Cookie: sid=plant-replay-1\r\nContent-Length: 29\r\n\r\npassword=plant-replay-2 <hr/>",
+            );
+        }
+    });
+    let path = "/cart?token=plant-replay-3&page=2".to_owned();
+    let plan = Plan {
+        target: Target {
+            url: Some(format!("http://{address}{path}")),
+            scheme: "http".to_owned(),
+            host: address.ip().to_string(),
+            port: address.port(),
+            path,
+            via: None,
+        },
+        deadline_ms: 8_000,
+        ..Plan::default()
+    };
+    let live = Host::live(None, std::time::Duration::from_secs(8));
+    let seen = steps::collect(&live, &plan, &|_, _| {});
+    assert!(seen.attempts.iter().any(|attempt| attempt.status == Some(502)));
+    let mut report = report();
+    report.snapshot = seen.clone();
+    let archive = written(&live.transcript(), &report, TEXT);
+    let recorded = bundle::read(&archive).unwrap();
+    let replay = Host::Replay(recorded.transcript);
+    let again = steps::collect(
+        &replay,
+        &steps::recorded(&replay).unwrap_or(Plan {
+            target: recorded.target,
+            ..plan
+        }),
+        &|_, _| {},
+    );
+    let outline = |snapshot: &fix502::evidence::Snapshot| {
+        let attempts: Vec<_> = snapshot
+            .attempts
+            .iter()
+            .map(|attempt| {
+                (
+                    attempt.at_ms,
+                    attempt.status,
+                    attempt.truncated,
+                    attempt.exchange.seen().map(|exchange| exchange.received_bytes),
+                )
+            })
+            .collect();
+        (
+            attempts,
+            snapshot.processes.seen().map(Vec::len),
+            snapshot.host.clone(),
+            snapshot.limits.clone(),
+        )
+    };
+    assert_eq!(outline(&again), outline(&seen));
+    let again = format!("{again:?}");
+    assert!(!again.contains("plant-replay"));
+    // Every question of the replay has to be one that was recorded.
+    assert_eq!(
+        again.matches("NotRecorded").count(),
+        format!("{seen:?}").matches("NotRecorded").count()
     );
 }
 
@@ -549,7 +658,36 @@ fn the_archive_is_private_sorted_and_described_by_its_manifest() {
 
 #[test]
 fn the_ticket_says_when_how_often_and_what_changed() {
-    let archive = written(&transcript(), &report(), TEXT);
+    let mut report = report();
+    let attempt = |at_ms: i64, status: u16| Attempt {
+        at_ms,
+        status: Some(status),
+        ..Attempt::default()
+    };
+    let snapshot = &mut report.snapshot;
+    snapshot.attempts = vec![
+        attempt(1_795_366_800_000, 502),
+        attempt(1_795_366_801_000, 200),
+        attempt(1_795_366_802_000, 502),
+    ];
+    snapshot.units = Observed::Seen(vec![Unit {
+        name: "app@web.service".to_owned(),
+        result: "oom-kill".to_owned(),
+        inactive_since_ms: Some(1_795_365_900_000),
+        ..Unit::default()
+    }]);
+    for (index, entry) in snapshot.log.before.iter_mut().enumerate() {
+        entry.at_ms = Some(1_795_366_000_000 + i64::try_from(index).unwrap() * 10_000);
+    }
+    report.steps = vec![StepSummary {
+        number: 2,
+        id: StepId::Upstream,
+        status: StepStatus::Problem,
+        summary: "127.0.0.1:8080 refused; <b>*hostile*\n# text".to_owned(),
+        details: Vec::new(),
+        recommended: Vec::new(),
+    }];
+    let archive = written(&Transcript::default(), &report, TEXT);
     let ticket = files(&archive)
         .into_iter()
         .find(|(name, _)| name == "ticket.md")

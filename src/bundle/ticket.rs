@@ -185,8 +185,16 @@ fn frequency(snapshot: &Snapshot) -> Vec<String> {
     lines
 }
 
+/// First and last of some times, and how often that is where it is more than once a minute.
 fn range(times: &[i64]) -> Option<String> {
-    Some(span(*times.iter().min()?, *times.iter().max()?))
+    let (first_ms, last_ms) = (*times.iter().min()?, *times.iter().max()?);
+    let span_ms = u64::try_from(last_ms.saturating_sub(first_ms)).unwrap_or(0);
+    let per_minute = (times.len() as u64).saturating_mul(60_000).checked_div(span_ms);
+    let often = match per_minute {
+        Some(count) if span_ms >= 60_000 && count > 0 => format!(", about {count} a minute"),
+        _ => String::new(),
+    };
+    Some(span(first_ms, last_ms) + &often)
 }
 
 fn span(first_ms: i64, last_ms: i64) -> String {

@@ -1,20 +1,23 @@
-//! Requests in which values have a length before them: `FastCGI` and uwsgi. They are taken apart, their
-//! values redacted by name, and put together again with the lengths of what they hold now.
+//! Requests in which values have a length before them: `FastCGI`, uwsgi and SCGI. They are taken apart,
+//! their values redacted by name, and put together again with the lengths of what they hold now, as the
+//! same request made from a redacted configuration has them.
 
 use super::Redactor;
 
-/// A redacted request; `None` when the bytes are neither.
+/// A redacted request; `None` when the bytes are none of these.
 pub(super) fn redact(redactor: &mut Redactor, bytes: &[u8]) -> Option<Vec<u8>> {
-    fastcgi(redactor, bytes).or_else(|| uwsgi(redactor, bytes))
+    if bytes.starts_with(&[1, BEGIN_REQUEST, 0]) {
+        // A request that cannot be taken apart could hold anything anywhere.
+        let whole = |redactor: &mut Redactor| redactor.hidden(bytes);
+        return Some(fastcgi(redactor, bytes).unwrap_or_else(|| whole(redactor)));
+    }
+    uwsgi(redactor, bytes).or_else(|| scgi(redactor, bytes))
 }
 
 const BEGIN_REQUEST: u8 = 1;
 const PARAMS: u8 = 4;
 
 fn fastcgi(redactor: &mut Redactor, mut bytes: &[u8]) -> Option<Vec<u8>> {
-    if !bytes.starts_with(&[1, BEGIN_REQUEST, 0]) {
-        return None;
-    }
     let mut out = Vec::with_capacity(bytes.len());
     while !bytes.is_empty() {
         let (head, rest) = bytes.split_first_chunk::<8>()?;
@@ -117,7 +120,35 @@ fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))
 }
 
+fn scgi(redactor: &mut Redactor, bytes: &[u8]) -> Option<Vec<u8>> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (length, rest) = bytes.split_at_checked(digits)?;
+    let rest = rest.strip_prefix(b":")?;
+    let length: usize = std::str::from_utf8(length).ok()?.parse().ok()?;
+    let (content, body) = rest.split_at_checked(length)?;
+    let (content, body) = (content.strip_suffix(&[0])?, body.strip_prefix(b",")?);
+    let mut parts = content.split(|byte| *byte == 0);
+    let mut out = Vec::with_capacity(bytes.len());
+    while let Some(name) = parts.next() {
+        let value = redactor.parameter(name, parts.next()?);
+        for part in [name, &value] {
+            out.extend_from_slice(part);
+            out.push(0);
+        }
+    }
+    let mut whole = format!("{}:", out.len()).into_bytes();
+    whole.extend(out);
+    whole.push(b',');
+    whole.extend(redactor.plain(body));
+    Some(whole)
+}
+
 impl Redactor {
+    /// Nothing of these bytes but a marker.
+    fn hidden(&mut self, bytes: &[u8]) -> Vec<u8> {
+        super::escape::bytes(&self.replace("request", &super::escape::text(bytes)))
+    }
+
     /// The value of a parameter that an application server is sent.
     fn parameter(&mut self, name: &[u8], value: &[u8]) -> Vec<u8> {
         let name = String::from_utf8_lossy(name);

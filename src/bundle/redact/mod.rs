@@ -121,7 +121,8 @@ impl Redactor {
         }
     }
 
-    /// Bytes without their secrets: text, text with foreign bytes in it, or a `FastCGI` or uwsgi request.
+    /// Bytes without their secrets: text, text with foreign bytes in it, or a request of
+    /// `FastCGI`, uwsgi or SCGI.
     pub fn bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
         if let Some(redacted) = binary::redact(self, bytes) {
             return redacted;
@@ -202,6 +203,10 @@ impl Redactor {
             self.header_value(name, value)
         } else if names::is_secret(name, value) && !marker::is_harmless(value) {
             self.literals(names::kind_of(name), value)
+        } else if names::is_query_string(name) {
+            // A query string by itself has no question mark by which it would be known.
+            let text = self.text(&format!("?{value}"));
+            text.strip_prefix('?').unwrap_or(&text).to_owned()
         } else if name.starts_with('-') {
             rules::arguments(self, &[name, value]).pop().unwrap_or_default()
         } else {

@@ -150,6 +150,11 @@ pub(super) fn is_secret_in_query(name: &str, value: &str) -> bool {
         || is_secret(name, value)
 }
 
+/// True when the value of a parameter of this name is a query string.
+pub(super) fn is_query_string(name: &str) -> bool {
+    matches!(words(name).concat().as_str(), "querystring" | "args" | "query")
+}
+
 /// True when the value of an HTTP header of this name is a secret.
 pub(super) fn is_secret_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "-");

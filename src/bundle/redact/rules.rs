@@ -298,10 +298,47 @@ fn headers(redactor: &mut Redactor, text: &str) -> Option<String> {
             Some(_) => None,
             None => quote_before(text, name.start()),
         };
-        let range = value_at(text, found.get(0)?.end(), around, Until::Line);
+        let mut range = value_at(text, found.get(0)?.end(), around, Until::Line);
+        if redactor.keep_length && around.is_none() {
+            range.end += continued(text.get(range.end..)?);
+        }
         let value = text.get(range.clone())?;
-        (!marker::is_harmless(value)).then(|| (range, redactor.header_value(name.as_str(), value)))
+        if marker::is_harmless(value) {
+            return None;
+        }
+        // NUL and folded lines are faults of an answer that are diagnosed, so they stay where they are.
+        let parts = value.split_inclusive(['\0', '\n']).enumerate().map(|(index, part)| {
+            let end = part.trim_end_matches(['\0', '\n', '\r']);
+            let tail = part.get(end.len()..).unwrap_or_default();
+            let redacted = match index {
+                0 => redactor.header_value(name.as_str(), end),
+                _ if marker::is_harmless(end) => end.to_owned(),
+                _ => redactor.replace(names::kind_of(name.as_str()), end),
+            };
+            redacted + tail
+        });
+        Some((range, parts.collect()))
     })
+}
+
+/// How far a header goes on after the end of its first line: behind a NUL, and on lines that begin with a
+/// space.
+fn continued(text: &str) -> usize {
+    let mut length = 0;
+    loop {
+        let rest = text.get(length..).unwrap_or_default();
+        let line = if rest.starts_with('\0') {
+            1
+        } else if let Some(line) = ["\r\n ", "\r\n\t", "\n ", "\n\t"]
+            .iter()
+            .find(|end| rest.starts_with(**end))
+        {
+            line.len()
+        } else {
+            return length;
+        };
+        length += line + end_of_line(rest.get(line..).unwrap_or_default());
+    }
 }
 
 fn user_information(redactor: &mut Redactor, text: &str) -> Option<String> {
