@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use fancy_regex::Regex;
+use regex::Regex;
 
 /// How a marker begins.
 pub(super) const OPENING: &str = "«redacted:";
@@ -36,7 +36,6 @@ pub(super) fn markers(text: &str) -> impl Iterator<Item = (&str, u32)> {
     text.contains(OPENING)
         .then(|| MARKER.captures_iter(text))
         .into_iter()
-        .flatten()
         .flatten()
         .filter_map(|found| Some((found.get(1)?.as_str(), found.get(2)?.as_str().parse().ok()?)))
 }
@@ -75,7 +74,7 @@ pub(super) fn is_harmless(value: &str) -> bool {
 
 /// True when the value is made of variables alone (`$http_cookie`, `${TOKEN}`, `%{Cookie}i`).
 fn only_variables(value: &str) -> bool {
-    VARIABLE_ONLY.is_match(value).unwrap_or(false)
+    VARIABLE_ONLY.is_match(value)
 }
 
 static VARIABLE_ONLY: LazyLock<Regex> = LazyLock::new(|| {

@@ -22,7 +22,7 @@ mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fancy_regex::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use crate::evidence::Bytes;
@@ -65,17 +65,17 @@ impl Redactor {
         }
         let pattern = secrets
             .iter()
-            .map(|secret| fancy_regex::escape(secret).into_owned())
+            .map(|secret| regex::escape(secret))
             .collect::<Vec<_>>()
             .join("|");
-        self.sealed = RegexBuilder::new(&pattern).delegate_size_limit(1 << 28).build().ok();
+        self.sealed = RegexBuilder::new(&pattern).size_limit(1 << 28).build().ok();
     }
 
     /// True when a text holds a secret that was met before, with white space put into it (a wrapped line).
     pub fn holds_wrapped(&self, text: &str) -> bool {
         let Some(sealed) = &self.sealed else { return false };
         let joined: String = text.split_whitespace().collect();
-        sealed.is_match(&joined).unwrap_or(true)
+        sealed.is_match(&joined)
     }
 
     /// A text without its secrets.
@@ -244,7 +244,7 @@ impl Redactor {
         if marker::is_harmless(value) {
             return value.to_owned();
         }
-        let found: Vec<_> = marker::VARIABLE.find_iter(value).flatten().collect();
+        let found: Vec<_> = marker::VARIABLE.find_iter(value).collect();
         if found.is_empty() {
             return self.replace(kind, value);
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use fancy_regex::{Captures, Regex};
+use regex::{Captures, Regex};
 
 use super::{Redactor, marker, names, shapes};
 
@@ -130,7 +130,7 @@ fn scan(
     let mut out = String::new();
     let (mut copied, mut position) = (0, 0);
     while position <= text.len() {
-        let Some(found) = pattern.captures_from_pos(text, position).ok()? else {
+        let Some(found) = pattern.captures_at(text, position) else {
             break;
         };
         let whole = found.get(0)?;

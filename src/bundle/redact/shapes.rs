@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use base64::Engine as _;
-use fancy_regex::Regex;
+use regex::Regex;
 
 /// The kind of each shape and its pattern; the first group is the secret, or all of it.
 const PATTERNS: &[(&str, &str)] = &[
