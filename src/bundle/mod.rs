@@ -17,7 +17,7 @@ mod ticket;
 pub use manifest::{FORMAT, File, Manifest, Tool};
 pub use redact::Redactor;
 
-use crate::evidence::{Snapshot, Target};
+use crate::evidence::{Handler, PeerAddress, Snapshot, Target};
 use crate::host::{Transcript, TranscriptError};
 use crate::report::{self, Report};
 
@@ -213,6 +213,7 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
     redactor.note_markers(&String::from_utf8_lossy(&inputs.transcript.to_lines()));
     redactor.note_markers(&report.to_string());
     redactor.note_markers(inputs.text);
+    redactor.protect(names(&inputs.report.snapshot));
     // Twice: what the first walk meets by its name, the second finds where it stands without one.
     let mut transcript = redactor.transcript(inputs.transcript.clone());
     let mut report = redactor.value(report);
@@ -268,6 +269,47 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
     parts.push(Part::new(MANIFEST, "this list", manifest));
     parts.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(parts)
+}
+
+/// The names in a snapshot by which its parts are joined.
+fn names(snapshot: &Snapshot) -> Vec<String> {
+    let mut names = vec![snapshot.host.name.clone(), snapshot.target.host.clone()];
+    names.extend(
+        snapshot
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.endpoint.to_string()),
+    );
+    names.extend(snapshot.names.iter().map(|name| name.name.clone()));
+    names.extend(
+        snapshot
+            .units
+            .seen()
+            .into_iter()
+            .flatten()
+            .map(|unit| unit.name.clone()),
+    );
+    names.extend(
+        snapshot
+            .processes
+            .seen()
+            .into_iter()
+            .flatten()
+            .map(|process| process.name.clone()),
+    );
+    if let Some(config) = snapshot.config.seen() {
+        names.extend(config.server_names.iter().chain(&config.upstream_addresses).cloned());
+    }
+    for route in snapshot.route.seen().into_iter().chain(&snapshot.inner_routes) {
+        if let Handler::Pass(pass) = &route.handler {
+            names.extend(pass.group.iter().map(|group| group.name.clone()));
+            names.extend(pass.peers.iter().filter_map(|peer| match &peer.address {
+                PeerAddress::Name(name) => Some(name.name.clone()),
+                PeerAddress::Ip(_) | PeerAddress::Unix(_) => None,
+            }));
+        }
+    }
+    names
 }
 
 /// A report in one of its formats.

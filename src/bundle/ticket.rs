@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::excerpts::time;
 use crate::evidence::{AccessEntry, Snapshot};
+use crate::report::sanitize::escaped;
 use crate::report::{Report, StepStatus};
 
 /// Lines of an excerpt.
@@ -80,17 +81,15 @@ fn push(out: &mut String, line: &str) {
     out.push('\n');
 }
 
-/// Foreign text within a line: no line breaks, and nothing that Markdown would act on.
+/// Foreign text within a line: nothing hidden, no line breaks, and nothing that Markdown would act on.
 fn inline(text: &str) -> String {
-    text.chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .fold(String::new(), |mut out, character| {
-            if "<`*[|".contains(character) {
-                out.push('\\');
-            }
-            out.push(character);
-            out
-        })
+    escaped(text).chars().fold(String::new(), |mut out, character| {
+        if "<`*[|".contains(character) {
+            out.push('\\');
+        }
+        out.push(character);
+        out
+    })
 }
 
 fn section(out: &mut String, title: &str, lines: &[String], nothing: &str) {
@@ -313,11 +312,7 @@ fn excerpts(out: &mut String, snapshot: &Snapshot) {
     } else {
         // Four spaces make code of a line whatever is in it; a fence could be closed by a log line.
         for entry in newest {
-            let line: String = entry
-                .text
-                .chars()
-                .map(|character| if character.is_control() { ' ' } else { character })
-                .collect();
+            let line = escaped(&entry.text);
             let _ = writeln!(out, "    {line}");
         }
     }

@@ -14,7 +14,10 @@
 //! where secrets stand one rule in `rules.rs`; and a planted example in `tests/bundle.rs`.
 
 mod binary;
+mod commands;
 mod escape;
+mod files;
+mod maps;
 mod marker;
 mod names;
 mod rules;
@@ -28,6 +31,13 @@ use serde_json::Value;
 use crate::evidence::Bytes;
 use crate::host::{Entry, Transcript};
 
+macro_rules! pattern {
+    ($name:ident $pattern:expr) => {
+        static $name: LazyLock<Regex> = LazyLock::new(|| Regex::new($pattern).expect("the pattern is fixed"));
+    };
+}
+use pattern;
+
 /// How often a text may change before it is given up: rules feed each other at most a few times.
 const ROUNDS: usize = 6;
 
@@ -37,6 +47,7 @@ pub struct Redactor {
     given: BTreeMap<String, (&'static str, u32)>,
     next: BTreeMap<String, u32>,
     met: BTreeSet<String>,
+    protected: BTreeSet<String>,
     sealed: Option<Regex>,
     keep_length: bool,
 }
@@ -53,6 +64,12 @@ impl Redactor {
             let next = self.next.entry(kind.to_owned()).or_default();
             *next = (*next).max(number);
         }
+    }
+
+    /// Names that the diagnosis lives on (hosts, units, upstreams): they are never taken for a secret that
+    /// was met elsewhere. A cookie may well hold the name of an upstream.
+    pub fn protect(&mut self, names: impl IntoIterator<Item = String>) {
+        self.protected.extend(names);
     }
 
     /// From now on every secret met so far is replaced wherever it stands, also without its name.
@@ -145,8 +162,8 @@ impl Redactor {
             answer,
         } = entry;
         let path = question.get("path").and_then(Value::as_str).unwrap_or_default();
-        let content = match rules::content_of(path) {
-            rules::Content::Open => None,
+        let content = match files::content_of(path) {
+            files::Content::Open => None,
             closed => Some(closed),
         };
         let question = self.value(question);
@@ -167,13 +184,13 @@ impl Redactor {
     }
 
     /// The answer for a file that ought not to have been read: its bytes go as a whole.
-    fn closed(&mut self, mut answer: Value, content: rules::Content) -> Value {
+    fn closed(&mut self, mut answer: Value, content: files::Content) -> Value {
         if let Some(bytes) = answer.pointer_mut("/seen/bytes")
             && let Ok(content_bytes) = serde_json::from_value::<Bytes>(bytes.clone())
         {
             let text = content_bytes.text();
-            let redacted = if content == rules::Content::Environment {
-                rules::environment(self, &text)
+            let redacted = if content == files::Content::Environment {
+                files::environment(self, &text)
             } else if marker::is_marker(text.trim()) {
                 text.into_owned()
             } else {
@@ -191,8 +208,14 @@ impl Redactor {
         };
         let words = match texts[..] {
             // Headers, parameters and variables are kept as pairs.
-            [name, value] => vec![self.text(name), self.named(name, value)],
-            _ => rules::arguments(self, &texts),
+            [name, value]
+                if names::is_secret_header(name)
+                    || names::is_secret(name, value)
+                    || names::is_query_string(name) =>
+            {
+                vec![self.text(name), self.named(name, value)]
+            }
+            _ => commands::arguments(self, &texts),
         };
         Value::Array(words.into_iter().map(Value::String).collect())
     }
@@ -207,8 +230,6 @@ impl Redactor {
             // A query string by itself has no question mark by which it would be known.
             let text = self.text(&format!("?{value}"));
             text.strip_prefix('?').unwrap_or(&text).to_owned()
-        } else if name.starts_with('-') {
-            rules::arguments(self, &[name, value]).pop().unwrap_or_default()
         } else {
             self.text(value)
         }
@@ -243,6 +264,11 @@ impl Redactor {
     fn literals(&mut self, kind: &'static str, value: &str) -> String {
         if marker::is_harmless(value) {
             return value.to_owned();
+        }
+        if let Some((scheme, rest)) = value.split_once(' ')
+            && names::is_scheme(scheme)
+        {
+            return format!("{scheme} {}", self.literals(kind, rest));
         }
         let found: Vec<_> = marker::VARIABLE.find_iter(value).collect();
         if found.is_empty() {
@@ -309,6 +335,8 @@ impl Redactor {
             && digits
             && letters
             && !address
+            && !self.protected.contains(secret)
+            && !names::is_host(secret)
             && !secret.starts_with('/')
             && !secret.contains(marker::OPENING)
             && !secret.contains('\n')

@@ -250,6 +250,36 @@ pub(super) fn is_plain_environment(name: &str) -> bool {
         )
 }
 
+/// True for the first word of an authorization.
+pub(super) fn is_scheme(word: &str) -> bool {
+    [
+        "basic",
+        "bearer",
+        "digest",
+        "negotiate",
+        "ntlm",
+        "token",
+        "apikey",
+        "hawk",
+        "aws4-hmac-sha256",
+    ]
+    .iter()
+    .any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
+/// True for a name with dots, as hosts have it (`web-1.example.test`).
+pub(super) fn is_host(text: &str) -> bool {
+    let mut labels = text.split('.');
+    text.contains('.')
+        && labels.all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

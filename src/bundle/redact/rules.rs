@@ -5,53 +5,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::{Redactor, marker, names, shapes};
-
-/// What is at stake with a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    /// Looked through like any text.
-    Open,
-    /// The environment of a process: every variable but those known to be plain is a secret.
-    Environment,
-    /// Nothing but secrets.
-    Closed,
-}
-
-/// What the file of this name holds. Such files are not read in the first place; this is the second lock.
-pub(super) fn content_of(path: &str) -> Content {
-    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    if path.starts_with("/proc/") && name == "environ" {
-        Content::Environment
-    } else if name.contains("htpasswd")
-        || matches!(ending, "key" | "p12" | "pfx" | "jks" | "env" | "htdigest")
-        || name.starts_with(".env")
-        || matches!(
-            name.as_str(),
-            "shadow"
-                | "gshadow"
-                | "id_rsa"
-                | "id_ecdsa"
-                | "id_ed25519"
-                | ".pgpass"
-                | ".my.cnf"
-                | ".netrc"
-                | ".git-credentials"
-                | "credentials"
-        )
-    {
-        Content::Closed
-    } else {
-        Content::Open
-    }
-}
-
-macro_rules! pattern {
-    ($name:ident $pattern:expr) => {
-        static $name: LazyLock<Regex> = LazyLock::new(|| Regex::new($pattern).expect("the pattern is fixed"));
-    };
-}
+use super::{Redactor, commands, maps, marker, names, pattern, shapes};
 
 pattern!(PRIVATE_KEY r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?s:.*?))-----END [A-Z0-9 ]*PRIVATE KEY");
 pattern!(PRIVATE_KEY_START r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=\s\\:,.-]+)");
@@ -62,14 +16,8 @@ pattern!(HEADER r#"(?i)(?:^|[^A-Za-z0-9_$%{-])([A-Za-z0-9_-]*(?:authorization|co
 pattern!(USER_INFORMATION r#"(?i)[a-z][a-z0-9+.-]*://([^\s/?#"'<>]+)@"#);
 pattern!(USER_INFORMATION_ODD r#"(?i)[a-z][a-z0-9+.-]*://([^\s/@:?#"'<>\[]*:[^\s"'<>,;@]*)@"#);
 pattern!(QUERY r"(?i)(?:[?&;#]|%(?:25)*(?:3f|26|3b|23))([a-z0-9_.\-\[\]]+(?:%(?:25)*[4-7][0-9a-f][a-z0-9_.\-\[\]]*)*)(=|%(?:25)*3d)");
-pattern!(OPTION r"(?i)(?:^|\s)(--?[a-z][a-z0-9_.-]*)[ \t]+");
 pattern!(ASSIGNMENT r#"(?i)([a-z0-9_.\-\[\]]*(?:pass|pwd|pw|pin|secret|token|key|credential|creds|cookie|sess|auth|salt|signature|jwt|bearer|login)[a-z0-9_.\-\[\]]*)(\\?["'])?[ \t]*(=>|:=|!=|==|=|:)[ \t]*"#);
 pattern!(SCHEME r"(?i)\b(basic|bearer|negotiate|ntlm)[ \t]+([A-Za-z0-9+/=._-]{6,})");
-pattern!(MYSQL r#"\b(?:mysql|mariadb)[a-z_-]*\b[^\n|;]*?[ \t"']-p([^\s"';]+)"#);
-pattern!(SSHPASS r#"\bsshpass[ \t]+-p[ \t]*["']?([^\s"']+)"#);
-pattern!(CURL r#"\b(?:curl|wget)\b[^\n|;]*?[ \t](?:-u|-U|--user|--proxy-user)[ =]?["']?([^\s"':]+:[^\s"']+)"#);
-pattern!(SINGLE_LETTER r#"\b(?:redis-cli\b[^\n|;]*?[ \t]-a|(?:ldap[a-z]+|[a-z_]*ldap[a-z_]*)\b[^\n|;]*?[ \t]-w|htpasswd\b[^\n|;]*?[ \t]-[a-zA-Z]*b[a-zA-Z]*[ \t]+\S+[ \t]+\S+)[ \t]+["']?([^\s"']+)"#);
-pattern!(OPENSSL r#"\bpass(?:in|out)?[ =]+pass:([^\s"']+)"#);
 
 /// All rules once; `None` when one of them failed.
 pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
@@ -79,20 +27,12 @@ pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
     }
     // A crypt hash looks like a row of variables, so it goes before anything that spares those.
     text = shaped(redactor, &text, true)?;
+    text = maps::round(redactor, &text)?;
     text = directives(redactor, &text)?;
     text = headers(redactor, &text)?;
     text = user_information(redactor, &text)?;
     text = queries(redactor, &text)?;
-    for (pattern, kind) in [
-        (&MYSQL, "password"),
-        (&SSHPASS, "password"),
-        (&CURL, "credentials"),
-        (&SINGLE_LETTER, "password"),
-        (&OPENSSL, "password"),
-    ] {
-        text = group(redactor, &text, pattern, kind)?;
-    }
-    text = options(redactor, &text)?;
+    text = commands::round(redactor, &text)?;
     text = assignments(redactor, &text)?;
     text = shaped(redactor, &text, false)?;
     text = schemes(redactor, &text)?;
@@ -122,7 +62,7 @@ fn shaped(redactor: &mut Redactor, text: &str, hashes: bool) -> Option<String> {
 }
 
 /// Walks through the matches and puts in what `decide` says; `None` when the search fails.
-fn scan(
+pub(super) fn scan(
     text: &str,
     pattern: &Regex,
     mut decide: impl FnMut(&Captures<'_>, &str) -> Option<(Range<usize>, String)>,
@@ -155,7 +95,12 @@ fn scan(
 }
 
 /// Replaces the first group of a pattern.
-fn group(redactor: &mut Redactor, text: &str, pattern: &Regex, kind: &'static str) -> Option<String> {
+pub(super) fn group(
+    redactor: &mut Redactor,
+    text: &str,
+    pattern: &Regex,
+    kind: &'static str,
+) -> Option<String> {
     scan(text, pattern, |found, _| {
         let secret = found.get(1)?;
         (!marker::is_harmless(secret.as_str()))
@@ -165,7 +110,7 @@ fn group(redactor: &mut Redactor, text: &str, pattern: &Regex, kind: &'static st
 
 /// Where a value without quotes ends.
 #[derive(Clone, Copy, PartialEq)]
-enum Until {
+pub(super) enum Until {
     /// The end of the line.
     Line,
     /// White space, or a delimiter behind which something else begins.
@@ -175,7 +120,7 @@ enum Until {
 }
 
 /// The value that begins at `start`; `around` is the quote before the name, when there is one.
-fn value_at(text: &str, start: usize, around: Option<&str>, until: Until) -> Range<usize> {
+pub(super) fn value_at(text: &str, start: usize, around: Option<&str>, until: Until) -> Range<usize> {
     let rest = text.get(start..).unwrap_or_default();
     for quote in ["\\\"", "\\'", "\"", "'"] {
         if let Some(inner) = rest.strip_prefix(quote) {
@@ -193,7 +138,7 @@ fn value_at(text: &str, start: usize, around: Option<&str>, until: Until) -> Ran
     start..start + length
 }
 
-fn end_of_line(text: &str) -> usize {
+pub(super) fn end_of_line(text: &str) -> usize {
     text.find(['\r', '\n', '\0']).unwrap_or(text.len())
 }
 
@@ -416,17 +361,6 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&current).into_owned()
 }
 
-fn options(redactor: &mut Redactor, text: &str) -> Option<String> {
-    scan(text, &OPTION, |found, text| {
-        let name = found.get(1)?.as_str();
-        let range = value_at(text, found.get(0)?.end(), None, Until::Word);
-        let value = text.get(range.clone())?;
-        let plain = value.starts_with('-') || value.starts_with(['=', ':']) || marker::is_harmless(value);
-        (!plain && names::is_secret(name, value))
-            .then(|| (range, redactor.replace(names::kind_of(name), value)))
-    })
-}
-
 fn assignments(redactor: &mut Redactor, text: &str) -> Option<String> {
     scan(text, &ASSIGNMENT, |found, text| {
         let name = found.get(1)?;
@@ -465,7 +399,7 @@ fn assignments(redactor: &mut Redactor, text: &str) -> Option<String> {
             // That was the rule for headers.
             return None;
         }
-        if header && is_scheme(text.get(range.clone())?) {
+        if header && names::is_scheme(text.get(range.clone())?) {
             // `HTTP_AUTHORIZATION=Bearer …` without quotes: the next word is the secret.
             let spaces = text
                 .get(range.end..)?
@@ -488,23 +422,6 @@ fn assignments(redactor: &mut Redactor, text: &str) -> Option<String> {
         }
         Some((range, redactor.replace(kind, value)))
     })
-}
-
-/// True for the first word of an authorization.
-fn is_scheme(word: &str) -> bool {
-    [
-        "basic",
-        "bearer",
-        "digest",
-        "negotiate",
-        "ntlm",
-        "token",
-        "apikey",
-        "hawk",
-        "aws4-hmac-sha256",
-    ]
-    .iter()
-    .any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 fn schemes(redactor: &mut Redactor, text: &str) -> Option<String> {
@@ -533,62 +450,4 @@ fn cards(redactor: &mut Redactor, text: &str) -> Option<String> {
         (alone && shapes::is_card(number.as_str()))
             .then(|| (number.range(), redactor.replace("card", number.as_str())))
     })
-}
-
-/// The variables of a process, divided by NUL.
-pub(super) fn environment(redactor: &mut Redactor, text: &str) -> String {
-    let variables = text.split('\0').map(|variable| match variable.split_once('=') {
-        Some((name, _)) if names::is_plain_environment(name) => redactor.text(variable),
-        Some((name, value)) if marker::is_harmless(value) => format!("{name}={value}"),
-        Some((name, value)) => format!("{name}={}", redactor.replace("environment", value)),
-        None => redactor.text(variable),
-    });
-    variables.collect::<Vec<_>>().join("\0")
-}
-
-/// The words of a command line.
-pub(super) fn arguments(redactor: &mut Redactor, words: &[&str]) -> Vec<String> {
-    let mut programs: Vec<&str> = Vec::new();
-    let mut before: &str = "";
-    let mut out = Vec::with_capacity(words.len());
-    for word in words {
-        let is = |part: &str| programs.iter().any(|program| program.contains(part));
-        let attached = word
-            .strip_prefix("-p")
-            .filter(|rest| !rest.is_empty() && (is("mysql") || is("mariadb") || is("sshpass")));
-        let follows = match before {
-            "-p" => is("sshpass"),
-            "-a" => is("redis-cli"),
-            "-w" => is("ldap"),
-            "-u" | "-U" | "--user" | "--proxy-user" => (is("curl") || is("wget")) && word.contains(':'),
-            name if name.starts_with('-') && !name.contains('=') => {
-                names::is_secret(name, word) && !word.starts_with('-')
-            }
-            _ => false,
-        };
-        let redacted = if marker::is_harmless(word) {
-            (*word).to_owned()
-        } else if follows {
-            redactor.replace(names::kind_of(before), word)
-        } else if let Some(password) = attached.filter(|password| !marker::is_harmless(password)) {
-            format!("-p{}", redactor.replace("password", password))
-        } else if let Some((name, value)) = word
-            .split_once('=')
-            .filter(|(name, value)| {
-                !name.contains([' ', '/', '?', '&', ':']) && names::is_secret(name, value)
-            })
-            .filter(|(_, value)| !marker::is_harmless(value))
-        {
-            // One word is one value, whatever signs are in it.
-            format!("{name}={}", redactor.replace(names::kind_of(name), value))
-        } else {
-            redactor.text(word)
-        };
-        if !word.starts_with('-') && programs.len() < 8 {
-            programs.push(word.rsplit('/').next().unwrap_or_default());
-        }
-        before = word;
-        out.push(redacted);
-    }
-    out
 }
