@@ -329,7 +329,7 @@ pub(super) fn transcript() -> Transcript {
 pub(super) fn report() -> Report {
     let mut report = Report::default();
     let snapshot = &mut report.snapshot;
-    snapshot.host.name = "web-1".to_owned();
+    "web-1".clone_into(&mut snapshot.host.name);
     snapshot.host.now_ms = 1_795_366_800_000;
     snapshot.target = Target {
         url: Some("http://shop.example.test/cart?access_token=plant-query-15".to_owned()),
@@ -369,7 +369,7 @@ pub(super) fn report() -> Report {
         "http_proxy".to_owned(),
         "http://u:plant-proxy-71@10.0.0.3:3128".to_owned(),
     )];
-    report.verdict.title = "nothing listens on 127.0.0.1:8080".to_owned();
+    "nothing listens on 127.0.0.1:8080".clone_into(&mut report.verdict.title);
     report
 }
 
