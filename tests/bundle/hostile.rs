@@ -93,15 +93,32 @@ fn a_bomb_is_stopped_early() {
 }
 
 #[test]
-fn a_file_that_claims_to_be_endless_is_refused() {
-    for size in [300_u64 << 20, u64::MAX >> 1] {
+fn an_entry_that_claims_to_be_endless_is_refused() {
+    let claiming = |kind: tar::EntryType, size: u64| {
         let mut header = tar::Header::new_gnu();
         header.set_path("transcript/transcript.jsonl").unwrap();
-        header.set_entry_type(REGULAR);
+        header.set_entry_type(kind);
         header.set_size(size);
         header.set_cksum();
-        let error = bundle::read(&gzip(header.as_bytes())).unwrap_err();
-        assert!(matches!(error, BundleError::TooLarge(_)), "{error}");
+        bundle::read(&gzip(header.as_bytes())).unwrap_err()
+    };
+    for size in [300_u64 << 20, u64::MAX >> 1, u64::MAX] {
+        let error = claiming(REGULAR, size);
+        assert!(
+            matches!(error, BundleError::TooLarge(_) | BundleError::Damaged(_)),
+            "{error}"
+        );
+        for kind in [
+            tar::EntryType::XHeader,
+            tar::EntryType::GNULongName,
+            tar::EntryType::Directory,
+        ] {
+            let error = claiming(kind, size);
+            assert!(
+                matches!(error, BundleError::Truncated | BundleError::Damaged(_)),
+                "{kind:?}: {error}"
+            );
+        }
     }
 }
 

@@ -54,6 +54,7 @@ plantkey18BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB==
 pub(super) const APACHE_AND_SQUID: &str = r#"
 RequestHeader set Authorization "Bearer plant-apache-19"
 SetEnv DB_PASS plant-setenv-20
+SetEnvIfNoCase ^Authorization$ "(.+)" HTTP_AUTHORIZATION=$1
 AuthLDAPBindPassword "plant-ldap-21"
 ProxyPass /app ajp://127.0.0.1:8009/app secret=plant-ajp-22
 cache_peer parent.test parent 3128 0 login=plantuser23:plant-peer-23
@@ -64,6 +65,8 @@ cache_peer other.test parent 3128 0 login=PASSTHRU
 alice:$apr1$plant27a$Xo0mPlantHash27xyz1234
 bob:{SHA}cGxhbnQyOGNHeGhiblF5T0dOMGVU
 requirepass plant-redis-29
+mail.password = plant-ini-88 with plant-ini-89
+export SMTP_PASSWORD=plant-export-90 plant-export-91
 env[MYSQL_PWD] = plant-fpm-30
 spring.datasource.password=plant-spring-31
   api_key: plant-yaml-32
@@ -181,6 +184,10 @@ pub(super) const SECRETS: &[&str] = &[
     "plant-mapvalue-85",
     "plant-two-86",
     "plant-dsn-87",
+    "plant-ini-88",
+    "plant-ini-89",
+    "plant-export-90",
+    "plant-export-91",
     "plant-scgi-78",
     "plant-scgi-79",
     "plant-nul-80",
@@ -265,28 +272,17 @@ pub(super) fn transcript() -> Transcript {
             "process_table",
             json!({"moment": 0}),
             json!({"seen": [
-                                        {"pid": 7, "arguments": ["mysqld", "--user=mysql", "--pid-file=/run/m.pid"]},
-                                        {"pid": 8, "arguments": ["/usr/bin/mysql", "-uroot", "-pplant-mysql-55", "-P", "3306"]},
-                                        {"pid": 9, "arguments": ["app", "--password=plant-long-56", "--api-token", "plant-next-57", "--port", "8080"]},
-                                        {"pid": 10, "arguments": ["curl", "-u", "u:plant-curl-58", "http://127.0.0.1:8080/"]},
-                                        {"pid": 11, "arguments": ["env", "SECRET_KEY_BASE=plant-argenv-59", "sshpass", "-p", "plant-ssh-60", "ssh", "h"]},
-                                        {"pid": 12, "arguments": ["nginx", "-p", "/srv/nginx", "-c", "conf/nginx.conf"]},
-                                        {"pid": 13, "arguments": ["openssl", "s_server", "-pass", "pass:plant-openssl-75"]},
-                                        {"pid": 15, "arguments": ["mysqldump", "-pplant-two-86"]},
-                        {"pid": 16, "arguments": ["app", "--dsn", "mysql://u:plant-dsn-87@10.0.0.4/shop"]},
-                        {"pid": 14, "arguments": ["redis-cli", "-a", "plant-redis-76",
-                            "plant-scheme-77",
-                    "plant-mapkey-82",
-            "plant-mapkey-83",
-            "plant-mapvalue-84",
-            "plant-mapvalue-85",
-            "plant-two-86",
-            "plant-dsn-87",
-            "plant-scgi-78",
-                    "plant-scgi-79",
-                    "plant-nul-80",
-                    "plant-fold-81", "ping"]},
-                                    ]}),
+                            {"pid": 7, "arguments": ["mysqld", "--user=mysql", "--pid-file=/run/m.pid"]},
+                            {"pid": 8, "arguments": ["/usr/bin/mysql", "-uroot", "-pplant-mysql-55", "-P", "3306"]},
+                            {"pid": 9, "arguments": ["app", "--password=plant-long-56", "--api-token", "plant-next-57", "--port", "8080"]},
+                            {"pid": 10, "arguments": ["curl", "-u", "u:plant-curl-58", "http://127.0.0.1:8080/"]},
+                            {"pid": 11, "arguments": ["env", "SECRET_KEY_BASE=plant-argenv-59", "sshpass", "-p", "plant-ssh-60", "ssh", "h"]},
+                            {"pid": 12, "arguments": ["nginx", "-p", "/srv/nginx", "-c", "conf/nginx.conf"]},
+                            {"pid": 13, "arguments": ["openssl", "s_server", "-pass", "pass:plant-openssl-75"]},
+                            {"pid": 15, "arguments": ["mysqldump", "-pplant-two-86"]},
+            {"pid": 16, "arguments": ["app", "--dsn", "mysql://u:plant-dsn-87@10.0.0.4/shop"]},
+                {"pid": 14, "arguments": ["redis-cli", "-a", "plant-redis-76", "ping"]},
+            ]}),
         ),
         entry(
             "run_command",

@@ -44,6 +44,7 @@ fn what_the_diagnosis_needs_stays_as_it_was() {
         .collect::<String>();
     for kept in [
         "server 127.0.0.1:8080 max_fails=3; server [::1]:8081;",
+        r#"SetEnvIfNoCase ^Authorization$ \"(.+)\" HTTP_AUTHORIZATION=$1"#,
         "@10.0.0.4/shop",
         "ssl_certificate_key /etc/ssl/private/shop.key; ssl_password_file /etc/ssl/pass.txt;",
         "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;",

@@ -78,8 +78,10 @@ fn only_variables(value: &str) -> bool {
 }
 
 static VARIABLE_ONLY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?:\$[A-Za-z_][A-Za-z0-9_]*|\$\{[A-Za-z_][A-Za-z0-9_]*\}|%\{[A-Za-z0-9_:-]+\}[a-z]?)+$")
-        .expect("the pattern is fixed")
+    Regex::new(
+        r"^(?:\$[0-9]|\$[A-Za-z_][A-Za-z0-9_]*|\$\{[A-Za-z_][A-Za-z0-9_]*\}|%\{[A-Za-z0-9_:-]+\}[a-z]?)+$",
+    )
+    .expect("the pattern is fixed")
 });
 
 /// A variable of a configuration language.

@@ -17,6 +17,7 @@ pattern!(USER_INFORMATION r#"(?i)[a-z][a-z0-9+.-]*://([^\s/?#"'<>]+)@"#);
 pattern!(USER_INFORMATION_ODD r#"(?i)[a-z][a-z0-9+.-]*://([^\s/@:?#"'<>\[]*:[^\s"'<>,;@]*)@"#);
 pattern!(QUERY r"(?i)(?:[?&;#]|%(?:25)*(?:3f|26|3b|23))([a-z0-9_.\-\[\]]+(?:%(?:25)*[4-7][0-9a-f][a-z0-9_.\-\[\]]*)*)(=|%(?:25)*3d)");
 pattern!(ASSIGNMENT r#"(?i)([a-z0-9_.\-\[\]]*(?:pass|pwd|pw|pin|secret|token|key|credential|creds|cookie|sess|auth|salt|signature|jwt|bearer|login)[a-z0-9_.\-\[\]]*)(\\?["'])?[ \t]*(=>|:=|!=|==|=|:)[ \t]*"#);
+pattern!(MORE r"[\s;,&][A-Za-z_][A-Za-z0-9_.-]*=");
 pattern!(SCHEME r"(?i)\b(basic|bearer|negotiate|ntlm)[ \t]+([A-Za-z0-9+/=._-]{6,})");
 
 /// All rules once; `None` when one of them failed.
@@ -367,11 +368,12 @@ fn assignments(redactor: &mut Redactor, text: &str) -> Option<String> {
         let closed = found.get(2);
         let colon = found.get(3)?.as_str() == ":";
         let start = found.get(0)?.end();
-        let line_start = text
-            .get(..name.start())?
-            .rsplit('\n')
-            .next()
-            .is_some_and(|lead| lead.trim().trim_start_matches('-').is_empty());
+        let line_start = text.get(..name.start())?.rsplit('\n').next().is_some_and(|lead| {
+            matches!(
+                lead.trim().trim_start_matches(['-', '#', ';']).trim(),
+                "" | "export"
+            )
+        });
         if colon && closed.is_none() {
             let spaced = start > found.get(3)?.end();
             let value = text.get(start..)?;
@@ -388,7 +390,9 @@ fn assignments(redactor: &mut Redactor, text: &str) -> Option<String> {
             Some(_) => None,
             None => quote_before(text, name.start()),
         };
-        let until = if colon && line_start {
+        // A line of its own holds the value to its end, unless more assignments follow on it.
+        let line = text.get(start..start + end_of_line(text.get(start..)?))?;
+        let until = if line_start && (colon || !MORE.is_match(line)) {
             Until::Line
         } else {
             Until::Word
