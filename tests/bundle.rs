@@ -1,10 +1,6 @@
 //! The bundle: what is written reads back and is walked again.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test ends at the first surprise, and it needs a server of its own to record"
-)]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod hostile;
 mod planted;

@@ -125,6 +125,8 @@ impl Redactor {
                     let bytes = Bytes(self.bytes(&bytes.0));
                     return serde_json::to_value(bytes).unwrap_or(Value::Null);
                 }
+                // In the order of their names: markers are numbered as secrets are met, in every build alike.
+                let fields: BTreeMap<String, Value> = fields.into_iter().collect();
                 let redacted = fields.into_iter().map(|(name, value)| {
                     let value = match value {
                         Value::String(text) => Value::String(self.named(&name, &text)),
