@@ -5,6 +5,7 @@
 //! [`causes`] judge, [`finding`] and [`verdict`] say, [`report`] writes. `steps` say which questions are
 //! asked, in the order of the eight-step guide; `run` walks the row. `docs/architecture.md` has the plan.
 
+pub mod bundle;
 pub mod causes;
 pub mod cli;
 pub mod evidence;

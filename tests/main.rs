@@ -4,6 +4,7 @@
     reason = "tests play the host: they run commands and read the environment"
 )]
 
+mod bundle;
 mod cli;
 mod firewall_packets;
 mod lab;

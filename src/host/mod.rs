@@ -37,7 +37,7 @@ pub use identity::Identity;
 pub use links::ReadLink;
 pub use names::{NameserverLookup, SystemLookup};
 pub use processes::{DescriptorUse, ProcessTable, SocketOwners};
-pub use transcript::{Transcript, TranscriptError};
+pub use transcript::{Entry, Transcript, TranscriptError};
 pub use write::{TemporaryDirectory, read_input, write_private};
 
 use std::path::{Path, PathBuf};

@@ -28,6 +28,12 @@ pub struct Entry {
     pub answer: Value,
 }
 
+impl Entry {
+    fn key(&self) -> String {
+        format!("{} {}", self.query, self.question)
+    }
+}
+
 /// Why a transcript cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TranscriptError {
@@ -61,11 +67,29 @@ impl Transcript {
                 key,
                 Entry {
                     query: Q::NAME.to_owned(),
-                    question,
-                    answer,
+                    question: sorted(question),
+                    answer: sorted(answer),
                 },
             );
         }
+    }
+
+    /// A transcript of these entries; of two entries with the same question the later one stays.
+    pub fn from_entries(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let entries = entries
+            .into_iter()
+            .map(|mut entry| {
+                entry.question = sorted(entry.question);
+                (entry.key(), entry)
+            })
+            .collect();
+        Self { entries }
+    }
+
+    /// Changes every entry, question and answer alike; each is then found under its changed question.
+    #[must_use]
+    pub fn map_entries(self, change: impl FnMut(Entry) -> Entry) -> Self {
+        Self::from_entries(self.entries.into_values().map(change))
     }
 
     /// The entries, in a stable order.
@@ -105,17 +129,63 @@ impl Transcript {
         if head.format != FORMAT {
             return Err(TranscriptError::Format(head.format));
         }
-        let mut entries = BTreeMap::new();
+        let mut entries = Vec::new();
         for (index, line) in lines {
             let entry: Entry = serde_json::from_slice(line)
                 .map_err(|error| TranscriptError::Line(index + 1, error.to_string()))?;
-            entries.insert(format!("{} {}", entry.query, entry.question), entry);
+            entries.push(entry);
         }
-        Ok(Self { entries })
+        Ok(Self::from_entries(entries))
     }
 }
 
 fn key<Q: Query>(query: &Q) -> Option<String> {
-    let question = serde_json::to_value(query).ok()?;
+    let question = sorted(serde_json::to_value(query).ok()?);
     Some(format!("{} {question}", Q::NAME))
+}
+
+/// A value with the fields of its objects in the order of their names. Whether `serde_json` keeps them so by
+/// itself depends on the features that other crates of a build ask for, and a question has to be found by
+/// every build.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<String, Value> = fields
+                .into_iter()
+                .map(|(name, value)| (name, sorted(value)))
+                .collect();
+            Value::Object(fields.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::ExchangeQuery;
+
+    #[test]
+    fn a_question_is_found_whatever_the_order_of_its_fields_in_the_file() {
+        let query = ExchangeQuery::default();
+        let question = serde_json::to_value(&query).expect("a question is plain data");
+        let mut fields: Vec<String> = question
+            .as_object()
+            .expect("a question has fields")
+            .iter()
+            .map(|(name, value)| format!("{name:?}:{value}"))
+            .collect();
+        for turn in 0..fields.len() {
+            fields.rotate_left(1);
+            let lines = format!(
+                "{{\"format\":{FORMAT:?}}}\n{{\"answer\":\"absent\",\"question\":{{{}}},\"query\":\"exchange\"}}\n",
+                fields.join(",")
+            );
+            let transcript = Transcript::from_lines(lines.as_bytes()).expect("all lines are entries");
+            assert_eq!(transcript.answer(&query), Some(Observed::Absent), "turn {turn}");
+        }
+        let other = ExchangeQuery { moment: 1, ..query };
+        assert_eq!(Transcript::default().answer(&other), None);
+    }
 }

@@ -1,0 +1,323 @@
+//! THE BUNDLE: everything one diagnosis saw, without its secrets, in one file; and the way back.
+//!
+//! A bundle opens without this program (`tar xzf`): a summary, the report, a ticket ready to paste, the log
+//! lines around the errors, and the transcript of questions and raw answers, from which `fix502 triage`
+//! walks the same way again. Secrets are taken out first ([`Redactor`]) and everything else is made from
+//! what is left. This room opens no file: bytes come in and bytes go out.
+//!
+//! To add a file to the bundle: a line in [`contents`]; it must be made from the redacted report.
+
+mod archive;
+mod excerpts;
+mod manifest;
+mod read;
+mod redact;
+mod ticket;
+
+pub use manifest::{FORMAT, File, Manifest, Tool};
+pub use redact::Redactor;
+
+use crate::evidence::{Handler, PeerAddress, Snapshot, Target};
+use crate::host::{Transcript, TranscriptError};
+use crate::report::{self, Report};
+
+const MANIFEST: &str = "MANIFEST.json";
+
+/// What a bundle is made of.
+#[derive(Clone, Copy)]
+pub struct BundleInputs<'a> {
+    /// Questions and raw answers.
+    pub transcript: &'a Transcript,
+    /// The report.
+    pub report: &'a Report,
+    /// The report as text, without colour.
+    pub text: &'a str,
+    /// Version of this program.
+    pub tool_version: &'a str,
+}
+
+/// What a bundle gives back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorded {
+    /// Questions and raw answers, for [`crate::host::Host::Replay`].
+    pub transcript: Transcript,
+    /// What was diagnosed: the same questions are only asked for the same target.
+    pub target: Target,
+    /// Version of the program that wrote it.
+    pub tool_version: String,
+}
+
+/// Why a bundle cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Something in it is longer than any bundle is.
+    #[error("{0} is larger than a bundle may be")]
+    TooLarge(&'static str),
+    /// It ends too early.
+    #[error("the bundle ends in the middle")]
+    Truncated,
+    /// The compression or the archive cannot be read.
+    #[error("the bundle is damaged: {0}")]
+    Damaged(String),
+    /// One entry is of a kind that no bundle has.
+    #[error("the entry {0:?} of the bundle {1}")]
+    Entry(String, &'static str),
+    /// Another kind of file.
+    #[error("this is no bundle of fix502: {0}")]
+    NoBundle(&'static str),
+    /// From a later version.
+    #[error("the bundle has the format {0:?}; this version reads {FORMAT:?}")]
+    Newer(String),
+    /// A file that every bundle has.
+    #[error("the bundle has no {0}")]
+    Missing(&'static str),
+    /// The manifest is no manifest.
+    #[error("the manifest of the bundle cannot be read: {0}")]
+    Manifest(String),
+    /// The transcript is no transcript.
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
+    /// The redacted report is no report any more, so nothing is given out.
+    #[error("the report cannot be redacted: {0}")]
+    Redaction(String),
+    /// The archive cannot be made.
+    #[error("the bundle cannot be packed: {0}")]
+    Write(String),
+}
+
+impl BundleError {
+    /// What to do about it, as a lower-case fragment.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) | Self::Entry(..) => {
+                "do not unpack it; ask the sender for the file that fix502 wrote"
+            }
+            Self::Truncated | Self::Damaged(_) => "copy it again, in binary mode, and compare the sizes",
+            Self::NoBundle(_) => "give logs and configuration files to `fix502 triage` by their own names",
+            Self::Newer(_) => "update fix502",
+            Self::Missing(_) | Self::Manifest(_) | Self::Transcript(_) => {
+                "give `fix502 triage` the .tar.gz itself, or the whole directory it was unpacked to"
+            }
+            Self::Redaction(_) | Self::Write(_) => {
+                "this is a bug in fix502; `--format json` still prints the report"
+            }
+        }
+    }
+}
+
+/// Makes the bytes of a bundle; the same inputs give the same bytes.
+///
+/// # Errors
+/// When the report cannot be redacted or packed. Nothing is given out then.
+pub fn write(inputs: &BundleInputs<'_>) -> Result<Vec<u8>, BundleError> {
+    let now_ms = inputs.report.snapshot.host.now_ms;
+    let files: Vec<_> = contents(inputs)?
+        .into_iter()
+        .map(|part| (part.name, part.content))
+        .collect();
+    archive::pack(&files, u64::try_from(now_ms / 1000).unwrap_or(0))
+}
+
+/// The name of a bundle about this snapshot: `fix502-<host>-<utc>.tar.gz`.
+pub fn file_name(snapshot: &Snapshot) -> String {
+    let host: String = snapshot
+        .host
+        .name
+        .chars()
+        .filter(|character| character.is_ascii_alphanumeric() || "-.".contains(*character))
+        .take(100)
+        .collect();
+    let host = host.trim_matches(['.', '-']);
+    let host = if host.is_empty() { "host" } else { host };
+    let time = jiff::Timestamp::from_millisecond(snapshot.host.now_ms)
+        .map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string())
+        .unwrap_or_default();
+    format!("fix502-{host}-{time}.tar.gz")
+}
+
+/// What will be in the bundle: one line for each file, with its size and what was taken out.
+pub fn preview(inputs: &BundleInputs<'_>) -> Vec<String> {
+    let parts = match contents(inputs) {
+        Ok(parts) => parts,
+        Err(error) => return vec![error.to_string()],
+    };
+    parts
+        .iter()
+        .map(|part| {
+            let markers: u64 = redact::count_markers(&String::from_utf8_lossy(&part.content))
+                .values()
+                .sum();
+            let redacted = match markers {
+                0 => String::new(),
+                count => format!(", {count} redacted"),
+            };
+            format!(
+                "{:<32} {:>8} bytes  {}{redacted}",
+                part.name,
+                part.content.len(),
+                part.origin
+            )
+        })
+        .collect()
+}
+
+/// Reads a bundle.
+///
+/// # Errors
+/// When it is no bundle, is damaged, comes from a later version, or is made to do harm.
+pub fn read(bytes: &[u8]) -> Result<Recorded, BundleError> {
+    read::archive(bytes)
+}
+
+/// Reads the files of an unpacked bundle, named relative to its directory or in full.
+///
+/// # Errors
+/// When the manifest or the transcript is not among them or cannot be read.
+pub fn read_directory(files: &[(String, Vec<u8>)]) -> Result<Recorded, BundleError> {
+    read::recorded(files)
+}
+
+/// The transcript alone (`transcript/*.jsonl`) of an unpacked bundle, which may have lost its manifest.
+///
+/// # Errors
+/// When no transcript is among the files or one cannot be read.
+pub fn transcript_from_directory(files: &[(String, Vec<u8>)]) -> Result<Transcript, BundleError> {
+    read::transcript(files)
+}
+
+/// One file of a bundle.
+struct Part {
+    name: String,
+    origin: String,
+    content: Vec<u8>,
+    truncated: bool,
+}
+
+impl Part {
+    fn new(name: &str, origin: &str, content: Vec<u8>) -> Self {
+        Self {
+            name: name.to_owned(),
+            origin: origin.to_owned(),
+            content,
+            truncated: false,
+        }
+    }
+}
+
+const SUMMARY_FOOT: &str = "\nSecrets are redacted; addresses, host names and paths are kept. MANIFEST.json lists what was taken out.\n";
+
+fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
+    let failed = |error: &dyn std::fmt::Display| BundleError::Redaction(error.to_string());
+    let report = serde_json::to_value(inputs.report).map_err(|error| failed(&error))?;
+    let mut redactor = Redactor::new();
+    redactor.note_markers(&String::from_utf8_lossy(&inputs.transcript.to_lines()));
+    redactor.note_markers(&report.to_string());
+    redactor.note_markers(inputs.text);
+    redactor.protect(names(&inputs.report.snapshot));
+    // Twice: what the first walk meets by its name, the second finds where it stands without one.
+    let mut transcript = redactor.transcript(inputs.transcript.clone());
+    let mut report = redactor.value(report);
+    let mut text = redactor.text(inputs.text);
+    redactor.seal();
+    transcript = redactor.transcript(transcript);
+    report = redactor.value(report);
+    text = redactor.text(&text);
+    let report: Report = serde_json::from_value(report).map_err(|error| failed(&error))?;
+    if redactor.holds_wrapped(&text) {
+        // The text was broken in the middle of a secret; made again from what is redacted, it holds none.
+        text = rendered(&report, "text")?;
+    }
+    text.push_str(SUMMARY_FOOT);
+
+    let mut parts = vec![
+        Part::new("summary.txt", "the report as text", text.into_bytes()),
+        Part::new(
+            "report.json",
+            "the report for programs",
+            rendered(&report, "json")?.into_bytes(),
+        ),
+        Part::new(
+            "ticket.md",
+            "a message to whoever runs the upstream",
+            ticket::render(&report, inputs.tool_version).into_bytes(),
+        ),
+        Part::new(
+            "transcript/transcript.jsonl",
+            "questions and raw answers",
+            transcript.to_lines(),
+        ),
+    ];
+    parts.extend(excerpts::parts(&report.snapshot));
+    let manifest = Manifest {
+        format: FORMAT.to_owned(),
+        tool: Tool {
+            name: "fix502".to_owned(),
+            version: inputs.tool_version.to_owned(),
+        },
+        host: report.snapshot.host.name.clone(),
+        recorded_ms: report.snapshot.host.now_ms,
+        target: report.snapshot.target.clone(),
+        secrets: "always redacted".to_owned(),
+        addresses: "kept".to_owned(),
+        files: parts
+            .iter()
+            .map(|part| File::describe(&part.name, &part.origin, &part.content, part.truncated))
+            .collect(),
+    };
+    let mut manifest = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(&error))?;
+    manifest.push(b'\n');
+    parts.push(Part::new(MANIFEST, "this list", manifest));
+    parts.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(parts)
+}
+
+/// The names in a snapshot by which its parts are joined.
+fn names(snapshot: &Snapshot) -> Vec<String> {
+    let mut names = vec![snapshot.host.name.clone(), snapshot.target.host.clone()];
+    names.extend(
+        snapshot
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.endpoint.to_string()),
+    );
+    names.extend(snapshot.names.iter().map(|name| name.name.clone()));
+    names.extend(
+        snapshot
+            .units
+            .seen()
+            .into_iter()
+            .flatten()
+            .map(|unit| unit.name.clone()),
+    );
+    names.extend(
+        snapshot
+            .processes
+            .seen()
+            .into_iter()
+            .flatten()
+            .map(|process| process.name.clone()),
+    );
+    if let Some(config) = snapshot.config.seen() {
+        names.extend(config.server_names.iter().chain(&config.upstream_addresses).cloned());
+    }
+    for route in snapshot.route.seen().into_iter().chain(&snapshot.inner_routes) {
+        if let Handler::Pass(pass) = &route.handler {
+            names.extend(pass.group.iter().map(|group| group.name.clone()));
+            names.extend(pass.peers.iter().filter_map(|peer| match &peer.address {
+                PeerAddress::Name(name) => Some(name.name.clone()),
+                PeerAddress::Ip(_) | PeerAddress::Unix(_) => None,
+            }));
+        }
+    }
+    names
+}
+
+/// A report in one of its formats.
+fn rendered(report: &Report, format: &str) -> Result<String, BundleError> {
+    let mut out = Vec::new();
+    let Some(format) = report::FORMATS.iter().find(|candidate| candidate.name == format) else {
+        return Err(BundleError::Redaction(format!("there is no format {format:?}")));
+    };
+    (format.render)(report, &mut out).map_err(|error| BundleError::Redaction(error.to_string()))?;
+    String::from_utf8(out).map_err(|error| BundleError::Redaction(error.to_string()))
+}

@@ -1,0 +1,370 @@
+//! SECRETS → MARKERS, by structure, always on.
+//!
+//! A [`Redactor`] replaces every secret by a stable marker (`«redacted:token-1»`): the same secret has the
+//! same marker in all of one bundle, so that lines can still be joined and a replay asks the very questions
+//! that were recorded. It knows secrets by where they stand (headers, directives, options, query strings,
+//! user information in URLs), by how they look (keys of well-known services, JWT, PEM, e-mail addresses,
+//! card numbers), and, after [`Redactor::seal`], by having met them elsewhere. It never touches addresses,
+//! ports, paths, status lines or the names of headers, and it is idempotent.
+//!
+//! In the recorded answers of exchanges the length of every text stays what it was: a declared length, a
+//! chunk or a header limit would otherwise be judged on bytes that nobody sent.
+//!
+//! To add a kind of secret: a shape is one line in `shapes.rs`, a name one word in `names.rs`, a place
+//! where secrets stand one rule in `rules.rs`; and a planted example in `tests/bundle.rs`.
+
+mod binary;
+mod commands;
+mod escape;
+mod files;
+mod maps;
+mod marker;
+mod names;
+mod rules;
+mod shapes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+
+use crate::evidence::Bytes;
+use crate::host::{Entry, Transcript};
+
+macro_rules! pattern {
+    ($name:ident $pattern:expr) => {
+        static $name: LazyLock<Regex> = LazyLock::new(|| Regex::new($pattern).expect("the pattern is fixed"));
+    };
+}
+use pattern;
+
+/// How often a text may change before it is given up: rules feed each other at most a few times.
+const ROUNDS: usize = 6;
+
+/// Replaces secrets; one for each bundle.
+#[derive(Default)]
+pub struct Redactor {
+    given: BTreeMap<String, (&'static str, u32)>,
+    next: BTreeMap<String, u32>,
+    met: BTreeSet<String>,
+    protected: BTreeSet<String>,
+    sealed: Option<Regex>,
+    keep_length: bool,
+}
+
+impl Redactor {
+    /// Knows no secret yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes note of markers that a text already has, so that no new secret gets the number of an old one.
+    pub fn note_markers(&mut self, text: &str) {
+        for (kind, number) in marker::markers(text) {
+            let next = self.next.entry(kind.to_owned()).or_default();
+            *next = (*next).max(number);
+        }
+    }
+
+    /// Names that the diagnosis lives on (hosts, units, upstreams): they are never taken for a secret that
+    /// was met elsewhere. A cookie may well hold the name of an upstream.
+    pub fn protect(&mut self, names: impl IntoIterator<Item = String>) {
+        self.protected.extend(names);
+    }
+
+    /// From now on every secret met so far is replaced wherever it stands, also without its name.
+    pub fn seal(&mut self) {
+        let mut secrets: Vec<&String> = self.met.iter().collect();
+        // The longest first: one secret may be the beginning of another.
+        secrets.sort_by_key(|secret| (std::cmp::Reverse(secret.len()), secret.as_str()));
+        if secrets.is_empty() {
+            return;
+        }
+        let pattern = secrets
+            .iter()
+            .map(|secret| regex::escape(secret))
+            .collect::<Vec<_>>()
+            .join("|");
+        self.sealed = RegexBuilder::new(&pattern).size_limit(1 << 28).build().ok();
+    }
+
+    /// True when a text holds a secret that was met before, with white space put into it (a wrapped line).
+    pub fn holds_wrapped(&self, text: &str) -> bool {
+        let Some(sealed) = &self.sealed else { return false };
+        let joined: String = text.split_whitespace().collect();
+        sealed.is_match(&joined)
+    }
+
+    /// A text without its secrets.
+    pub fn text(&mut self, text: &str) -> String {
+        if text.len() < 4 {
+            return text.to_owned();
+        }
+        let mut current = text.to_owned();
+        for _ in 0..ROUNDS {
+            match rules::round(self, &current) {
+                Some(next) if next == current => return current,
+                Some(next) => current = next,
+                None => break,
+            }
+        }
+        // A text on which the rules do not come to rest, or fail, is not given out at all.
+        self.replace("text", text)
+    }
+
+    /// A JSON value without its secrets, question or answer, whatever it describes.
+    pub fn value(&mut self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(&text)),
+            Value::Array(items) => self.array(items),
+            Value::Object(fields) => {
+                if fields.len() == 1
+                    && (fields.contains_key("text") || fields.contains_key("base64"))
+                    && let Ok(bytes) = serde_json::from_value::<Bytes>(Value::Object(fields.clone()))
+                {
+                    let bytes = Bytes(self.bytes(&bytes.0));
+                    return serde_json::to_value(bytes).unwrap_or(Value::Null);
+                }
+                // In the order of their names: markers are numbered as secrets are met, in every build alike.
+                let fields: BTreeMap<String, Value> = fields.into_iter().collect();
+                let redacted = fields.into_iter().map(|(name, value)| {
+                    let value = match value {
+                        Value::String(text) => Value::String(self.named(&name, &text)),
+                        other => self.value(other),
+                    };
+                    (self.text(&name), value)
+                });
+                Value::Object(redacted.collect())
+            }
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
+        }
+    }
+
+    /// Bytes without their secrets: text, text with foreign bytes in it, or a request of
+    /// `FastCGI`, uwsgi or SCGI.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
+        if let Some(redacted) = binary::redact(self, bytes) {
+            return redacted;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !escape::holds_escapes(text) => self.text(text).into_bytes(),
+            _ => escape::bytes(&self.text(&escape::text(bytes))),
+        }
+    }
+
+    /// A transcript without its secrets; each answer is found under its redacted question.
+    pub fn transcript(&mut self, transcript: Transcript) -> Transcript {
+        transcript.map_entries(|entry| self.entry(entry))
+    }
+
+    fn entry(&mut self, entry: Entry) -> Entry {
+        let Entry {
+            query,
+            question,
+            answer,
+        } = entry;
+        let path = question.get("path").and_then(Value::as_str).unwrap_or_default();
+        let content = match files::content_of(path) {
+            files::Content::Open => None,
+            closed => Some(closed),
+        };
+        let question = self.value(question);
+        let answer = match content {
+            Some(content) if query == "read_file" => self.closed(answer, content),
+            _ => {
+                self.keep_length = query == "exchange";
+                let answer = self.value(answer);
+                self.keep_length = false;
+                answer
+            }
+        };
+        Entry {
+            query,
+            question,
+            answer,
+        }
+    }
+
+    /// The answer for a file that ought not to have been read: its bytes go as a whole.
+    fn closed(&mut self, mut answer: Value, content: files::Content) -> Value {
+        if let Some(bytes) = answer.pointer_mut("/seen/bytes")
+            && let Ok(content_bytes) = serde_json::from_value::<Bytes>(bytes.clone())
+        {
+            let text = content_bytes.text();
+            let redacted = if content == files::Content::Environment {
+                files::environment(self, &text)
+            } else if marker::is_marker(text.trim()) {
+                text.into_owned()
+            } else {
+                self.replace("secret-file", &text)
+            };
+            *bytes = serde_json::to_value(Bytes(redacted.into_bytes())).unwrap_or(Value::Null);
+        }
+        self.value(answer)
+    }
+
+    fn array(&mut self, items: Vec<Value>) -> Value {
+        let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+        let Some(texts) = texts else {
+            return Value::Array(items.into_iter().map(|item| self.value(item)).collect());
+        };
+        let words = match texts[..] {
+            // Headers, parameters and variables are kept as pairs.
+            [name, value]
+                if names::is_secret_header(name)
+                    || names::is_secret(name, value)
+                    || names::is_query_string(name) =>
+            {
+                vec![self.text(name), self.named(name, value)]
+            }
+            _ => commands::arguments(self, &texts),
+        };
+        Value::Array(words.into_iter().map(Value::String).collect())
+    }
+
+    /// The value of a header, a parameter, a variable or a field of this name.
+    fn named(&mut self, name: &str, value: &str) -> String {
+        if names::is_secret_header(name) {
+            self.header_value(name, value)
+        } else if names::is_secret(name, value) && !marker::is_harmless(value) {
+            self.literals(names::kind_of(name), value)
+        } else if names::is_query_string(name) {
+            // A query string by itself has no question mark by which it would be known.
+            let text = self.text(&format!("?{value}"));
+            text.strip_prefix('?').unwrap_or(&text).to_owned()
+        } else {
+            self.text(value)
+        }
+    }
+
+    /// The value of a header that carries a secret: the scheme stays, what follows it goes.
+    fn header_value(&mut self, name: &str, value: &str) -> String {
+        let trimmed = value.trim_start();
+        let lead = value.get(..value.len() - trimmed.len()).unwrap_or_default();
+        if let Some((scheme, rest)) = trimmed.split_once(' ')
+            && names::kind_of(name) == "authorization"
+            && scheme
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric() || character == '-')
+        {
+            if let Some(password) = shapes::password_of_basic(rest.trim()) {
+                self.meet(&password);
+            }
+            return format!("{lead}{scheme} {}", self.literals("authorization", rest));
+        }
+        if names::kind_of(name) == "cookie" {
+            for pair in trimmed.split([';', ',']) {
+                if let Some((_, value)) = pair.split_once('=') {
+                    self.meet(value.trim());
+                }
+            }
+        }
+        format!("{lead}{}", self.literals(names::kind_of(name), trimmed))
+    }
+
+    /// Replaces what is literal in a value; variables of a configuration stay.
+    fn literals(&mut self, kind: &'static str, value: &str) -> String {
+        if marker::is_harmless(value) {
+            return value.to_owned();
+        }
+        if let Some((scheme, rest)) = value.split_once(' ')
+            && names::is_scheme(scheme)
+        {
+            return format!("{scheme} {}", self.literals(kind, rest));
+        }
+        let found: Vec<_> = marker::VARIABLE.find_iter(value).collect();
+        if found.is_empty() {
+            return self.replace(kind, value);
+        }
+        let mut out = String::new();
+        let mut end = 0;
+        for variable in &found {
+            out.push_str(&self.literal(kind, value.get(end..variable.start()).unwrap_or_default()));
+            out.push_str(variable.as_str());
+            end = variable.end();
+        }
+        out.push_str(&self.literal(kind, value.get(end..).unwrap_or_default()));
+        out
+    }
+
+    fn literal(&mut self, kind: &'static str, part: &str) -> String {
+        if marker::is_harmless(part) || !part.chars().any(char::is_alphanumeric) {
+            part.to_owned()
+        } else {
+            self.replace(kind, part)
+        }
+    }
+
+    /// The marker for a secret. White space around it stays, and so does the number of its lines.
+    fn replace(&mut self, kind: &'static str, text: &str) -> String {
+        let secret = text.trim();
+        if secret.is_empty() || marker::is_marker(secret) {
+            return text.to_owned();
+        }
+        let lead_bytes = text.len() - text.trim_start().len();
+        let lead = text.get(..lead_bytes).unwrap_or_default();
+        let trail = text.get(lead_bytes + secret.len()..).unwrap_or_default();
+        let lines = secret.matches('\n').count();
+        let plain = self.marker_of(kind, secret);
+        let plain = if self.keep_length {
+            let want = escape::byte_count(secret).saturating_sub(lines);
+            fill(&plain, want)
+        } else {
+            plain
+        };
+        format!("{lead}{plain}{}{trail}", "\n".repeat(lines))
+    }
+
+    fn marker_of(&mut self, kind: &'static str, secret: &str) -> String {
+        self.meet(secret);
+        if let Some((kind, number)) = self.given.get(secret) {
+            return marker::marker(kind, *number);
+        }
+        let next = self.next.entry(kind.to_owned()).or_default();
+        *next = next.saturating_add(1);
+        self.given.insert(secret.to_owned(), (kind, *next));
+        marker::marker(kind, *next)
+    }
+
+    /// Remembers a secret that is long and odd enough to be searched for everywhere; a password like
+    /// `production` stands in too many places that are none.
+    fn meet(&mut self, secret: &str) {
+        let digits = secret.bytes().any(|byte| byte.is_ascii_digit());
+        let letters = secret.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let address =
+            secret.parse::<std::net::IpAddr>().is_ok() || secret.parse::<std::net::SocketAddr>().is_ok();
+        if (8..=4096).contains(&secret.len())
+            && digits
+            && letters
+            && !address
+            && !self.protected.contains(secret)
+            && !names::is_host(secret)
+            && !secret.starts_with('/')
+            && !secret.contains(marker::OPENING)
+            && !secret.contains('\n')
+            && self.met.len() < 20_000
+        {
+            self.met.insert(secret.to_owned());
+        }
+    }
+}
+
+/// A marker of exactly this many bytes; only filling where it does not fit.
+fn fill(marker: &str, want_bytes: usize) -> String {
+    match want_bytes.checked_sub(marker.len()) {
+        Some(more) => {
+            let inner = marker.strip_suffix(marker::CLOSING).unwrap_or(marker);
+            format!("{inner}{}{}", "~".repeat(more), marker::CLOSING)
+        }
+        None => "~".repeat(want_bytes),
+    }
+}
+
+/// How many markers a text has, by kind.
+pub(super) fn count_markers(text: &str) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for (kind, _) in marker::markers(text) {
+        *counts.entry(kind.to_owned()).or_default() += 1;
+    }
+    counts
+}

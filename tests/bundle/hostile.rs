@@ -1,0 +1,180 @@
+//! Archives from anybody: read with limits, refused with a reason, never unpacked.
+
+use std::io::Write;
+
+use fix502::bundle::{self, BundleError};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A tar with raw names, which the builder of the tar crate would refuse to write.
+fn archive(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, kind, content) in entries {
+        let mut header = tar::Header::new_ustar();
+        header.as_ustar_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(*kind);
+        header.set_size(content.len() as u64);
+        header.set_mode(0o600);
+        header.set_cksum();
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(content);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    gzip(&out)
+}
+
+const REGULAR: tar::EntryType = tar::EntryType::Regular;
+const MANIFEST: &[u8] = br#"{"format":"fix502.bundle/v1","unknown":1}"#;
+const LINES: &[u8] = b"{\"format\":\"fix502.transcript/v1\"}\n";
+
+#[test]
+fn a_minimal_archive_reads_and_so_does_one_below_a_directory() {
+    for prefix in ["", "./", "fix502-web-1/"] {
+        let names = [
+            format!("{prefix}MANIFEST.json"),
+            format!("{prefix}transcript/transcript.jsonl"),
+        ];
+        let bytes = archive(&[(&names[0], REGULAR, MANIFEST), (&names[1], REGULAR, LINES)]);
+        assert_eq!(
+            bundle::read(&bytes).unwrap(),
+            bundle::Recorded::default(),
+            "{prefix}"
+        );
+    }
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    for name in ["../MANIFEST.json", "a/../../b", "/etc/passwd", "a\\..\\b", ".."] {
+        let error = bundle::read(&archive(&[(name, REGULAR, b"x")])).unwrap_err();
+        assert!(matches!(error, BundleError::Entry(..)), "{name}: {error}");
+        assert!(!error.hint().is_empty());
+    }
+}
+
+#[test]
+fn links_and_devices_are_refused() {
+    for kind in [
+        tar::EntryType::Symlink,
+        tar::EntryType::Link,
+        tar::EntryType::Char,
+        tar::EntryType::Block,
+        tar::EntryType::Fifo,
+        tar::EntryType::GNUSparse,
+    ] {
+        let error = bundle::read(&archive(&[("logs/a", kind, b"")])).unwrap_err();
+        assert!(matches!(error, BundleError::Entry(..)), "{kind:?}: {error}");
+    }
+}
+
+#[test]
+fn a_name_that_stands_twice_is_refused() {
+    let error = bundle::read(&archive(&[
+        ("logs/a", REGULAR, b"1"),
+        ("./logs/a", REGULAR, b"2"),
+    ]))
+    .unwrap_err();
+    assert!(error.to_string().contains("twice"), "{error}");
+}
+
+#[test]
+fn a_bomb_is_stopped_early() {
+    let zeros = vec![0_u8; 96 << 20];
+    let error = bundle::read(&archive(&[("logs/zeros", REGULAR, &zeros)])).unwrap_err();
+    assert!(matches!(error, BundleError::TooLarge(_)), "{error}");
+}
+
+#[test]
+fn an_entry_that_claims_to_be_endless_is_refused() {
+    let claiming = |kind: tar::EntryType, size: u64| {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("transcript/transcript.jsonl").unwrap();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_cksum();
+        bundle::read(&gzip(header.as_bytes())).unwrap_err()
+    };
+    for size in [300_u64 << 20, u64::MAX >> 1, u64::MAX] {
+        let error = claiming(REGULAR, size);
+        assert!(
+            matches!(error, BundleError::TooLarge(_) | BundleError::Damaged(_)),
+            "{error}"
+        );
+        for kind in [
+            tar::EntryType::XHeader,
+            tar::EntryType::GNULongName,
+            tar::EntryType::Directory,
+        ] {
+            let error = claiming(kind, size);
+            assert!(
+                matches!(error, BundleError::Truncated | BundleError::Damaged(_)),
+                "{kind:?}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn too_many_entries_are_refused() {
+    let names: Vec<String> = (0..10_001).map(|number| format!("logs/{number}")).collect();
+    let entries: Vec<_> = names.iter().map(|name| (name.as_str(), REGULAR, &b""[..])).collect();
+    let error = bundle::read(&archive(&entries)).unwrap_err();
+    assert!(matches!(error, BundleError::TooLarge(_)), "{error}");
+}
+
+#[test]
+fn a_newer_format_is_refused_with_the_advice_to_update() {
+    let manifest = br#"{"format":"fix502.bundle/v2","target":7}"#;
+    let error = bundle::read(&archive(&[("MANIFEST.json", REGULAR, manifest)])).unwrap_err();
+    assert!(matches!(error, BundleError::Newer(_)), "{error}");
+    assert_eq!(error.hint(), "update fix502");
+}
+
+#[test]
+fn other_files_are_told_from_bundles() {
+    assert!(matches!(bundle::read(b""), Err(BundleError::NoBundle(_))));
+    assert!(matches!(
+        bundle::read(b"PK\x03\x04"),
+        Err(BundleError::NoBundle(_))
+    ));
+    assert!(bundle::read(&gzip(b"2026/11/22 17:00:01 [error] a log, compressed")).is_err());
+    assert!(matches!(
+        bundle::read(&archive(&[("a", REGULAR, b"b")])),
+        Err(BundleError::Missing(_))
+    ));
+    let odd = archive(&[("MANIFEST.json", REGULAR, b"{\"format\":\"other/v1\"}")]);
+    assert!(matches!(bundle::read(&odd), Err(BundleError::NoBundle(_))));
+    let odd = archive(&[("MANIFEST.json", REGULAR, &b"[".repeat(100_000))]);
+    assert!(matches!(bundle::read(&odd), Err(BundleError::Manifest(_))));
+}
+
+#[test]
+fn an_archive_that_is_cut_anywhere_is_an_error() {
+    let whole = archive(&[
+        ("MANIFEST.json", REGULAR, MANIFEST),
+        ("transcript/transcript.jsonl", REGULAR, LINES),
+    ]);
+    for length in 0..whole.len() {
+        assert!(
+            bundle::read(&whole[..length]).is_err(),
+            "{length} of {}",
+            whole.len()
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_archive_of_any_bytes_is_an_error_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        prop_assert!(bundle::read(&bytes).is_err());
+        prop_assert!(bundle::read(&gzip(&bytes)).is_err());
+    }
+}
