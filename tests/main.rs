@@ -5,6 +5,7 @@
 )]
 
 mod bundle;
+mod causes;
 mod cli;
 mod firewall_packets;
 mod lab;

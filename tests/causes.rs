@@ -1,0 +1,116 @@
+//! Every cause has a case that finds it and one that rules it out.
+//!
+//! A case is `tests/cases/<id>/found.json` or `ruled-out.json`: `about` says in one sentence what is going on,
+//! `verdict` is the cause that the whole catalogue must settle on (or `healthy`, `undecided`), and `snapshot` holds the facts
+//! that matter; what is left out has its default. In `ruled-out.json` something looks like the cause and is not.
+
+use std::path::PathBuf;
+
+use fix502::causes::CAUSES;
+use fix502::evidence::Snapshot;
+use fix502::verdict::{Answer, Status, decide};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    about: String,
+    verdict: String,
+    snapshot: serde_json::Value,
+}
+
+fn case(id: &str, kind: &str) -> (Case, Snapshot) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{id}/{kind}.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let case: Case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let snapshot: Snapshot =
+        serde_json::from_value(case.snapshot.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // A misspelt field would be left out in silence: everything written must come back.
+    let back = serde_json::to_value(&snapshot).expect("a snapshot serialises");
+    assert_contained(&case.snapshot, &back, id);
+    assert!(case.about.len() > 20, "{id}/{kind}: says what is going on");
+    (case, snapshot)
+}
+
+fn assert_contained(written: &serde_json::Value, read: &serde_json::Value, at: &str) {
+    if let serde_json::Value::Object(fields) = written {
+        for (name, value) in fields {
+            let read = read.get(name).unwrap_or_else(|| panic!("{at}: there is no field {name:?}"));
+            assert_contained(value, read, &format!("{at}.{name}"));
+        }
+    }
+    if let (serde_json::Value::Array(written), serde_json::Value::Array(read)) = (written, read) {
+        for (index, value) in written.iter().enumerate() {
+            assert_contained(value, &read[index], &format!("{at}[{index}]"));
+        }
+    }
+}
+
+fn verdict(snapshot: &Snapshot) -> String {
+    let diagnosis = decide(snapshot);
+    match diagnosis.verdict.status {
+        Status::Found => diagnosis.verdict.cause.expect("a found verdict has a cause"),
+        Status::Healthy => "healthy".to_owned(),
+        Status::Undecided => "undecided".to_owned(),
+    }
+}
+
+#[test]
+fn every_cause_is_found_by_its_case() {
+    let mut wrong = Vec::new();
+    for cause in CAUSES {
+        let (case, snapshot) = case(cause.id, "found");
+        assert_eq!(case.verdict, cause.id, "found.json is about its own cause");
+        match (cause.diagnose)(&snapshot) {
+            Answer::Found(finding) => {
+                assert!(!finding.evidence.is_empty(), "{}: no verdict without evidence", cause.id);
+                assert!(!finding.remedies.is_empty(), "{}: no finding without a remedy", cause.id);
+                assert!(
+                    finding.evidence.iter().all(|exhibit| exhibit.command.is_some() || exhibit.kind == "log"),
+                    "{}: every exhibit says how to see it by hand",
+                    cause.id
+                );
+            }
+            other => wrong.push(format!("{}: its own case gives {other:?}", cause.id)),
+        }
+        let verdict = verdict(&snapshot);
+        if verdict != cause.id {
+            wrong.push(format!("{}: the catalogue settles on {verdict}", cause.id));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_cause_is_ruled_out_by_its_counter_case() {
+    let mut wrong = Vec::new();
+    for cause in CAUSES {
+        let (case, snapshot) = case(cause.id, "ruled-out");
+        if let Answer::Found(finding) = (cause.diagnose)(&snapshot)
+            && finding.severity == fix502::finding::Severity::Error
+        {
+            wrong.push(format!("{}: found although {}", cause.id, case.about));
+        }
+        let verdict = verdict(&snapshot);
+        if verdict != case.verdict {
+            wrong.push(format!("{}: the catalogue settles on {verdict}, not on {}", cause.id, case.verdict));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn ids_are_unique_and_have_their_page() {
+    let mut ids: Vec<&str> = CAUSES.iter().map(|cause| cause.id).collect();
+    ids.sort_unstable();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "ids are unique");
+    for id in &ids {
+        assert!(fix502::explain::page(Some(id)).is_ok(), "{id} has a page");
+    }
+    for cause in CAUSES {
+        for explained in cause.explains {
+            assert!(fix502::explain::page(Some(explained)).is_ok(), "{} explains {explained}, which does not exist", cause.id);
+        }
+    }
+}
