@@ -4,19 +4,20 @@
 mod live;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::bundle::BundleInputs;
 use crate::cli;
 use crate::evidence::Snapshot;
 use crate::exit::Exit;
 use crate::explain;
 use crate::finding::StepId;
-use crate::host::{self, EnvironmentVariable, Host};
+use crate::host::{self, EnvironmentVariable, Host, Transcript};
 use crate::options::{Action, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy};
-use crate::report::{FORMATS, Report, StepStatus, StepSummary, render_step, render_text};
+use crate::report::{FORMATS, Report, StepStatus, StepSummary, TextStyle, render_step, render_text};
 use crate::steps::{self, Collection, Plan, ProxySecret};
 use crate::ui::Ui;
 use crate::ui::prompt::Terminal;
@@ -162,9 +163,7 @@ fn plan(options: &Options) -> Result<Plan, UsageError> {
 }
 
 fn user_and_password(credentials: &Credentials) -> (String, String) {
-    let text = credentials.exposed();
-    let (user, password) = text.split_once(':').unwrap_or((text, ""));
-    (user.to_owned(), password.to_owned())
+    (credentials.user(), credentials.password())
 }
 
 fn absolute(path: &Path) -> String {
@@ -320,11 +319,86 @@ fn one_step(step: StepId, options: &Options, ui: &mut Ui) -> Result<Exit, Failur
 }
 
 /// Step 8: everything into one file.
-fn bundle(_: &Options, _: &mut Ui) -> Result<Exit, Failure> {
-    Err(UsageError::new("bundles are not built in").into())
+fn bundle(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    let mut plan = plan(options)?;
+    plan.skipped.clear();
+    let host = Arc::new(live_host(options));
+    let snapshot = collected(&host, plan, ui)?;
+    let report = judged(snapshot, &StepId::ALL);
+    let path = write_bundle(&host, &report, options.output.as_deref()).map_err(UsageError::new)?;
+    ui.line(&path.display().to_string())?;
+    ui.note("secrets are redacted, addresses and host names are kept: read it before you pass it on");
+    ui.note(&format!(
+        "to read it on another machine: fix502 triage {}",
+        path.display()
+    ));
+    Ok(exit(&report))
 }
 
-/// A recorded host.
-fn triage(_: &[std::path::PathBuf], _: &Options, _: &mut Ui) -> Result<Exit, Failure> {
-    Err(UsageError::new("triage is not built in").into())
+/// Writes the bundle of a diagnosis and says where.
+fn write_bundle(host: &Host, report: &Report, output: Option<&Path>) -> Result<PathBuf, String> {
+    let text = plain_text(report)?;
+    let transcript = host.transcript();
+    let inputs = bundle_inputs(&transcript, report, &text);
+    let bytes = crate::bundle::write(&inputs).map_err(|error| error.to_string())?;
+    let path = output.map_or_else(
+        || PathBuf::from(crate::bundle::file_name(&report.snapshot)),
+        Path::to_path_buf,
+    );
+    host::write_private(&path, &bytes)
+        .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    Ok(path)
+}
+
+fn bundle_inputs<'a>(transcript: &'a Transcript, report: &'a Report, text: &'a str) -> BundleInputs<'a> {
+    BundleInputs {
+        transcript,
+        report,
+        text,
+        tool_version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// The text report as a file holds it.
+fn plain_text(report: &Report) -> Result<String, String> {
+    let style = TextStyle {
+        color: false,
+        unicode: true,
+        width: 100,
+        detail: 2,
+    };
+    let mut text = Vec::new();
+    render_text(report, &style, &mut text).map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The largest input that triage reads.
+const INPUT_CAP_BYTES: u64 = 512 << 20;
+
+/// A recorded host: the same row of rooms, with the host answering from the record.
+fn triage(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    let [path] = paths else {
+        return Err(UsageError::new("one bundle or directory at a time").into());
+    };
+    let unreadable = |error: &dyn std::fmt::Display| {
+        UsageError::new(format!("{} cannot be read: {error}", path.display()))
+    };
+    let recorded = if host::is_directory(path) {
+        let files = host::read_inputs(path, INPUT_CAP_BYTES).map_err(|error| unreadable(&error))?;
+        crate::bundle::read_directory(&files)
+    } else {
+        let bytes = host::read_input(path, INPUT_CAP_BYTES).map_err(|error| unreadable(&error))?;
+        crate::bundle::read(&bytes)
+    };
+    let recorded = recorded.map_err(|error| unreadable(&error).hint(error.hint()))?;
+    let host = Host::Replay(recorded.transcript);
+    let plan = steps::recorded(&host).unwrap_or(Plan {
+        target: recorded.target,
+        ..Plan::default()
+    });
+    let asked: Vec<StepId> = StepId::ALL.into_iter().filter(|step| plan.wants(*step)).collect();
+    let snapshot = steps::collect(&host, &plan, &|_, _| {});
+    let report = judged(snapshot, &asked);
+    say(&report, options, ui)?;
+    Ok(exit(&report))
 }

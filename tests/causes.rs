@@ -21,9 +21,10 @@ struct Case {
 fn case(id: &str, kind: &str) -> (Case, Snapshot) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{id}/{kind}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let case: Case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let snapshot: Snapshot =
-        serde_json::from_value(case.snapshot.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let case: Case =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let snapshot: Snapshot = serde_json::from_value(case.snapshot.clone())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     // A misspelt field would be left out in silence: everything written must come back.
     let back = serde_json::to_value(&snapshot).expect("a snapshot serialises");
     assert_contained(&case.snapshot, &back, id);
@@ -34,7 +35,9 @@ fn case(id: &str, kind: &str) -> (Case, Snapshot) {
 fn assert_contained(written: &serde_json::Value, read: &serde_json::Value, at: &str) {
     if let serde_json::Value::Object(fields) = written {
         for (name, value) in fields {
-            let read = read.get(name).unwrap_or_else(|| panic!("{at}: there is no field {name:?}"));
+            let read = read
+                .get(name)
+                .unwrap_or_else(|| panic!("{at}: there is no field {name:?}"));
             assert_contained(value, read, &format!("{at}.{name}"));
         }
     }
@@ -62,10 +65,21 @@ fn every_cause_is_found_by_its_case() {
         assert_eq!(case.verdict, cause.id, "found.json is about its own cause");
         match (cause.diagnose)(&snapshot) {
             Answer::Found(finding) => {
-                assert!(!finding.evidence.is_empty(), "{}: no verdict without evidence", cause.id);
-                assert!(!finding.remedies.is_empty(), "{}: no finding without a remedy", cause.id);
                 assert!(
-                    finding.evidence.iter().all(|exhibit| exhibit.command.is_some() || exhibit.kind == "log"),
+                    !finding.evidence.is_empty(),
+                    "{}: no verdict without evidence",
+                    cause.id
+                );
+                assert!(
+                    !finding.remedies.is_empty(),
+                    "{}: no finding without a remedy",
+                    cause.id
+                );
+                assert!(
+                    finding
+                        .evidence
+                        .iter()
+                        .all(|exhibit| exhibit.command.is_some() || exhibit.kind == "log"),
                     "{}: every exhibit says how to see it by hand",
                     cause.id
                 );
@@ -92,7 +106,10 @@ fn every_cause_is_ruled_out_by_its_counter_case() {
         }
         let verdict = verdict(&snapshot);
         if verdict != case.verdict {
-            wrong.push(format!("{}: the catalogue settles on {verdict}, not on {}", cause.id, case.verdict));
+            wrong.push(format!(
+                "{}: the catalogue settles on {verdict}, not on {}",
+                cause.id, case.verdict
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -110,7 +127,11 @@ fn ids_are_unique_and_have_their_page() {
     }
     for cause in CAUSES {
         for explained in cause.explains {
-            assert!(fix502::explain::page(Some(explained)).is_ok(), "{} explains {explained}, which does not exist", cause.id);
+            assert!(
+                fix502::explain::page(Some(explained)).is_ok(),
+                "{} explains {explained}, which does not exist",
+                cause.id
+            );
         }
     }
 }

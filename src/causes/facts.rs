@@ -4,7 +4,7 @@
 
 use crate::evidence::{
     AppServer, Attempt, Connect, End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Fate, Handler,
-    Listener, Observed, PacketAnswer, Pass, ProbeKind, Protocol, Route, Snapshot, Speaks, Symptom, Unit,
+    Listener, PacketAnswer, Pass, ProbeKind, Protocol, Route, Snapshot, Speaks, Symptom, Unit,
     errno,
 };
 use crate::finding::{Exhibit, quoted};
@@ -553,19 +553,4 @@ pub(super) fn unit_line(unit: &Unit) -> Exhibit {
         text.push_str(&format!(", {how} {}", unit.exec_main_status));
     }
     Exhibit::shown_by("unit", text, format!("systemctl status {}", quoted(&unit.name)))
-}
-
-/// How often something failed, for the end of a message.
-pub(super) fn frequency(snapshot: &Snapshot) -> String {
-    let failed = snapshot
-        .attempts
-        .iter()
-        .filter(|attempt| attempt_failed(attempt))
-        .count();
-    format!("{failed} of {} attempts", snapshot.attempts.len())
-}
-
-/// True when somebody looked and there is no such thing; false also where nobody could look.
-pub(super) fn seen_absent<T>(observed: &Observed<T>) -> bool {
-    observed.is_absent()
 }

@@ -1,8 +1,8 @@
 //! `firewall-drop`: the connection is neither answered nor refused.
 
 use super::facts::{
-    Contact, blocked, contact, failing, listeners_command, log_line, logged_now, owner_words, probe_line,
-    unconnectable,
+    Contact, blocked, contact, failing, listeners_command, log_line, log_says_otherwise, logged_now,
+    owner_words, probe_line, unconnectable,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Fate, PacketAnswer, Snapshot, Symptom};
@@ -112,6 +112,17 @@ fn by_resolver(snapshot: &Snapshot) -> Option<Finding> {
 fn by_silence(snapshot: &Snapshot) -> Option<Finding> {
     let evidence = unconnectable(snapshot, |contact| contact == Contact::Silent)?;
     let address = evidence.endpoint.tcp()?;
+    // The proxy itself got an answer, if only a refusal.
+    if log_says_otherwise(
+        snapshot,
+        &[
+            Symptom::ConnectTimeout,
+            Symptom::NoLiveUpstreams,
+            Symptom::PeerMarkedDown,
+        ],
+    ) {
+        return None;
+    }
     if any_found(
         &[
             &super::upstream_backlog_too_small::CAUSE,

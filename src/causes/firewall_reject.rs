@@ -45,6 +45,7 @@ fn by_rule(snapshot: &Snapshot) -> Option<Finding> {
     let (evidence, answer) = snapshot.endpoints.iter().find_map(|evidence| {
         let answer = blocked(snapshot, &evidence.endpoint)
             .filter(|answer| matches!(answer.fate, Fate::Rejected(_)))?;
+        // The kernel sends only so many ICMP errors a second, so a probe beside the attempts may meet silence.
         let refused = contact(evidence).is_none_or(unreachable);
         (refused || !logged_now(snapshot, &symptoms).is_empty()).then_some((evidence, answer))
     })?;
@@ -98,8 +99,11 @@ pub(super) fn allow(finding: Finding, argv: &[String], undo: &[String], endpoint
 /// Something listens there and it is refused all the same, or the refusal comes faster than any neighbour
 /// could be missed.
 fn by_behaviour(snapshot: &Snapshot) -> Option<Finding> {
-    let evidence =
-        unconnectable(snapshot, unreachable).filter(|evidence| evidence.endpoint.tcp().is_some())?;
+    // What the proxy was told counts more than what a probe met: ICMP errors are rate limited.
+    let told = logged_now(snapshot, &[Symptom::HostUnreachable]);
+    let silent_probe = |contact| contact == Contact::Silent && !told.is_empty();
+    let evidence = unconnectable(snapshot, |contact| unreachable(contact) || silent_probe(contact))
+        .filter(|evidence| evidence.endpoint.tcp().is_some())?;
     let exchange = evidence.as_proxy()?;
     let refused_by_route = evidence
         .kernel_route
@@ -116,7 +120,8 @@ fn by_behaviour(snapshot: &Snapshot) -> Option<Finding> {
     let quick = exchange.connect_us < 500_000
         && !dead_neighbour
         && !evidence.on_this_host
-        && exchange.connect.errno() == Some(errno::EHOSTUNREACH);
+        && exchange.connect.errno() == Some(errno::EHOSTUNREACH)
+        || (contact(evidence) == Some(Contact::Silent) && !dead_neighbour && attempts_are_quick(snapshot));
     if !(listens || quick) {
         return None;
     }
@@ -133,4 +138,13 @@ fn by_behaviour(snapshot: &Snapshot) -> Option<Finding> {
             }))
             .remedy(Remedy::advise(format!("look for the rule on that machine: sudo nft list ruleset; sudo iptables-save; then allow the proxy's address to {}", evidence.endpoint))),
     )
+}
+
+/// An address without a machine takes three seconds to be missed; a rejection comes at once.
+fn attempts_are_quick(snapshot: &Snapshot) -> bool {
+    snapshot
+        .attempts
+        .iter()
+        .filter_map(|attempt| attempt.exchange.seen())
+        .any(|exchange| exchange.total_us < 500_000)
 }

@@ -38,7 +38,7 @@ pub use links::ReadLink;
 pub use names::{NameserverLookup, SystemLookup};
 pub use processes::{DescriptorUse, ProcessTable, SocketOwners};
 pub use transcript::{Entry, Transcript, TranscriptError};
-pub use write::{TemporaryDirectory, read_input, write_private};
+pub use write::{TemporaryDirectory, is_directory, read_input, read_inputs, write_private};
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -54,6 +54,45 @@ pub fn read_input(path: &Path, cap_bytes: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// True for a directory.
+pub fn is_directory(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Reads every file below a directory that the user named, up to a cap for all together. Links are not
+/// followed.
+///
+/// # Errors
+/// When the directory cannot be listed, a file cannot be read, or all are larger than `cap_bytes`.
+pub fn read_inputs(directory: &Path, cap_bytes: u64) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let mut waiting = vec![directory.to_path_buf()];
+    let (mut files, mut left) = (Vec::new(), cap_bytes);
+    while let Some(place) = waiting.pop() {
+        for entry in std::fs::read_dir(&place)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                waiting.push(entry.path());
+            } else if kind.is_file() {
+                if files.len() >= 10_000 {
+                    return Err(std::io::Error::other("holds more than 10,000 files"));
+                }
+                let bytes = read_input(&entry.path(), left)?;
+                left = left.saturating_sub(bytes.len() as u64);
+                let path = entry.path();
+                let name = path
+                    .strip_prefix(directory)
+                    .unwrap_or(&path)
+                    .to_string_lossy()
+                    .into_owned();
+                files.push((name, bytes));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// A directory of our own, removed with everything in it when it goes out of scope.
 pub struct TemporaryDirectory(PathBuf);
 

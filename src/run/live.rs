@@ -55,6 +55,10 @@ impl Walk for LiveWalk<'_> {
 
     fn poll(&mut self, step: StepId) -> Option<(StepSummary, Vec<Finding>)> {
         let snapshot: Snapshot = self.collection.as_ref()?.wait(step, PATIENCE)?;
+        if step == StepId::Bundle {
+            // Everything is there by now, so the bundle can be previewed and written.
+            self.report = Some(judged(snapshot.clone(), &self.options.steps));
+        }
         let diagnosis = verdict::decide(&snapshot);
         let line = steps::summarise(step, &snapshot, &diagnosis);
         let findings = diagnosis
@@ -73,11 +77,18 @@ impl Walk for LiveWalk<'_> {
     }
 
     fn write_bundle(&mut self) -> Result<PathBuf, String> {
-        Err("bundles are not built in".to_owned())
+        let (Some(host), Some(report)) = (&self.host, &self.report) else {
+            return Err("not everything is collected yet".to_owned());
+        };
+        super::write_bundle(host, report, None)
     }
 
     fn bundle_preview(&self) -> Vec<String> {
-        Vec::new()
+        let (Some(host), Some(report)) = (&self.host, &self.report) else {
+            return Vec::new();
+        };
+        let text = super::plain_text(report).unwrap_or_default();
+        crate::bundle::preview(&super::bundle_inputs(&host.transcript(), report, &text))
     }
 
     fn sites(&self) -> Vec<String> {

@@ -12,12 +12,6 @@ use crate::system::sockets;
 /// The largest configuration file that is read.
 const FILE_CAP_BYTES: u64 = 8 << 20;
 
-/// The configuration of the proxy of the target.
-pub(super) struct Configuration {
-    pub(super) config: Config,
-    pub(super) environment: Environment,
-}
-
 /// Files of the host, as the reader wants them.
 struct HostFiles<'a> {
     host: &'a Host,
@@ -52,7 +46,7 @@ impl Files for HostFiles<'_> {
 }
 
 /// Reads the configuration of the proxy that serves the target, and the target's way through it.
-pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<Configuration> {
+pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     let banner = host.ask(&RunCommand::new(["nginx", "-V"]));
     let banner = banner
         .seen()
@@ -92,7 +86,7 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<C
             if !nothing {
                 test(host, plan, snapshot, &main_file);
             }
-            return None;
+            return;
         }
     }
     let config = nginx::read(&main_file, &files, &environment);
@@ -100,7 +94,6 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<C
     test(host, plan, snapshot, &main_file);
     follow(snapshot, &config);
     further_tiers(host, snapshot, &build, &config);
-    Some(Configuration { config, environment })
 }
 
 /// What `nginx -V` tells about the build.

@@ -7,6 +7,7 @@ use crate::evidence::{Direction, FirewallAnswer, Observed, Obstacle, Packet, Sna
 use crate::finding::StepId;
 use crate::host::{CommandOutput, Host, Identity, RunCommand};
 use crate::system::firewall::{self, RulesetBytes, Rulesets};
+use crate::system::network;
 
 /// The commands that print a ruleset, with the name of what they print.
 const SOURCES: [(&str, &[&str]); 7] = [
@@ -115,7 +116,11 @@ pub(super) fn judge(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         .as_ref()
         .and_then(|proxy| proxy.workers.first())
         .map(|worker| worker.uid);
-    for packet in packets(snapshot, worker_uid, other_network) {
+    let arrives_by = other_network.then(|| way_in(host, snapshot)).flatten();
+    for mut packet in packets(snapshot, worker_uid, other_network) {
+        if packet.direction == Direction::Input && packet.in_interface.is_none() {
+            packet.in_interface.clone_from(&arrives_by);
+        }
         let rulesets = match (&inside, packet.direction) {
             (Some(inside), Direction::Output) => inside,
             _ => &own,
@@ -126,6 +131,18 @@ pub(super) fn judge(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         }
     }
     snapshot.firewall = Observed::Seen(answer);
+}
+
+/// The interface by which packets of a proxy in a network of its own arrive here: the one that leads back.
+fn way_in(host: &Host, snapshot: &Snapshot) -> Option<String> {
+    let source = snapshot
+        .endpoints
+        .iter()
+        .find_map(|evidence| evidence.kernel_route.seen()?.source.clone())?;
+    let output = host
+        .ask(&RunCommand::new(["ip", "route", "get", source.as_str()]))
+        .into_seen()?;
+    network::kernel_route(&output.stdout.0, &output.stderr.0).device
 }
 
 fn packets(snapshot: &Snapshot, uid: Option<u32>, other_network: bool) -> Vec<Packet> {

@@ -64,9 +64,11 @@ pub(super) fn during(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         .filter(|entry| fresh(entry.at_ms) && !known.contains(entry.text.as_str()))
         .collect();
     let general: Vec<ErrorEntry> = new.iter().filter(|entry| is_general(entry)).cloned().collect();
+    // A line about our own request counts whatever upstream it names: the running proxy may dial another
+    // one than the file says.
     let during: Vec<ErrorEntry> = new
         .into_iter()
-        .filter(|entry| concerns(route, snapshot, entry))
+        .filter(|entry| concerns(route, snapshot, entry) || is_ours(route, snapshot, entry))
         .collect();
     let known: usize = snapshot.log.access_before.len();
     let access: Vec<AccessEntry> = accesses
@@ -182,6 +184,17 @@ fn concerns(route: Option<&Route>, snapshot: &Snapshot, entry: &ErrorEntry) -> b
         _ => true,
     };
     routes.iter().any(|route| same_server(route) && dials(route, entry))
+}
+
+/// True for a line about a request of ours, to the same server and path.
+fn is_ours(route: Option<&Route>, snapshot: &Snapshot, entry: &ErrorEntry) -> bool {
+    let asked = entry.request.as_deref().and_then(|request| request.split(' ').nth(1));
+    let server = route.and_then(|route| route.server.as_ref());
+    let same_server = match (&entry.server, server) {
+        (Some(logged), Some(server)) => *logged == server.name,
+        _ => true,
+    };
+    asked == Some(snapshot.target.path.as_str()) && same_server
 }
 
 fn dials(route: &Route, entry: &ErrorEntry) -> bool {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use super::config_lint::Configuration;
 use super::plan::Plan;
 use super::{dns_flush, machine};
 use crate::evidence::{
@@ -451,12 +450,7 @@ fn worker_account(host: &Host, snapshot: &Snapshot) -> Option<(String, u32, u32,
 }
 
 /// Further questions that the attempts and the logs call for.
-pub(super) fn after_the_attempts(
-    host: &Host,
-    plan: &Plan,
-    snapshot: &mut Snapshot,
-    _: Option<&Configuration>,
-) {
+pub(super) fn after_the_attempts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     let Some((route, pass)) = innermost(snapshot) else {
         return;
     };

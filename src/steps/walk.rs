@@ -30,7 +30,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         let units = scope.spawn(|| machine::units(host));
 
         machine::facts(host, &mut snapshot);
-        let configuration = config_lint::ask(host, plan, &mut snapshot);
+        config_lint::ask(host, plan, &mut snapshot);
         ready(StepId::Config, &snapshot);
         machine::limits(host, &mut snapshot);
         snapshot.units = units.join().unwrap_or_default();
@@ -48,7 +48,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         ready(StepId::Retry, &snapshot);
         logs::during(host, plan, &mut snapshot);
         dns_flush::dialled(&mut snapshot);
-        upstream_probe::after_the_attempts(host, plan, &mut snapshot, configuration.as_ref());
+        upstream_probe::after_the_attempts(host, plan, &mut snapshot);
         firewall::judge(host, plan, &mut snapshot);
         snapshot.kernel = kernel.join().unwrap_or_default();
         machine::kernel_again(host, &mut snapshot);
