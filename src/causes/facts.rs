@@ -4,8 +4,7 @@
 
 use crate::evidence::{
     AppServer, Attempt, Connect, End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Fate, Handler,
-    Listener, PacketAnswer, Pass, ProbeKind, Protocol, Route, Snapshot, Speaks, Symptom, Unit,
-    errno,
+    Listener, PacketAnswer, Pass, ProbeKind, Protocol, Route, Snapshot, Speaks, Symptom, Unit, errno,
 };
 use crate::finding::{Exhibit, quoted};
 use crate::system::http;
@@ -199,12 +198,18 @@ pub(super) fn header_timed_out(snapshot: &Snapshot) -> bool {
             && !endpoints_with(snapshot, |contact| contact == Contact::NoAnswer).is_empty())
 }
 
+/// True when every peer is taken out by hand: then the proxy dials none, and how they are does not matter.
+pub(super) fn all_disabled(snapshot: &Snapshot) -> bool {
+    passing_route(snapshot)
+        .is_some_and(|(_, pass)| !pass.peers.is_empty() && pass.peers.iter().all(|peer| peer.down))
+}
+
 /// An endpoint that the proxy cannot connect to, with how.
 pub(super) fn unconnectable<'a>(
     snapshot: &'a Snapshot,
     wanted: impl Fn(Contact) -> bool,
 ) -> Option<&'a EndpointEvidence> {
-    if !failing(snapshot) {
+    if !failing(snapshot) || all_disabled(snapshot) {
         return None;
     }
     endpoints_with(snapshot, wanted).into_iter().next()
@@ -213,7 +218,7 @@ pub(super) fn unconnectable<'a>(
 /// The refused TCP endpoint, when refusal is what fails.
 pub(super) fn refused_tcp(snapshot: &Snapshot) -> Option<&EndpointEvidence> {
     let refused = |evidence: &&EndpointEvidence| evidence.endpoint.tcp().is_some();
-    if !failing(snapshot) {
+    if !failing(snapshot) || all_disabled(snapshot) {
         return None;
     }
     endpoints_with(snapshot, |contact| contact == Contact::Refused)

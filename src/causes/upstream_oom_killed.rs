@@ -50,11 +50,12 @@ fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
         line.message.contains("killed by the OOM killer")
             || line.message.contains("Failed with result 'oom-kill'")
     });
-    let recent = event.is_some_and(|event| recent(snapshot, event));
+    let under_our_hands =
+        cut_before_header(snapshot) && event.is_some_and(|event| of_our_attempts(snapshot, event));
     let proved = unit.result == "oom-kill"
         || (killed && event.is_some())
         || (said.is_some() && unit.active != "active");
-    if !(proved || recent && !all_fine(snapshot)) {
+    if !(proved || under_our_hands) {
         return None;
     }
     let limit = unit
@@ -95,15 +96,12 @@ fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
     )
 }
 
-fn all_fine(snapshot: &Snapshot) -> bool {
-    !failing(snapshot)
-}
-
-/// True for an event of the last ten minutes, or of our own attempts.
-fn recent(snapshot: &Snapshot, event: &KernelEvent) -> bool {
+/// True for a kill since our attempts began. The kernel's clock and the wall clock drift apart by seconds over
+/// weeks.
+fn of_our_attempts(snapshot: &Snapshot, event: &KernelEvent) -> bool {
     event
         .at_ms
-        .is_some_and(|at_ms| at_ms + 600_000 >= snapshot.host.now_ms)
+        .is_some_and(|at_ms| at_ms + 2_000 >= snapshot.log.attempts_began_ms)
 }
 
 /// The kernel killed something while our own requests were cut.
@@ -117,11 +115,9 @@ fn by_kernel(snapshot: &Snapshot) -> Option<Finding> {
         .filter_map(|evidence| evidence.listener.seen())
         .flat_map(|listener| listener.processes.iter().map(|owner| owner.name.as_str()))
         .collect();
-    // The kernel's clock and the wall clock drift apart by seconds over weeks.
-    let began_ms = snapshot.log.attempts_began_ms - 2_000;
     let event = snapshot.kernel.seen()?.iter().rev().find(|event| {
         event.kind == KernelEventKind::OomKill
-            && event.at_ms.is_some_and(|at_ms| at_ms >= began_ms)
+            && of_our_attempts(snapshot, event)
             && event
                 .process
                 .as_deref()

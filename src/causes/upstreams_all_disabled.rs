@@ -1,6 +1,6 @@
 //! `upstreams-all-disabled`: all peers are marked down in the configuration.
 
-use super::facts::{failing, log_line, logged_now, passing_route, probe_line};
+use super::facts::{all_disabled, failing, log_line, logged_now, passing_route, probe_line};
 use super::{Answer, Cause, found};
 use crate::evidence::{Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -21,8 +21,7 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     let (_, pass) = passing_route(snapshot)?;
-    let all_down = !pass.peers.is_empty() && pass.peers.iter().all(|peer| peer.down);
-    if !failing(snapshot) || !all_down {
+    if !failing(snapshot) || !all_disabled(snapshot) {
         return None;
     }
     let place = pass.peers.first().map_or(&pass.place, |peer| &peer.place);

@@ -2,7 +2,7 @@
 
 use super::{support_bundle, timeouts};
 use crate::evidence::{
-    Connect, EndpointEvidence, Fate, Handler, NameOutcome, Observed, ProblemLevel, Snapshot, errno,
+    Connect, EndpointEvidence, Fate, Handler, NameOutcome, Observed, Obstacle, ProblemLevel, Snapshot, errno,
 };
 use crate::finding::{Severity, StepId};
 use crate::report::{StepStatus, StepSummary};
@@ -172,6 +172,17 @@ fn upstream(snapshot: &Snapshot) -> Line {
         };
     }
     let details: Vec<String> = snapshot.endpoints.iter().map(endpoint_line).collect();
+    if let Some(Handler::Pass(pass)) = handler
+        && !pass.peers.is_empty()
+        && pass.peers.iter().all(|peer| peer.down)
+    {
+        let count = pass.peers.len();
+        return (
+            StepStatus::Problem,
+            format!("all {count} servers are marked down in the configuration"),
+            details,
+        );
+    }
     let bad = snapshot
         .endpoints
         .iter()
@@ -305,7 +316,11 @@ fn config(snapshot: &Snapshot) -> Line {
             details.extend(test.output.lines().take(6).map(str::to_owned));
             ", nginx -t fails".to_owned()
         }
-        Observed::Absent | Observed::Unavailable(_) => ", nginx -t not run (it needs root)".to_owned(),
+        Observed::Unavailable(Obstacle::Denied) => ", nginx -t not run (it needs root)".to_owned(),
+        Observed::Unavailable(obstacle) if *obstacle != Obstacle::NotAsked => {
+            format!(", nginx -t gave no answer ({obstacle})")
+        }
+        Observed::Absent | Observed::Unavailable(_) => String::new(),
     };
     let failing_test = snapshot.config_test.seen().is_some_and(|test| !test.passed);
     let count = if files == 1 {
@@ -408,7 +423,16 @@ fn firewall(snapshot: &Snapshot) -> Line {
         .iter()
         .find(|evidence| evidence.endpoint.tcp().is_some());
     let summary = match (answer.rules, tcp) {
-        (0, _) => "no packet filter rules are loaded".to_owned(),
+        (0, _) if answer.unread.is_empty() => "no packet filter rules are loaded".to_owned(),
+        (0, _) => format!(
+            "{} could not be read",
+            answer
+                .unread
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
         (rules, Some(evidence)) => format!("{rules} rules, none stops the way to {}", evidence.endpoint),
         (rules, None) => format!("{rules} rules; a unix socket or no known endpoint, so none applies"),
     };
