@@ -29,7 +29,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         let url_name = scope.spawn(|| dns_flush::url_name(host, plan));
         let units = scope.spawn(|| machine::units(host));
 
-        machine::facts(host, &mut snapshot);
+        machine::facts(host, plan, &mut snapshot);
         config_lint::ask(host, plan, &mut snapshot);
         ready(StepId::Config, &snapshot);
         machine::limits(host, &mut snapshot);
@@ -145,7 +145,7 @@ pub fn sites(host: &Host, plan: &Plan) -> Vec<String> {
         target: plan.target.clone(),
         ..Snapshot::default()
     };
-    machine::facts(host, &mut snapshot);
+    machine::facts(host, plan, &mut snapshot);
     config_lint::ask(host, plan, &mut snapshot);
     snapshot
         .config
