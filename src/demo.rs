@@ -43,7 +43,7 @@ pub struct Demo {
     port: u16,
     applications: Vec<String>,
     /// Sockets that only keep an address from being used by anybody else.
-    _reserved: Vec<socket2::Socket>,
+    reserved: Vec<socket2::Socket>,
     // Declared last: removed when the threads that write to it have ended.
     directory: Arc<TemporaryDirectory>,
 }
@@ -61,7 +61,7 @@ impl Demo {
             threads: Vec::new(),
             port,
             applications: Vec::new(),
-            _reserved: Vec::new(),
+            reserved: Vec::new(),
             directory,
         };
         // The directories of logs and sockets come with their first files.
@@ -83,7 +83,7 @@ impl Demo {
                 });
             })?);
         }
-        demo._reserved = stage.reserved;
+        demo.reserved = stage.reserved;
         let door = front_door::FrontDoor::open(Arc::clone(&demo.directory), port);
         let stop = Arc::clone(&demo.stop);
         demo.threads.push(serve::start("front-door", move || {
@@ -163,13 +163,17 @@ http {
 
 /// The virtual host with what the fault puts before it and into its location.
 fn site(port: u16, location: &fault::Location) -> String {
-    let inside: String = location
-        .directives
-        .iter()
-        .map(|line| format!("        {line}\n"))
-        .collect();
+    let inside = location.directives.join("\n        ");
     format!(
-        "{}server {{\n    listen 127.0.0.1:{port};\n    server_name shop.test;\n\n    location / {{\n{inside}    }}\n}}\n",
+        "{}server {{
+    listen 127.0.0.1:{port};
+    server_name shop.test;
+
+    location / {{
+        {inside}
+    }}
+}}
+",
         location.before
     )
 }

@@ -7,6 +7,7 @@
 mod bundle;
 mod causes;
 mod cli;
+mod demo;
 mod firewall_packets;
 mod lab;
 mod nginx_config;

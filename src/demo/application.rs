@@ -58,10 +58,8 @@ pub(super) fn answer(mut connection: Connection<'_>, behaviour: Behaviour) {
     let bytes = match behaviour {
         Behaviour::Answers502 => response("502 Bad Gateway", "", "the payment service did not answer\n"),
         Behaviour::BigHeader => {
-            let cookies: String = (1..=6)
-                .map(|number| format!("Set-Cookie: part{number}={}; Path=/\r\n", "x".repeat(1_000)))
-                .collect();
-            response("200 OK", &cookies, PAGE)
+            let cookie = format!("Set-Cookie: basket={}; Path=/\r\n", "x".repeat(1_000));
+            response("200 OK", &cookie.repeat(6), PAGE)
         }
         Behaviour::InvalidHeader => response("200 OK", "Cache Control: no-store\r\n", PAGE),
         Behaviour::Truncated => response("200 OK", "", PAGE)

@@ -178,7 +178,7 @@ pub static FAULTS: &[Fault] = &[
             let port = stage.application(Behaviour::Answers)?;
             Ok(Location {
                 directives: vec![
-                    "set $app app.test;".to_owned(),
+                    "set $app localhost;".to_owned(),
                     format!("proxy_pass http://$app:{port};"),
                 ],
                 ..Location::default()

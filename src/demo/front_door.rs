@@ -65,7 +65,7 @@ impl FrontDoor {
     pub(super) fn open(directory: Arc<TemporaryDirectory>, port: u16) -> Self {
         let files = Below(Host::live(
             Some(directory.path().to_path_buf()),
-            Duration::from_secs(60),
+            Duration::from_mins(1),
         ));
         let environment = Environment {
             version: Some((1, 22, 1)),
@@ -201,7 +201,7 @@ impl FrontDoor {
                 for (name, value) in headers {
                     let hidden = ["server", "date", "connection", "keep-alive", "transfer-encoding"];
                     if !hidden.contains(&name.to_ascii_lowercase().as_str()) {
-                        head.push_str(&format!("{name}: {value}\r\n"));
+                        head.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
                     }
                 }
                 head.push_str("Connection: close\r\n\r\n");

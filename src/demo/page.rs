@@ -54,7 +54,7 @@ impl Logs {
         Self {
             directory,
             // The demo's own questions are no part of the recording.
-            clock: Host::live(None, Duration::from_secs(3600)),
+            clock: Host::live(None, Duration::from_hours(1)),
             moment: AtomicU32::new(0),
         }
     }
@@ -102,5 +102,52 @@ impl Logs {
     fn append(&self, file: &str, line: &str) {
         // A full disk shows in the diagnosis as a log without lines.
         let _ = self.directory.append(file, line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Symptom;
+    use crate::host::ReadFile;
+    use crate::proxy::nginx::{access_log, error_log};
+
+    #[test]
+    fn the_pages_have_the_length_of_those_of_nginx() {
+        // As captured from nginx 1.22.1.
+        assert_eq!(error_page(502, "-").1, 157);
+        assert_eq!(error_page(504, "-").1, 167);
+        assert_eq!(error_page(500, "-").1, 177);
+    }
+
+    #[test]
+    fn the_lines_are_read_back_as_those_of_nginx() {
+        let directory = Arc::new(TemporaryDirectory::new("page-test").expect("a directory"));
+        let logs = Logs::new(Arc::clone(&directory));
+        let message = "connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1, \
+                       server: shop.test, request: \"GET / HTTP/1.1\", upstream: \"http://127.0.0.1:9/\", host: \"a\"";
+        logs.error("error.log", "error", 3, message);
+        logs.access("access.log", "GET / HTTP/1.1", "502", 157, "curl/8");
+        let host = Host::live(Some(directory.path().to_path_buf()), Duration::from_secs(5));
+        let read = |name: &str| {
+            host.ask(&ReadFile::start(name, 10_000))
+                .into_seen()
+                .expect("it was written")
+                .bytes
+                .0
+        };
+        let reading = host.ask(&Clock { moment: 0 }).into_seen().expect("a clock");
+        let near = |at_ms: Option<i64>| (reading.now_ms - at_ms.expect("a time")).abs() < 60_000;
+
+        let entries = error_log::entries(&read("/error.log"), "/error.log", reading.offset_s);
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].symptom, Some(Symptom::ConnectionRefused));
+        assert_eq!(entries[0].upstream.as_deref(), Some("http://127.0.0.1:9/"));
+        assert!(near(entries[0].at_ms));
+
+        let entries = access_log::entries(&read("/access.log"), access_log::COMBINED);
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].status, Some(502));
+        assert!(near(entries[0].at_ms));
     }
 }

@@ -311,3 +311,36 @@ fn rest(connection: &mut Connection<'_>, mut kept: Vec<u8>, limit: Duration) -> 
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(head: &str) -> Option<String> {
+        head_length(head.as_bytes()).err().map(|failure| failure.message)
+    }
+
+    #[test]
+    fn header_lines_are_refused_in_the_words_of_nginx() {
+        // The messages are captures of nginx 1.22.1.
+        for (line, shown) in [
+            ("this is no header", r"this\x20..."),
+            ("X-A: b\0c", r"X-A: b\x00..."),
+            ("X-A: b\rc", r"X-A: b\x0d..."),
+            ("X B: c", r"X\x20..."),
+        ] {
+            let expected = format!(
+                "upstream sent invalid header: \"{shown}\" while reading response header from upstream"
+            );
+            let head = format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n");
+            assert_eq!(refusal(&head).as_deref(), Some(expected.as_str()), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn header_lines_that_nginx_takes_are_taken() {
+        let head = "HTTP/1.1 200 OK\r\nX_A: b\r\nEmpty:\r\nName\r\nX: a:b c\r\n\r\n";
+        assert_eq!(head_length(head.as_bytes()).ok().flatten(), Some(head.len()));
+        assert!(matches!(head_length(b"HTTP/1.1 200 OK\r\nX: y\r\n"), Ok(None)));
+    }
+}

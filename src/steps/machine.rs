@@ -374,7 +374,11 @@ fn choose_proxy(snapshot: &mut Snapshot, other_root: bool) {
 }
 
 /// Units: all that are loaded, and those that could be.
-pub(super) fn units(host: &Host) -> Observed<Vec<Unit>> {
+pub(super) fn units(host: &Host, plan: &Plan) -> Observed<Vec<Unit>> {
+    // A host inside this program has no services, and those of this machine have no part in its faults.
+    if plan.inside.is_some() {
+        return Observed::Absent;
+    }
     if text(host, "/proc/1/comm").is_none_or(|name| name.trim() != "systemd") {
         return Observed::Absent;
     }
@@ -498,7 +502,11 @@ fn journals(host: &Host, units: &mut [Unit]) {
 }
 
 /// The kernel log.
-pub(super) fn kernel(host: &Host) -> Observed<Vec<KernelEvent>> {
+pub(super) fn kernel(host: &Host, plan: &Plan) -> Observed<Vec<KernelEvent>> {
+    // What the kernel did to other programs is no evidence about a host inside this one.
+    if plan.inside.is_some() {
+        return Observed::Absent;
+    }
     kernel_log(host, 0)
 }
 

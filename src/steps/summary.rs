@@ -2,7 +2,7 @@
 
 use super::{support_bundle, timeouts};
 use crate::evidence::{
-    Connect, EndpointEvidence, Fate, Handler, NameOutcome, Observed, ProblemLevel, Snapshot, errno,
+    Connect, EndpointEvidence, Fate, Handler, NameOutcome, Observed, Obstacle, ProblemLevel, Snapshot, errno,
 };
 use crate::finding::{Severity, StepId};
 use crate::report::{StepStatus, StepSummary};
@@ -305,7 +305,9 @@ fn config(snapshot: &Snapshot) -> Line {
             details.extend(test.output.lines().take(6).map(str::to_owned));
             ", nginx -t fails".to_owned()
         }
-        Observed::Absent | Observed::Unavailable(_) => ", nginx -t not run (it needs root)".to_owned(),
+        Observed::Absent => ", no nginx to test them with".to_owned(),
+        Observed::Unavailable(Obstacle::Failed(why)) => format!(", nginx -t not run ({why})"),
+        Observed::Unavailable(_) => ", nginx -t not run (it needs root)".to_owned(),
     };
     let failing_test = snapshot.config_test.seen().is_some_and(|test| !test.passed);
     let count = if files == 1 {
