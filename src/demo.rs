@@ -118,16 +118,16 @@ impl Demo {
         }
     }
 
-    /// What runs where, two lines.
+    /// What is shown and where it runs, two lines.
     pub fn description(&self, fault: &Fault) -> [String; 2] {
         let applications = match self.applications.as_slice() {
-            [] => "no application".to_owned(),
-            names => format!("application on {}", names.join(", ")),
+            [] => "no app".to_owned(),
+            names => format!("app {}", names.join(", ")),
         };
         [
             format!("demo {}: {}", fault.name, fault.summary),
             format!(
-                "front door on 127.0.0.1:{}, {applications}, files in {}",
+                "proxy 127.0.0.1:{}, {applications}, files {}",
                 self.port,
                 self.root().display()
             ),

@@ -1,11 +1,15 @@
 //! The demo as a newcomer runs it: each fault is found under its own name, and nothing stays behind.
 
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use fix502::demo::FAULTS;
+use fix502::demo::{Demo, FAULTS, find};
+use fix502::host::Host;
+use fix502::steps::{Plan, collect};
+use fix502::verdict;
 use tempfile::TempDir;
 
 fn place() -> TempDir {
@@ -87,7 +91,9 @@ fn without_a_name_the_first_fault_is_shown_with_two_lines_about_the_stage() {
     assert!(screen.starts_with("502  http://127.0.0.1:"), "{screen}");
     assert!(screen.contains("upstream-not-running"), "{screen}");
     let notes = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(notes.lines().count(), 2, "{notes}");
+    let lines: Vec<&str> = notes.lines().collect();
+    assert!(matches!(lines.as_slice(), [_, _, ""]), "{notes}");
+    assert!(lines[0].len() <= 80, "{notes}");
     assert!(
         notes.contains("127.0.0.1:") && notes.contains("fix502-demo-"),
         "{notes}"
@@ -107,6 +113,10 @@ fn the_list_names_each_fault_in_one_line_and_starts_nothing() {
             "{line}"
         );
         assert!(line.len() <= 80, "{line}");
+        assert!(
+            format!("demo {}: {}", fault.name, fault.summary).len() <= 80,
+            "{line}"
+        );
     }
 }
 
@@ -200,4 +210,48 @@ fn ctrl_c_ends_the_demo_at_once_and_leaves_nothing_behind() {
         assert_eq!(code, Some(130), "{name}");
         assert_eq!(left_behind(place.path()), Vec::<String>::new(), "{name}");
     }
+}
+
+fn threads_of_a_demo() -> usize {
+    std::fs::read_dir("/proc/self/task")
+        .expect("proc")
+        .filter_map(|task| std::fs::read_to_string(task.expect("an entry").path().join("comm")).ok())
+        .filter(|name| name.starts_with("demo-"))
+        .count()
+}
+
+#[test]
+fn a_recorded_demo_is_judged_the_same_when_it_is_gone() {
+    let fault = find(Some("unix-socket-path-mismatch")).expect("a fault");
+    let demo = Demo::start(fault).expect("it starts");
+    let plan = demo.plan(Plan::default());
+    let front = ("127.0.0.1", plan.target.port);
+    let host = Host::live(Some(demo.root().to_path_buf()), Duration::from_secs(30));
+    let live = verdict::decide(&collect(&host, &plan, &|_, _| {}));
+    assert!(threads_of_a_demo() >= 2);
+    // A request that nobody ends must not hold up the end.
+    let open = TcpStream::connect(front).expect("the front door is open");
+    let root = demo.root().to_path_buf();
+    let began = Instant::now();
+    drop(demo);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    drop(open);
+    assert_eq!(threads_of_a_demo(), 0);
+    assert!(TcpStream::connect(front).is_err());
+    assert!(!root.exists());
+
+    let replayed = verdict::decide(&collect(&Host::Replay(host.transcript()), &plan, &|_, _| {}));
+    assert_eq!(live.verdict.cause.as_deref(), Some(fault.name));
+    assert_eq!(replayed.verdict, live.verdict);
+}
+
+#[test]
+fn a_machine_with_no_tools_and_a_proxy_variable_makes_no_difference() {
+    let place = place();
+    let output = command(place.path(), &["response-header-too-big", "--format", "json"])
+        .env("PATH", "/nonexistent")
+        .env("http_proxy", "http://127.0.0.1:9")
+        .output()
+        .expect("the program runs");
+    assert_found("response-header-too-big", &output);
 }

@@ -26,7 +26,7 @@ pub(super) enum Behaviour {
 }
 
 /// How long the slow application thinks.
-const SLOW: Duration = Duration::from_millis(700);
+const SLOW: Duration = Duration::from_millis(600);
 /// How long a request may take to arrive.
 const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 /// The page of an application that works.

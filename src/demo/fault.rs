@@ -83,7 +83,7 @@ fn pass_to_application(stage: &mut Stage, behaviour: Behaviour) -> io::Result<Lo
 pub static FAULTS: &[Fault] = &[
     Fault {
         name: "upstream-not-running",
-        summary: "the application behind the proxy was never started",
+        summary: "the application behind the proxy does not run",
         build: |stage| {
             let port = stage.closed_port()?;
             Ok(pass(format_args!("http://127.0.0.1:{port}")))
@@ -91,7 +91,7 @@ pub static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "upstream-wrong-port",
-        summary: "the application moved to another port, the proxy was not told",
+        summary: "the application moved, the proxy was not told",
         build: |stage| {
             stage.application(Behaviour::Answers)?;
             let port = stage.closed_port()?;
@@ -100,7 +100,7 @@ pub static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "upstream-worker-crash",
-        summary: "the application dies on each request, without an answer",
+        summary: "the application dies on each request",
         build: |stage| pass_to_application(stage, Behaviour::Crashes),
     },
     Fault {
@@ -114,12 +114,12 @@ pub static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "response-header-too-big",
-        summary: "the application sets more cookies than the proxy has room for",
+        summary: "more cookies than the proxy has room for",
         build: |stage| pass_to_application(stage, Behaviour::BigHeader),
     },
     Fault {
         name: "response-invalid-header",
-        summary: "the application sends a header line that is none",
+        summary: "a header line with a blank in its name",
         build: |stage| pass_to_application(stage, Behaviour::InvalidHeader),
     },
     Fault {
@@ -142,7 +142,7 @@ pub static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "unix-socket-path-mismatch",
-        summary: "the proxy dials a socket file that the application does not offer",
+        summary: "the proxy dials a socket file that is not there",
         build: |stage| {
             let socket = stage.unix("/run/app-2.sock")?;
             stage
@@ -162,7 +162,7 @@ pub static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "upstreams-all-disabled",
-        summary: "every server of the group was taken out and not brought back",
+        summary: "every server of the group was taken out",
         build: |stage| {
             let port = stage.application(Behaviour::Answers)?;
             Ok(Location {
@@ -173,7 +173,7 @@ pub static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "dns-no-resolver",
-        summary: "the proxy has to resolve a name and was given no resolver",
+        summary: "a name to resolve at run time, and no resolver",
         build: |stage| {
             let port = stage.application(Behaviour::Answers)?;
             Ok(Location {
@@ -197,7 +197,7 @@ pub static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "upstream-returned-502",
-        summary: "the application itself answers 502, the proxy only relays it",
+        summary: "the application answers 502, the proxy relays it",
         build: |stage| pass_to_application(stage, Behaviour::Answers502),
     },
     Fault {

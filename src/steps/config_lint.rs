@@ -186,6 +186,7 @@ fn set_paths(proxy: &mut ProxyProcess, build: &Build) {
 fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, main_file: &str) {
     if plan.inside.is_some() {
         // The host inside this program has no such program.
+        snapshot.config_test = Observed::Absent;
         return;
     }
     if plan.other_root {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::inside;
 use super::plan::Plan;
 use crate::evidence::{
     Cloud, Endpoint, HostFacts, JournalLine, KernelEvent, KernelEventKind, Limits, Listener, Observed,
@@ -24,7 +25,7 @@ pub(super) fn facts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         proxies(host, snapshot);
         listeners(host, snapshot, &owners);
         if let Some(root) = &plan.inside {
-            only_inside(host, snapshot, root);
+            inside::only(host, snapshot, root);
         }
         choose_proxy(snapshot, plan.other_root);
         let elsewhere = snapshot
@@ -232,7 +233,7 @@ fn proxies(host: &Host, snapshot: &mut Snapshot) {
 }
 
 /// This program among the processes.
-fn own_process<'a>(host: &Host, processes: &'a [Process]) -> Option<&'a Process> {
+pub(super) fn own_process<'a>(host: &Host, processes: &'a [Process]) -> Option<&'a Process> {
     let pid = text(host, "/proc/self/status").and_then(|status| {
         status
             .lines()
@@ -240,26 +241,6 @@ fn own_process<'a>(host: &Host, processes: &'a [Process]) -> Option<&'a Process>
             .and_then(|pid| pid.trim().parse::<u32>().ok())
     });
     processes.iter().find(|process| Some(process.pid) == pid)
-}
-
-/// Keeps the listeners of this program alone, with the paths that they have on the host inside it; the
-/// proxies of this machine are not that host's.
-fn only_inside(host: &Host, snapshot: &mut Snapshot, root: &str) {
-    let processes = snapshot.processes.seen().map_or(&[][..], Vec::as_slice);
-    let Some(own) = own_process(host, processes).map(|process| process.pid) else {
-        return;
-    };
-    if let Observed::Seen(listeners) = &mut snapshot.listeners {
-        listeners.retain(|listener| listener.processes.iter().any(|owner| owner.pid == own));
-        for listener in listeners {
-            if let Endpoint::Unix(path) = &mut listener.endpoint
-                && let Some(inside) = path.strip_prefix(root)
-            {
-                *path = inside.to_owned();
-            }
-        }
-    }
-    snapshot.proxies = snapshot.proxies.as_ref().map(|_| Vec::new());
 }
 
 fn listeners(host: &Host, snapshot: &mut Snapshot, owners: &BTreeMap<u64, Vec<u32>>) {
