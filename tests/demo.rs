@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fix502::demo::{Demo, FAULTS, find};
@@ -11,6 +12,9 @@ use fix502::host::Host;
 use fix502::steps::{Plan, collect};
 use fix502::verdict;
 use tempfile::TempDir;
+
+/// Demos inside the test binary take turns: each counts the threads and sockets of the whole process.
+pub(crate) static IN_THIS_PROCESS: Mutex<()> = Mutex::new(());
 
 fn place() -> TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -74,11 +78,18 @@ fn assert_found(name: &str, output: &Output) {
 #[test]
 fn every_fault_is_found_under_its_own_name_and_leaves_nothing_behind() {
     assert!(FAULTS.len() > 8);
-    for fault in FAULTS {
+    let check = |name: &str| {
         let place = place();
-        let output = run(place.path(), &[fault.name, "--format", "json"]);
-        assert_found(fault.name, &output);
-        assert_eq!(left_behind(place.path()), Vec::<String>::new(), "{}", fault.name);
+        let output = run(place.path(), &[name, "--format", "json"]);
+        assert_found(name, &output);
+        assert_eq!(left_behind(place.path()), Vec::<String>::new(), "{name}");
+    };
+    for faults in FAULTS.chunks(4) {
+        std::thread::scope(|scope| {
+            for fault in faults {
+                scope.spawn(|| check(fault.name));
+            }
+        });
     }
 }
 
@@ -158,6 +169,7 @@ fn two_demos_at_the_same_time_do_not_disturb_each_other() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn another_user_than_root_sees_the_same() {
     let user_is_root = std::fs::read_to_string("/proc/self/status")
         .expect("proc")
@@ -222,6 +234,7 @@ fn threads_of_a_demo() -> usize {
 
 #[test]
 fn a_recorded_demo_is_judged_the_same_when_it_is_gone() {
+    let _turn = IN_THIS_PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
     let fault = find(Some("unix-socket-path-mismatch")).expect("a fault");
     let demo = Demo::start(fault).expect("it starts");
     let plan = demo.plan(Plan::default());
