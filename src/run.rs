@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::bundle::BundleInputs;
 use crate::cli;
+use crate::demo;
 use crate::evidence::Snapshot;
 use crate::exit::Exit;
 use crate::explain;
@@ -115,8 +116,53 @@ fn act(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
         Action::Step(StepId::Bundle) => bundle(options, ui),
         Action::Step(step) => one_step(*step, options, ui),
         Action::Triage(paths) => triage(paths, options, ui),
-        Action::Demo { .. } => Err(UsageError::new("the demo is not built in").into()),
+        Action::Demo { list: true, .. } => {
+            let width = demo::FAULTS.iter().map(|fault| fault.name.len()).max().unwrap_or(0);
+            for fault in demo::FAULTS {
+                ui.line(&format!("{:width$}  {}", fault.name, fault.summary))?;
+            }
+            Ok(Exit::Healthy)
+        }
+        Action::Demo { fault, .. } => demonstrate(fault.as_deref(), options, ui),
     }
+}
+
+/// Walks a host that is broken in this way and lives only as long.
+fn demonstrate(name: Option<&str>, options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    let fault = demo::find(name).ok_or_else(|| {
+        UsageError::new(format!("there is no fault {:?}", name.unwrap_or_default())).hint(
+            name.and_then(demo::nearest).map_or_else(
+                || "fix502 demo --list".to_owned(),
+                |near| format!("fix502 demo {near}"),
+            ),
+        )
+    })?;
+    // Before anything is there that would be left behind.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let broken = demo::Demo::start(fault)
+        .map_err(|error| UsageError::new(format!("the demo cannot start: {error}")))?;
+    if options.detail > 0 {
+        for line in broken.description(fault) {
+            ui.note(&line);
+        }
+        ui.note("");
+    }
+    let plan = broken.plan(Plan {
+        attempts: u32::from(options.attempts),
+        deadline_ms: u64::try_from(options.deadline.as_millis()).unwrap_or(u64::MAX),
+        ..Plan::default()
+    });
+    let host = Arc::new(Host::live(Some(broken.root().to_path_buf()), options.deadline));
+    let snapshot = collected(&host, plan, ui)?;
+    drop(broken);
+    // There is nobody to send a bundle of it to.
+    let steps: Vec<StepId> = StepId::ALL
+        .into_iter()
+        .filter(|step| *step != StepId::Bundle)
+        .collect();
+    let report = judged(snapshot, &steps);
+    say(&report, options, ui)?;
+    Ok(exit(&report))
 }
 
 /// The plan of a run with these options.

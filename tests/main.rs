@@ -7,6 +7,8 @@
 mod bundle;
 mod causes;
 mod cli;
+mod demo;
+mod demo_nginx;
 mod firewall_packets;
 mod lab;
 mod nginx_config;

@@ -184,7 +184,14 @@ fn set_paths(proxy: &mut ProxyProcess, build: &Build) {
 
 /// `nginx -t`, only as root: as another user it complains about what it may not open.
 fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, main_file: &str) {
+    if plan.inside.is_some() {
+        // The host inside this program has no such program.
+        snapshot.config_test = Observed::Absent;
+        return;
+    }
     if plan.other_root {
+        snapshot.config_test =
+            Observed::Unavailable(Obstacle::Failed("the files lie below another root".to_owned()));
         return;
     }
     if !snapshot.host.root {

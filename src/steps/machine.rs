@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::inside;
+use super::plan::Plan;
 use crate::evidence::{
     Cloud, Endpoint, HostFacts, JournalLine, KernelEvent, KernelEventKind, Limits, Listener, Observed,
     Obstacle, Process, ProxyKind, ProxyProcess, Snapshot, Unit,
@@ -13,7 +15,7 @@ use crate::host::{
 use crate::system::{kernel, network, sockets, systemd};
 
 /// Facts of the machine, processes, proxies and listeners.
-pub(super) fn facts(host: &Host, snapshot: &mut Snapshot) {
+pub(super) fn facts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     std::thread::scope(|scope| {
         let owners = scope.spawn(|| host.ask(&SocketOwners { moment: 0 }));
         let facts = scope.spawn(|| host_facts(host));
@@ -22,7 +24,10 @@ pub(super) fn facts(host: &Host, snapshot: &mut Snapshot) {
         let owners = owners.join().unwrap_or_default().into_seen().unwrap_or_default();
         proxies(host, snapshot);
         listeners(host, snapshot, &owners);
-        choose_proxy(snapshot);
+        if let Some(root) = &plan.inside {
+            inside::only(host, snapshot, root);
+        }
+        choose_proxy(snapshot, plan.other_root);
         let elsewhere = snapshot
             .proxy
             .as_ref()
@@ -189,7 +194,9 @@ fn proxies(host: &Host, snapshot: &mut Snapshot) {
         snapshot.proxies = snapshot.processes.as_ref().map(|_| Vec::new());
         return;
     };
-    let own = own_process(host, processes);
+    let own = own_process(host, processes).map_or((None, None), |process| {
+        (process.network_namespace, process.mount_namespace)
+    });
     let mut found = Vec::new();
     for process in processes {
         let title = process.arguments.first().map_or("", String::as_str);
@@ -225,20 +232,15 @@ fn proxies(host: &Host, snapshot: &mut Snapshot) {
     snapshot.proxies = Observed::Seen(found);
 }
 
-/// Network and mount namespace of this program.
-fn own_process(host: &Host, processes: &[Process]) -> (Option<u64>, Option<u64>) {
+/// This program among the processes.
+pub(super) fn own_process<'a>(host: &Host, processes: &'a [Process]) -> Option<&'a Process> {
     let pid = text(host, "/proc/self/status").and_then(|status| {
         status
             .lines()
             .find_map(|line| line.strip_prefix("Pid:"))
             .and_then(|pid| pid.trim().parse::<u32>().ok())
     });
-    processes
-        .iter()
-        .find(|process| Some(process.pid) == pid)
-        .map_or((None, None), |process| {
-            (process.network_namespace, process.mount_namespace)
-        })
+    processes.iter().find(|process| Some(process.pid) == pid)
 }
 
 fn listeners(host: &Host, snapshot: &mut Snapshot, owners: &BTreeMap<u64, Vec<u32>>) {
@@ -302,7 +304,7 @@ fn queue_lengths(host: &Host, of: Option<u32>, listeners: &mut [Listener]) {
 }
 
 /// The proxy that takes the connections for the target, and who listens there.
-fn choose_proxy(snapshot: &mut Snapshot) {
+fn choose_proxy(snapshot: &mut Snapshot, other_root: bool) {
     let target = &snapshot.target;
     let all = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
     let on_port: Vec<&Listener> = all
@@ -333,9 +335,13 @@ fn choose_proxy(snapshot: &mut Snapshot) {
     let chosen = match &front {
         Some(listener) => proxies.iter().find(|proxy| owns(proxy, listener)).or_else(|| {
             // Whoever listens is known, and it is none of the proxies.
-            listener.processes.is_empty().then(|| proxies.first()).flatten()
+            (listener.processes.is_empty() && !other_root)
+                .then(|| proxies.first())
+                .flatten()
         }),
         // Nothing listens here: a proxy in a network of its own may, or the only one that runs.
+        // Files of another root are not read by what runs here.
+        None if other_root => None,
         None => proxies
             .iter()
             .find(|proxy| proxy.other_network)
@@ -349,7 +355,11 @@ fn choose_proxy(snapshot: &mut Snapshot) {
 }
 
 /// Units: all that are loaded, and those that could be.
-pub(super) fn units(host: &Host) -> Observed<Vec<Unit>> {
+pub(super) fn units(host: &Host, plan: &Plan) -> Observed<Vec<Unit>> {
+    // A host inside this program has no services, and those of this machine have no part in its faults.
+    if plan.inside.is_some() {
+        return Observed::Absent;
+    }
     if text(host, "/proc/1/comm").is_none_or(|name| name.trim() != "systemd") {
         return Observed::Absent;
     }
@@ -473,7 +483,11 @@ fn journals(host: &Host, units: &mut [Unit]) {
 }
 
 /// The kernel log.
-pub(super) fn kernel(host: &Host) -> Observed<Vec<KernelEvent>> {
+pub(super) fn kernel(host: &Host, plan: &Plan) -> Observed<Vec<KernelEvent>> {
+    // What the kernel did to other programs is no evidence about a host inside this one.
+    if plan.inside.is_some() {
+        return Observed::Absent;
+    }
     kernel_log(host, 0)
 }
 

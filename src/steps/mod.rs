@@ -11,6 +11,7 @@ mod applications;
 mod config_lint;
 mod dns_flush;
 mod firewall;
+mod inside;
 mod logs;
 mod machine;
 mod plan;

@@ -27,6 +27,9 @@ pub struct Plan {
     pub skipped: Vec<StepId>,
     /// Files come from another root directory, so what runs here is not what they describe.
     pub other_root: bool,
+    /// The root directory of a host that lives inside this program (the demo): of all sockets of this
+    /// machine only our own are that host's, and socket files lie below this directory.
+    pub inside: Option<String>,
     /// User and password for a proxy, by its address. Never recorded or printed.
     #[serde(skip)]
     pub secrets: Vec<ProxySecret>,
@@ -60,6 +63,7 @@ impl Default for Plan {
             proxies: Vec::new(),
             skipped: Vec::new(),
             other_root: false,
+            inside: None,
             secrets: Vec::new(),
         }
     }

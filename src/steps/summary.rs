@@ -316,11 +316,10 @@ fn config(snapshot: &Snapshot) -> Line {
             details.extend(test.output.lines().take(6).map(str::to_owned));
             ", nginx -t fails".to_owned()
         }
+        Observed::Absent => ", no nginx to test them with".to_owned(),
         Observed::Unavailable(Obstacle::Denied) => ", nginx -t not run (it needs root)".to_owned(),
-        Observed::Unavailable(obstacle) if *obstacle != Obstacle::NotAsked => {
-            format!(", nginx -t gave no answer ({obstacle})")
-        }
-        Observed::Absent | Observed::Unavailable(_) => String::new(),
+        Observed::Unavailable(Obstacle::NotAsked) => String::new(),
+        Observed::Unavailable(obstacle) => format!(", nginx -t not run ({obstacle})"),
     };
     let failing_test = snapshot.config_test.seen().is_some_and(|test| !test.passed);
     let count = if files == 1 {

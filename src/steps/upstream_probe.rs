@@ -455,7 +455,7 @@ pub(super) fn after_the_attempts(host: &Host, plan: &Plan, snapshot: &mut Snapsh
         return;
     };
     stale_endpoints(host, plan, snapshot, &route, &pass);
-    other_listeners(host, snapshot);
+    other_listeners(host, plan, snapshot);
     let questions: Vec<(usize, ProbeKind, ExchangeQuery, String)> = snapshot
         .endpoints
         .iter()
@@ -518,7 +518,7 @@ const NEVER_UPSTREAM: [&str; 22] = [
 ];
 
 /// Where an endpoint of this host has no listener: who else listens and could be the service.
-fn other_listeners(host: &Host, snapshot: &mut Snapshot) {
+fn other_listeners(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     let missing = snapshot.endpoints.iter().any(|evidence| {
         evidence.on_this_host && evidence.listener.is_absent() && evidence.endpoint.tcp().is_some()
     });
@@ -544,7 +544,13 @@ fn other_listeners(host: &Host, snapshot: &mut Snapshot) {
                 return false;
             };
             let owner = listener.processes.first().map_or("", |owner| owner.name.as_str());
-            !NEVER_UPSTREAM.contains(&owner) && !used(&address) && address.port() != 53
+            // What the host inside this program offers, this program offers; its front door is no upstream.
+            let never = if plan.inside.is_some() {
+                address.port() == snapshot.target.port
+            } else {
+                NEVER_UPSTREAM.contains(&owner)
+            };
+            !never && !used(&address) && address.port() != 53
         })
         .cloned()
         .collect();

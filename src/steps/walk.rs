@@ -23,13 +23,13 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
     };
     std::thread::scope(|scope| {
         let attempts = scope.spawn(|| retry::attempts(host, plan));
-        let kernel = scope.spawn(|| machine::kernel(host));
+        let kernel = scope.spawn(|| machine::kernel(host, plan));
         let rulesets = scope.spawn(|| firewall::ask(host, plan));
         let other_routes = scope.spawn(|| alternate_proxy::ask(host, plan));
         let url_name = scope.spawn(|| dns_flush::url_name(host, plan));
-        let units = scope.spawn(|| machine::units(host));
+        let units = scope.spawn(|| machine::units(host, plan));
 
-        machine::facts(host, &mut snapshot);
+        machine::facts(host, plan, &mut snapshot);
         config_lint::ask(host, plan, &mut snapshot);
         ready(StepId::Config, &snapshot);
         machine::limits(host, &mut snapshot);
@@ -145,7 +145,7 @@ pub fn sites(host: &Host, plan: &Plan) -> Vec<String> {
         target: plan.target.clone(),
         ..Snapshot::default()
     };
-    machine::facts(host, &mut snapshot);
+    machine::facts(host, plan, &mut snapshot);
     config_lint::ask(host, plan, &mut snapshot);
     snapshot
         .config
