@@ -34,6 +34,9 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
             None => remedy.summary.clone(),
         }));
     }
+    if step == StepId::Retry && recommended.is_empty() {
+        recommended.extend(about_restarting(snapshot, diagnosis));
+    }
     recommended.truncate(4);
     StepSummary {
         number: step.number(),
@@ -42,6 +45,23 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
         summary,
         details,
         recommended,
+    }
+}
+
+/// Whether a reload or restart of the proxy helps, by what was found.
+fn about_restarting(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Option<String> {
+    let url = snapshot.target.url.as_deref().unwrap_or_default();
+    match diagnosis.verdict.status {
+        Status::Healthy => None,
+        Status::Found if snapshot.proxy.is_some() => Some(
+            "a reload or restart of the proxy does not help: the cause lies elsewhere (see the fix)"
+                .to_owned(),
+        ),
+        Status::Found => None,
+        Status::Undecided if snapshot.proxy.is_some() => Some(format!(
+            "keep the evidence first (fix502 bundle {url}), then nginx -t && nginx -s reload: a reload keeps connections, a restart does not"
+        )),
+        Status::Undecided => None,
     }
 }
 
@@ -120,8 +140,32 @@ fn service(snapshot: &Snapshot) -> Vec<String> {
                 .map_or_else(String::new, |unit| format!(" ({unit})")),
             proxy.config,
         )),
-        (None, Observed::Seen(_)) => lines.push("no proxy of a known kind runs on this host".to_owned()),
+        (None, Observed::Seen(_)) => lines.push("no nginx runs on this host".to_owned()),
         (None, _) => lines.push("the process table could not be read".to_owned()),
+    }
+    let unit = snapshot
+        .proxy
+        .as_ref()
+        .and_then(|proxy| proxy.master.unit.clone())
+        .unwrap_or_else(|| "nginx.service".to_owned());
+    if let Some(unit) = snapshot
+        .units
+        .seen()
+        .and_then(|units| units.iter().find(|other| other.name == unit))
+    {
+        lines.push(format!(
+            "{} is {} ({}), result {}",
+            unit.name, unit.active, unit.sub, unit.result
+        ));
+    }
+    let earlier = snapshot
+        .log
+        .before
+        .iter()
+        .filter(|entry| entry.symptom.is_some())
+        .count();
+    if earlier > 0 {
+        lines.push(format!("the log has {earlier} earlier errors of this route"));
     }
     lines
 }
