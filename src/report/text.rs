@@ -373,10 +373,15 @@ fn fix(page: &mut Page<'_>, report: &Report) {
 }
 
 fn list_remedies(page: &mut Page<'_>, remedies: &[&Remedy]) {
-    let mut label = "Fix";
-    for remedy in remedies {
-        remedy_lines(page, label, remedy);
-        label = "";
+    for (index, remedy) in remedies.iter().enumerate() {
+        let word = if index == 0 { "Fix" } else { "" };
+        // One remedy needs no number; of several a person wants to say which one was tried.
+        let label = if remedies.len() == 1 {
+            word.to_owned()
+        } else {
+            format!("{word:4} {} ", index + 1)
+        };
+        remedy_lines(page, &label, remedy);
     }
 }
 
@@ -395,14 +400,17 @@ fn remedy_lines(page: &mut Page<'_>, label: &str, remedy: &Remedy) {
                     page.span(&head, label.1),
                     page.span(&command, Tone::Command),
                 ]);
+                page.prose(EDGE + 2, &remedy.summary, Tone::Plain);
                 if !risk.is_empty() {
-                    page.prose(EDGE, risk, Tone::Warning);
+                    page.prose(EDGE + 2, &format!("careful: {risk}"), Tone::Warning);
                 }
+                undo_line(page, remedy);
+                return;
             }
-            page.prose(EDGE, &remedy.summary, Tone::Plain);
+            page.prose(EDGE + 2, &remedy.summary, Tone::Plain);
         }
         (None, Some(edit)) => {
-            page.opposed(label, EDGE, (&remedy.summary, Tone::Plain), (risk, Tone::Warning));
+            said_with_risk(page, label, remedy);
             let place = if edit.line == 0 {
                 edit.file.clone()
             } else {
@@ -417,11 +425,23 @@ fn remedy_lines(page: &mut Page<'_>, label: &str, remedy: &Remedy) {
                 page.line(spans);
             }
         }
-        (None, None) => page.opposed(label, EDGE, (&remedy.summary, Tone::Plain), (risk, Tone::Warning)),
+        (None, None) => said_with_risk(page, label, remedy),
     }
+    undo_line(page, remedy);
+}
+
+/// What to do, and below it what that can break.
+fn said_with_risk(page: &mut Page<'_>, label: (&str, Tone), remedy: &Remedy) {
+    page.labelled(&[label], EDGE, &remedy.summary, Tone::Plain);
+    if let Some(risk) = &remedy.risk {
+        page.prose(EDGE + 2, &format!("careful: {risk}"), Tone::Warning);
+    }
+}
+
+fn undo_line(page: &mut Page<'_>, remedy: &Remedy) {
     if let Some(undo) = &remedy.undo {
         page.line(vec![
-            page.span(&format!("{}undo: ", " ".repeat(EDGE)), Tone::Faint),
+            page.span(&format!("{}undo: ", " ".repeat(EDGE + 2)), Tone::Faint),
             page.span(&command_line(undo), Tone::Command),
         ]);
     }

@@ -11,7 +11,7 @@ use crate::verdict::{Diagnosis, Status};
 
 /// The line of a step, its details, and the fix it recommends.
 pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> StepSummary {
-    let (mut status, summary, details) = match step {
+    let (mut status, mut summary, details) = match step {
         StepId::Retry => retry(snapshot),
         StepId::Upstream => upstream(snapshot),
         StepId::Config => config(snapshot),
@@ -25,6 +25,15 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
     for finding in diagnosis.findings.iter().filter(|finding| finding.step == step) {
         let is_root = diagnosis.verdict.cause.as_deref() == Some(&finding.cause);
         if finding.severity == Severity::Error && (is_root || diagnosis.verdict.status == Status::Undecided) {
+            // The step's own measure is fine, and yet the fault lies here: then the finding says it best.
+            if is_root
+                && matches!(
+                    status,
+                    StepStatus::Ok | StepStatus::Skipped | StepStatus::CouldNotCheck
+                )
+            {
+                summary.clone_from(&finding.message);
+            }
             status = StepStatus::Problem;
         } else if status == StepStatus::Ok && finding.severity <= Severity::Warning {
             status = StepStatus::Warning;

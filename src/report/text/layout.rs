@@ -169,7 +169,11 @@ impl<'a> Page<'a> {
     ) {
         let (left_clean, right_clean) = (self.clean(left.0), self.clean(right.0));
         let needed = indent + columns(&left_clean) + 2 + columns(&right_clean);
-        if right_clean.is_empty() || needed > self.width() || columns(label.0) >= indent {
+        if right_clean.is_empty()
+            || needed > self.width()
+            || columns(label.0) > indent
+            || (columns(label.0) == indent && !label.0.ends_with(' '))
+        {
             self.labelled(&[label], indent, left.0, left.1);
             if !right_clean.is_empty() {
                 self.prose(indent, right.0, right.1);
