@@ -36,9 +36,8 @@ const PAGE: &str = "<!doctype html><title>Shop</title><p>Your cart is empty.</p>
 pub(super) fn answer(mut connection: Connection<'_>, behaviour: Behaviour) {
     if behaviour == Behaviour::Ssh {
         let _ = connection.write(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n");
-        if !connection.read_head(REQUEST_LIMIT).is_empty() {
-            let _ = connection.write(b"Invalid SSH identification string.\r\n");
-        }
+        // A request is no greeting in its language: it hangs up.
+        let _ = connection.read_head(REQUEST_LIMIT);
         connection.finish();
         return;
     }
