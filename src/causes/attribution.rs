@@ -109,9 +109,16 @@ pub(crate) fn made_by(snapshot: &Snapshot) -> Option<MadeBy> {
             (proxy.kind.name().to_owned(), proxy.version.clone())
         }
     };
+    let relayed = !handed_on && relayed(snapshot, attempt);
+    // The proxy puts its own name on what it hands on, so the header does not tell who made it.
+    let (product, version) = if relayed {
+        (application(snapshot), None)
+    } else {
+        (product, version)
+    };
     let where_ = if EDGES.contains(&product.as_str()) {
         Where::InFront
-    } else if here && (handed_on || relayed(snapshot, attempt)) {
+    } else if here && (handed_on || relayed) {
         Where::Behind
     } else if here {
         Where::ThisHost
@@ -123,6 +130,17 @@ pub(crate) fn made_by(snapshot: &Snapshot) -> Option<MadeBy> {
         where_,
         version,
     })
+}
+
+/// The program behind the proxy, by its listener.
+fn application(snapshot: &Snapshot) -> String {
+    snapshot
+        .endpoints
+        .iter()
+        .filter_map(|evidence| evidence.listener.seen()?.processes.first())
+        .map(|owner| owner.name.clone())
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| "the application".to_owned())
 }
 
 /// True when the application sent the failing status itself and the proxy only handed it on.
@@ -153,6 +171,14 @@ pub(crate) fn incomplete(snapshot: &Snapshot) -> Vec<Incomplete> {
         }
     };
     let failing = failing(snapshot);
+    if let Some(obstacle) = snapshot
+        .attempts
+        .iter()
+        .find_map(|attempt| attempt.exchange.obstacle())
+    {
+        let host = crate::finding::quoted(&snapshot.target.host);
+        add("the URL", obstacle, &format!("getent ahosts {host}"));
+    }
     if let Some(obstacle) = snapshot.config.obstacle() {
         add("the proxy's configuration", obstacle, "sudo nginx -T");
     }

@@ -101,7 +101,10 @@ fn retry(snapshot: &Snapshot) -> Line {
                 Connect::Connected if exchange.received_bytes == 0 => "no answer".to_owned(),
                 Connect::Connected => "no HTTP".to_owned(),
             },
-            (None, None) => "not reached".to_owned(),
+            (None, None) => match attempt.exchange.obstacle() {
+                Some(obstacle) => obstacle.to_string(),
+                None => "not reached".to_owned(),
+            },
         };
         if !words.contains(&word) {
             words.push(word);
@@ -115,6 +118,13 @@ fn retry(snapshot: &Snapshot) -> Line {
         }
     });
     let what = words.join(", ");
+    if attempts.iter().all(|attempt| attempt.exchange.obstacle().is_some()) {
+        return (
+            StepStatus::CouldNotCheck,
+            format!("the URL could not be asked: {what}"),
+            service(snapshot),
+        );
+    }
     let (status, ending) = match failed {
         0 => (StepStatus::Ok, ""),
         _ if failed == all => (StepStatus::Problem, ": not transient"),
