@@ -93,7 +93,7 @@ impl BundleError {
                 "do not unpack it; ask the sender for the file that fix502 wrote"
             }
             Self::Truncated | Self::Damaged(_) => "copy it again, in binary mode, and compare the sizes",
-            Self::NoBundle(_) => "give logs and configuration files to `fix502 triage` by their own names",
+            Self::NoBundle(_) => "fix502 triage reads what fix502 bundle wrote, packed or unpacked",
             Self::Newer(_) => "update fix502",
             Self::Missing(_) | Self::Manifest(_) | Self::Transcript(_) => {
                 "give `fix502 triage` the .tar.gz itself, or the whole directory it was unpacked to"

@@ -2,7 +2,8 @@
 
 use super::{support_bundle, timeouts};
 use crate::evidence::{
-    Connect, EndpointEvidence, Fate, Handler, NameOutcome, Observed, Obstacle, ProblemLevel, Snapshot, errno,
+    Connect, EndpointEvidence, Fate, Handler, NameOutcome, Observed, Obstacle, ProblemLevel, Snapshot,
+    Symptom, errno,
 };
 use crate::finding::{Severity, StepId};
 use crate::report::{StepStatus, StepSummary};
@@ -251,6 +252,28 @@ fn upstream(snapshot: &Snapshot) -> Line {
         .iter()
         .filter(|evidence| !answers(evidence))
         .count();
+    let mut details = details;
+    for other in &snapshot.other_listeners {
+        let owner = other
+            .listener
+            .processes
+            .first()
+            .map_or("another process", |owner| owner.name.as_str());
+        let says = other
+            .exchange
+            .seen()
+            .map_or_else(|| "was not asked".to_owned(), answer_words);
+        details.push(format!(
+            "near it: {owner} listens on {}, {says}",
+            other.listener.endpoint
+        ));
+    }
+    if let Some(cloud) = snapshot.host.cloud.as_ref().filter(|_| bad > 0) {
+        details.push(format!(
+            "this host runs at {}: console {}, status {}",
+            cloud.name, cloud.console, cloud.status
+        ));
+    }
     let status = match bad {
         0 => StepStatus::Ok,
         _ if bad == snapshot.endpoints.len() => StepStatus::Problem,
@@ -562,17 +585,34 @@ fn timeouts_line(snapshot: &Snapshot) -> Line {
             details,
         ),
         None => match timeouts::attempt_range(snapshot) {
-            Some((low, _)) => (
-                StepStatus::Ok,
-                format!("the failure came after {low} ms; {name}"),
-                details,
-            ),
+            Some((low, _)) => {
+                let gave_up = who_gave_up(snapshot);
+                (
+                    StepStatus::Ok,
+                    format!("{gave_up} after {low} ms; {name}"),
+                    details,
+                )
+            }
             None => (
                 StepStatus::CouldNotCheck,
                 format!("nothing was measured; {name}"),
                 details,
             ),
         },
+    }
+}
+
+/// Whose patience, or whose connection, ended first.
+fn who_gave_up(snapshot: &Snapshot) -> &'static str {
+    let symptom = snapshot.log.during.iter().rev().find_map(|entry| entry.symptom);
+    match symptom {
+        Some(Symptom::HeaderTimeout | Symptom::ConnectTimeout | Symptom::SendTimeout) => {
+            "the proxy gave up first,"
+        }
+        Some(Symptom::ClosedBeforeHeader | Symptom::ResetBeforeHeader | Symptom::BodyCut) => {
+            "the upstream ended it first,"
+        }
+        _ => "the failure came",
     }
 }
 
@@ -611,6 +651,9 @@ fn dns(snapshot: &Snapshot) -> Line {
     }
     if let Some(flush) = snapshot.resolver.seen().and_then(|resolver| resolver.flush.as_ref()) {
         details.push(format!("cache: {}", crate::finding::command_line(flush)));
+    }
+    if snapshot.names.iter().any(|name| name.role == "url") {
+        details.push("when only some clients fail, empty their caches: ipconfig /flushdns (Windows), sudo dscacheutil -flushcache; sudo killall -HUP mDNSResponder (macOS), resolvectl flush-caches (systemd-resolved)".to_owned());
     }
     if upstream.is_empty() {
         return (
