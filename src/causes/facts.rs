@@ -193,7 +193,7 @@ pub(super) fn header_timed_out(snapshot: &Snapshot) -> bool {
         return false;
     }
     !logged_now(snapshot, &[Symptom::HeaderTimeout, Symptom::SendTimeout]).is_empty()
-        || (failed_status(snapshot) == Some(504)
+        || ((failed_status(snapshot) == Some(504) || still_waiting(snapshot))
             && snapshot.log.during.iter().all(|entry| entry.symptom.is_none())
             && !endpoints_with(snapshot, |contact| contact == Contact::NoAnswer).is_empty())
 }
@@ -202,6 +202,16 @@ pub(super) fn header_timed_out(snapshot: &Snapshot) -> bool {
 pub(super) fn all_disabled(snapshot: &Snapshot) -> bool {
     passing_route(snapshot)
         .is_some_and(|(_, pass)| !pass.peers.is_empty() && pass.peers.iter().all(|peer| peer.down))
+}
+
+/// True when the proxy took our requests and had given no answer when our own patience ended: its limits are
+/// longer than the deadline of this run.
+fn still_waiting(snapshot: &Snapshot) -> bool {
+    snapshot
+        .attempts
+        .iter()
+        .filter_map(|attempt| attempt.exchange.seen())
+        .any(|exchange| exchange.connected() && exchange.received_bytes == 0 && exchange.end == End::TimedOut)
 }
 
 /// An endpoint that the proxy cannot connect to, with how.
