@@ -1,9 +1,11 @@
 //! Step 7, other route: the same request straight and through every proxy that is known.
 
 use super::plan::Plan;
+use super::summary::Line;
 use crate::evidence::{Observed, OtherRoute, ProbeKind, Snapshot};
 use crate::finding::StepId;
 use crate::host::{Fetch, Host};
+use crate::report::StepStatus;
 
 /// The same request through each proxy, all at the same time.
 pub(super) fn ask(host: &Host, plan: &Plan) -> Vec<OtherRoute> {
@@ -78,4 +80,74 @@ pub(super) fn direct(snapshot: &mut Snapshot) {
             took_us: exchange.total_us,
         });
     }
+}
+
+/// What this step says about itself.
+pub(super) fn show(snapshot: &Snapshot) -> Line {
+    let lines: Vec<String> = snapshot
+        .other_routes
+        .iter()
+        .map(|way| {
+            let said = match (way.status, way.proxy_status, &way.error) {
+                (Some(status), _, _) => format!(
+                    "{status}{}",
+                    way.server
+                        .as_ref()
+                        .map_or_else(String::new, |server| format!(" from {server}"))
+                ),
+                (None, Some(status), _) => format!("the proxy answered {status}"),
+                (None, None, Some(error)) => error.clone(),
+                (None, None, None) => "no answer".to_owned(),
+            };
+            format!("{}: {said} ({} ms)", way.way, way.took_us / 1_000)
+        })
+        .collect();
+    let through: Vec<_> = snapshot
+        .other_routes
+        .iter()
+        .filter(|way| !way.way.starts_with("straight"))
+        .collect();
+    if through.is_empty() {
+        let mut summary = "not checked: no --proxy given and no proxy variable set".to_owned();
+        if let Some(first) = lines.first() {
+            summary = format!("{first}; no --proxy given");
+        }
+        let status = if lines.is_empty() {
+            StepStatus::CouldNotCheck
+        } else {
+            StepStatus::Ok
+        };
+        return (status, summary, lines);
+    }
+    let direct = through
+        .iter()
+        .find(|way| way.way == "direct")
+        .and_then(|way| way.status);
+    let differ = through
+        .iter()
+        .filter(|way| way.way != "direct" && way.status != direct)
+        .count();
+    let proxies = through.len().saturating_sub(1);
+    let said =
+        |status: Option<u16>| status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+    let summary = if differ == 0 {
+        format!(
+            "the same answer ({}) directly and through {proxies} proxies: the target makes it",
+            said(direct)
+        )
+    } else {
+        format!(
+            "{differ} of {proxies} proxies get another answer than directly ({})",
+            said(direct)
+        )
+    };
+    (
+        if differ == 0 {
+            StepStatus::Ok
+        } else {
+            StepStatus::Warning
+        },
+        summary,
+        lines,
+    )
 }

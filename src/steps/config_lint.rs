@@ -2,11 +2,13 @@
 
 use super::plan::Plan;
 use super::retry;
+use super::summary::Line;
 use crate::evidence::{
-    ConfigTest, Handler, Observed, Obstacle, PeerAddress, Place, ProxyProcess, Route, Snapshot,
+    ConfigTest, Handler, Observed, Obstacle, PeerAddress, Place, ProblemLevel, ProxyProcess, Route, Snapshot,
 };
 use crate::host::{Host, ListDirectory, ReadFile, RunCommand};
 use crate::proxy::nginx::{self, Config, Environment, FileBytes, Files, RouteRequest};
+use crate::report::StepStatus;
 use crate::system::sockets;
 
 /// The largest configuration file that is read.
@@ -320,4 +322,84 @@ fn single_endpoint(route: &Route) -> Option<(&Route, std::net::SocketAddr)> {
         },
         _ => None,
     }
+}
+
+/// What this step says about itself.
+pub(super) fn show(snapshot: &Snapshot) -> Line {
+    let summary = match &snapshot.config {
+        Observed::Seen(summary) => summary,
+        Observed::Absent => {
+            return (
+                StepStatus::CouldNotCheck,
+                "no proxy configuration found".to_owned(),
+                Vec::new(),
+            );
+        }
+        Observed::Unavailable(obstacle) => {
+            return (
+                StepStatus::CouldNotCheck,
+                format!("the configuration could not be read: {obstacle}"),
+                Vec::new(),
+            );
+        }
+    };
+    let files = summary.files.len();
+    let mut details: Vec<String> = Vec::new();
+    for problem in summary
+        .errors
+        .iter()
+        .chain(&summary.lint)
+        .filter(|problem| problem.level != ProblemLevel::Info)
+    {
+        details.push(format!("{}: {}", problem.place, problem.message));
+        if !problem.excerpt.is_empty() {
+            details.push(format!("    {}", problem.excerpt.trim()));
+        }
+    }
+    let warnings = summary
+        .lint
+        .iter()
+        .filter(|problem| problem.level == ProblemLevel::Warning)
+        .count();
+    let test = match &snapshot.config_test {
+        Observed::Seen(test) if test.passed => ", nginx -t passes".to_owned(),
+        Observed::Seen(test) => {
+            details.extend(test.output.lines().take(6).map(str::to_owned));
+            ", nginx -t fails".to_owned()
+        }
+        Observed::Absent => ", no nginx to test them with".to_owned(),
+        Observed::Unavailable(Obstacle::Denied) => ", nginx -t not run (it needs root)".to_owned(),
+        Observed::Unavailable(Obstacle::NotAsked) => String::new(),
+        Observed::Unavailable(obstacle) => format!(", nginx -t not run ({obstacle})"),
+    };
+    let failing_test = snapshot.config_test.seen().is_some_and(|test| !test.passed);
+    let count = if files == 1 {
+        "1 file".to_owned()
+    } else {
+        format!("{files} files")
+    };
+    let noted = if warnings == 0 {
+        String::new()
+    } else {
+        format!(", {warnings} warnings")
+    };
+    if let Some(error) = summary
+        .errors
+        .iter()
+        .find(|problem| problem.level == ProblemLevel::Error)
+    {
+        return (
+            StepStatus::Problem,
+            format!("{}: {}{test}", error.place, error.message),
+            details,
+        );
+    }
+    let status = if failing_test {
+        StepStatus::Problem
+    } else if warnings > 0 {
+        StepStatus::Warning
+    } else {
+        StepStatus::Ok
+    };
+    (status, format!("{count}{test}{noted}"), details)
 }

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use super::plan::Plan;
+use super::summary::Line;
 use crate::evidence::{
     Handler, NameAndPort, NameEvidence, NameOutcome, Observed, PeerAddress, Place, ResolverConfiguration,
     ServerAnswer, Snapshot,
 };
 use crate::finding::StepId;
 use crate::host::{Host, Identity, NameserverLookup, ReadFile, SystemLookup};
+use crate::report::StepStatus;
 use crate::system::network;
 
 /// Limit for one question to a nameserver.
@@ -248,4 +250,103 @@ pub(super) fn address_in(upstream: &str) -> Option<IpAddr> {
 pub(super) fn socket_in(upstream: &str) -> Option<std::net::SocketAddr> {
     let (_, rest) = upstream.split_once("://")?;
     rest.split(['/', '?']).next()?.parse().ok()
+}
+
+/// What this step says about itself.
+pub(super) fn show(snapshot: &Snapshot) -> Line {
+    let mut details = Vec::new();
+    let upstream: Vec<_> = snapshot.names.iter().filter(|name| name.role != "url").collect();
+    for name in &snapshot.names {
+        let system = match &name.system {
+            Observed::Seen(addresses) => addresses
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+            Observed::Absent => "no such name".to_owned(),
+            Observed::Unavailable(obstacle) => obstacle.to_string(),
+        };
+        details.push(format!("{}: the system answers {system}", name.name));
+        for server in &name.servers {
+            details.push(format!(
+                "    {} ({}): {} in {} ms",
+                server.server,
+                server.used_by,
+                outcome_words(&server.outcome),
+                server.took_us / 1_000
+            ));
+        }
+        if !name.dialled.is_empty() {
+            let dialled = name
+                .dialled
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
+            details.push(format!("    the proxy dials {dialled}"));
+        }
+    }
+    if let Some(flush) = snapshot.resolver.seen().and_then(|resolver| resolver.flush.as_ref()) {
+        details.push(format!("cache: {}", crate::finding::command_line(flush)));
+    }
+    if snapshot.names.iter().any(|name| name.role == "url") {
+        details.push("when only some clients fail, empty their caches: ipconfig /flushdns (Windows), sudo dscacheutil -flushcache; sudo killall -HUP mDNSResponder (macOS), resolvectl flush-caches (systemd-resolved)".to_owned());
+    }
+    if upstream.is_empty() {
+        return (
+            StepStatus::Ok,
+            "no name between the proxy and the upstream".to_owned(),
+            details,
+        );
+    }
+    let bad = upstream.iter().find(|name| {
+        let nginx = name
+            .servers
+            .iter()
+            .filter(|server| server.used_by == "nginx")
+            .collect::<Vec<_>>();
+        if name.role == "upstream-at-run-time" {
+            !nginx
+                .iter()
+                .any(|server| matches!(server.outcome, NameOutcome::Addresses(_)))
+        } else {
+            name.system.seen().is_none_or(Vec::is_empty)
+        }
+    });
+    match bad {
+        Some(name) => (
+            StepStatus::Problem,
+            format!("{} has no address for the proxy", name.name),
+            details,
+        ),
+        None => (
+            StepStatus::Ok,
+            format!(
+                "{} resolves",
+                upstream
+                    .iter()
+                    .map(|name| name.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            details,
+        ),
+    }
+}
+
+fn outcome_words(outcome: &NameOutcome) -> String {
+    match outcome {
+        NameOutcome::Addresses(addresses) => addresses
+            .iter()
+            .map(|(address, ttl)| format!("{address} (TTL {ttl} s)"))
+            .collect::<Vec<_>>()
+            .join(", "),
+        NameOutcome::NxDomain => "no such name (NXDOMAIN)".to_owned(),
+        NameOutcome::NoAddress => "the name has no address".to_owned(),
+        NameOutcome::ServerFailure => "SERVFAIL".to_owned(),
+        NameOutcome::Refused => "REFUSED".to_owned(),
+        NameOutcome::NotListening => "nothing listens there".to_owned(),
+        NameOutcome::TimedOut => "no answer".to_owned(),
+        NameOutcome::Failed(why) => why.clone(),
+    }
 }

@@ -3,9 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::plan::Plan;
-use crate::evidence::{Direction, FirewallAnswer, Observed, Obstacle, Packet, Snapshot};
+use super::summary::Line;
+use crate::evidence::{Direction, Fate, FirewallAnswer, Observed, Obstacle, Packet, Snapshot};
 use crate::finding::StepId;
 use crate::host::{CommandOutput, Host, Identity, RunCommand};
+use crate::report::StepStatus;
 use crate::system::firewall::{self, RulesetBytes, Rulesets};
 use crate::system::network;
 
@@ -231,4 +233,104 @@ fn flow(
         });
     }
     packets
+}
+
+/// What this step says about itself.
+pub(super) fn show(snapshot: &Snapshot) -> Line {
+    let answer = match &snapshot.firewall {
+        Observed::Seen(answer) => answer,
+        Observed::Absent => {
+            return (
+                StepStatus::Ok,
+                "no packet filter is loaded".to_owned(),
+                Vec::new(),
+            );
+        }
+        Observed::Unavailable(obstacle) => {
+            return (
+                StepStatus::CouldNotCheck,
+                format!("the packet filters could not be read: {obstacle}"),
+                Vec::new(),
+            );
+        }
+    };
+    let mut details: Vec<String> = answer
+        .unread
+        .iter()
+        .map(|(name, why)| format!("{name} could not be read: {why}"))
+        .collect();
+    for packet in &answer.packets {
+        let way = format!(
+            "{:?} {} to {}:{}",
+            packet.packet.direction,
+            packet.packet.protocol,
+            packet.packet.destination,
+            packet.packet.destination_port
+        );
+        let rule = packet
+            .rule
+            .as_ref()
+            .map_or_else(String::new, |rule| format!(" by {} ({})", rule.text, rule.chain));
+        details.push(format!("{way}: {}{rule}", fate_words(&packet.fate)));
+    }
+    let blocked = answer
+        .packets
+        .iter()
+        .find(|packet| matches!(packet.fate, Fate::Dropped | Fate::Rejected(_)));
+    if let Some(packet) = blocked {
+        let rule = packet
+            .rule
+            .as_ref()
+            .map_or_else(String::new, |rule| format!(": {} in {}", rule.text, rule.chain));
+        let end = std::net::SocketAddr::new(packet.packet.destination, packet.packet.destination_port);
+        return (
+            StepStatus::Problem,
+            format!("the way to {end} is {}{rule}", fate_words(&packet.fate)),
+            details,
+        );
+    }
+    if let Some(packet) = answer
+        .packets
+        .iter()
+        .find(|packet| matches!(packet.fate, Fate::CannotTell(_)))
+    {
+        return (
+            StepStatus::CouldNotCheck,
+            format!("one rule is not understood: {}", fate_words(&packet.fate)),
+            details,
+        );
+    }
+    let tcp = snapshot
+        .endpoints
+        .iter()
+        .find(|evidence| evidence.endpoint.tcp().is_some());
+    let summary = match (answer.rules, tcp) {
+        (0, _) if answer.unread.is_empty() => "no packet filter rules are loaded".to_owned(),
+        (0, _) => format!(
+            "{} could not be read",
+            answer
+                .unread
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        (rules, Some(evidence)) => format!("{rules} rules, none stops the way to {}", evidence.endpoint),
+        (rules, None) => format!("{rules} rules; a unix socket or no known endpoint, so none applies"),
+    };
+    let status = if answer.unread.is_empty() {
+        StepStatus::Ok
+    } else {
+        StepStatus::CouldNotCheck
+    };
+    (status, summary, details)
+}
+
+fn fate_words(fate: &Fate) -> String {
+    match fate {
+        Fate::Accepted => "accepted".to_owned(),
+        Fate::Dropped => "dropped".to_owned(),
+        Fate::Rejected(how) => format!("rejected ({how})"),
+        Fate::CannotTell(why) => format!("cannot tell: {why}"),
+    }
 }

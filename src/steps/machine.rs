@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::inside;
 use super::plan::Plan;
+use super::{cloud, inside, units};
 use crate::evidence::{
-    Cloud, Endpoint, HostFacts, JournalLine, KernelEvent, KernelEventKind, Limits, Listener, Observed,
-    Obstacle, Process, ProxyKind, ProxyProcess, Snapshot, Unit,
+    Endpoint, HostFacts, KernelEvent, KernelEventKind, Limits, Listener, Observed, Obstacle, Process,
+    ProxyKind, ProxyProcess, Snapshot,
 };
-use crate::host::{
-    Clock, CommandOutput, DescriptorUse, Host, Identity, ListDirectory, ProcessTable, ReadFile, RunCommand,
-    SocketOwners,
-};
-use crate::system::{kernel, network, sockets, systemd};
+use crate::host::{Clock, DescriptorUse, Host, Identity, ProcessTable, ReadFile, RunCommand, SocketOwners};
+use crate::system::{kernel, network, sockets};
 
 /// Facts of the machine, processes, proxies and listeners.
 pub(super) fn facts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
@@ -41,7 +38,7 @@ pub(super) fn facts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     });
 }
 
-fn text(host: &Host, path: &str) -> Option<String> {
+pub(super) fn text(host: &Host, path: &str) -> Option<String> {
     host.ask(&ReadFile::start(path, 64 * 1024))
         .into_seen()
         .map(|content| content.bytes.text().into_owned())
@@ -79,114 +76,9 @@ fn host_facts(host: &Host) -> HostFacts {
         boot_ms,
         root,
         systemd: text(host, "/proc/1/comm").is_some_and(|name| name.trim() == "systemd"),
-        cloud: cloud(host),
+        cloud: cloud::cloud(host),
         vpn_default_route: None,
     }
-}
-
-/// The provider, by what the firmware says.
-fn cloud(host: &Host) -> Option<Cloud> {
-    const PROVIDERS: &[(&str, &str, &str, &str)] = &[
-        (
-            "Amazon EC2",
-            "Amazon EC2",
-            "https://console.aws.amazon.com/ec2",
-            "https://health.aws.amazon.com/health/status",
-        ),
-        (
-            "Google",
-            "Google Cloud",
-            "https://console.cloud.google.com/compute",
-            "https://status.cloud.google.com",
-        ),
-        (
-            "Microsoft Corporation",
-            "Microsoft Azure",
-            "https://portal.azure.com",
-            "https://azure.status.microsoft",
-        ),
-        (
-            "DigitalOcean",
-            "DigitalOcean",
-            "https://cloud.digitalocean.com",
-            "https://status.digitalocean.com",
-        ),
-        (
-            "Hetzner",
-            "Hetzner",
-            "https://console.hetzner.cloud",
-            "https://status.hetzner.com",
-        ),
-        (
-            "OVH",
-            "OVHcloud",
-            "https://www.ovh.com/manager",
-            "https://www.status-ovhcloud.com",
-        ),
-        (
-            "Vultr",
-            "Vultr",
-            "https://my.vultr.com",
-            "https://status.vultr.com",
-        ),
-        (
-            "Akamai",
-            "Akamai (Linode)",
-            "https://cloud.linode.com",
-            "https://status.linode.com",
-        ),
-        (
-            "Linode",
-            "Akamai (Linode)",
-            "https://cloud.linode.com",
-            "https://status.linode.com",
-        ),
-        (
-            "Scaleway",
-            "Scaleway",
-            "https://console.scaleway.com",
-            "https://status.scaleway.com",
-        ),
-        (
-            "OracleCloud",
-            "Oracle Cloud",
-            "https://cloud.oracle.com",
-            "https://ocistatus.oraclecloud.com",
-        ),
-        (
-            "Alibaba",
-            "Alibaba Cloud",
-            "https://ecs.console.aliyun.com",
-            "https://status.alibabacloud.com",
-        ),
-        (
-            "Exoscale",
-            "Exoscale",
-            "https://portal.exoscale.com",
-            "https://exoscalestatus.com",
-        ),
-        (
-            "UpCloud",
-            "UpCloud",
-            "https://hub.upcloud.com",
-            "https://status.upcloud.com",
-        ),
-    ];
-    let dmi = ["sys_vendor", "product_name", "chassis_asset_tag", "bios_vendor"]
-        .iter()
-        .filter_map(|name| text(host, &format!("/sys/class/dmi/id/{name}")))
-        .collect::<Vec<_>>()
-        .join("\n");
-    let hyper_v_at_home =
-        dmi.contains("Microsoft Corporation") && !dmi.contains("7783-7084-3265-9085-8269-3286-77");
-    PROVIDERS
-        .iter()
-        .find(|(mark, ..)| dmi.contains(mark) && !(hyper_v_at_home && *mark == "Microsoft Corporation"))
-        .map(|(_, name, console, status)| Cloud {
-            name: (*name).to_owned(),
-            console: (*console).to_owned(),
-            status: (*status).to_owned(),
-        })
 }
 
 fn proxies(host: &Host, snapshot: &mut Snapshot) {
@@ -354,134 +246,6 @@ fn choose_proxy(snapshot: &mut Snapshot, other_root: bool) {
     };
 }
 
-/// Units: all that are loaded, and those that could be.
-pub(super) fn units(host: &Host, plan: &Plan) -> Observed<Vec<Unit>> {
-    // A host inside this program has no services, and those of this machine have no part in its faults.
-    if plan.inside.is_some() {
-        return Observed::Absent;
-    }
-    if text(host, "/proc/1/comm").is_none_or(|name| name.trim() != "systemd") {
-        return Observed::Absent;
-    }
-    let show = |patterns: &[String]| {
-        let mut argv = vec![
-            "systemctl".to_owned(),
-            "show".to_owned(),
-            "--timestamp=unix".to_owned(),
-        ];
-        argv.push("-p".to_owned());
-        argv.push(systemd::PROPERTIES.to_owned());
-        argv.extend_from_slice(patterns);
-        host.ask(&RunCommand::new(argv))
-    };
-    let loaded = std::thread::scope(|scope| {
-        let files = scope.spawn(|| {
-            host.ask(&RunCommand::new([
-                "systemctl",
-                "list-unit-files",
-                "--no-legend",
-                "--plain",
-                "--type=service,socket",
-                "--state=disabled,enabled,static,linked,indirect",
-            ]))
-        });
-        let loaded = show(&["*.service".to_owned(), "*.socket".to_owned()]);
-        (loaded, files.join().unwrap_or_default())
-    });
-    let (output, files) = loaded;
-    let output = match output {
-        Observed::Seen(output) => output,
-        Observed::Absent => return Observed::Absent,
-        Observed::Unavailable(obstacle) => return Observed::Unavailable(obstacle),
-    };
-    let mut units = systemd::units(&output.stdout.0);
-    if units.is_empty() {
-        return Observed::Unavailable(Obstacle::Failed(first_line(&output)));
-    }
-    // A service that was never started is not loaded; those of the administrator are looked at too.
-    let local = host
-        .ask(&ListDirectory {
-            path: "/etc/systemd/system".to_owned(),
-        })
-        .into_seen()
-        .unwrap_or_default();
-    let unloaded: Vec<String> = systemd::unit_names(&files.into_seen().unwrap_or_default().stdout.0)
-        .into_iter()
-        .filter(|name| {
-            local.contains(name) && !name.contains('@') && !units.iter().any(|unit| unit.name == *name)
-        })
-        .take(60)
-        .collect();
-    if !unloaded.is_empty()
-        && let Some(output) = show(&unloaded).into_seen()
-    {
-        units.extend(systemd::units(&output.stdout.0));
-    }
-    journals(host, &mut units);
-    Observed::Seen(units)
-}
-
-fn first_line(output: &CommandOutput) -> String {
-    output
-        .stderr
-        .text()
-        .lines()
-        .next()
-        .unwrap_or("it printed nothing")
-        .to_owned()
-}
-
-/// True for units whose story may matter: not well, changed lately, or the administrator's own.
-fn eventful(unit: &Unit) -> bool {
-    let local = unit.fragment.starts_with("/etc/systemd/system") || unit.fragment.starts_with("/run/systemd");
-    unit.active == "failed"
-        || unit.active == "activating"
-        || unit.sub == "auto-restart"
-        || unit.restarts > 0
-        || local
-}
-
-fn journals(host: &Host, units: &mut [Unit]) {
-    let mut argv: Vec<String> = [
-        "journalctl",
-        "-o",
-        "json",
-        "--no-pager",
-        "-n",
-        "400",
-        "--since",
-        "-1h",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    let names: Vec<String> = units
-        .iter()
-        .filter(|unit| eventful(unit))
-        .map(|unit| unit.name.clone())
-        .take(12)
-        .collect();
-    if names.is_empty() {
-        return;
-    }
-    for name in &names {
-        argv.push("-u".to_owned());
-        argv.push(name.clone());
-    }
-    let Some(output) = host.ask(&RunCommand::new(argv)).into_seen() else {
-        return;
-    };
-    let mut lines: BTreeMap<String, Vec<JournalLine>> = BTreeMap::new();
-    for (unit, line) in systemd::journal(&output.stdout.0) {
-        lines.entry(unit.unwrap_or_default()).or_default().push(line);
-    }
-    for unit in units {
-        if let Some(mut journal) = lines.remove(&unit.name) {
-            let keep = journal.len().saturating_sub(60);
-            unit.journal = journal.split_off(keep);
-        }
-    }
-}
-
 /// The kernel log.
 pub(super) fn kernel(host: &Host, plan: &Plan) -> Observed<Vec<KernelEvent>> {
     // What the kernel did to other programs is no evidence about a host inside this one.
@@ -506,7 +270,7 @@ fn kernel_log(host: &Host, moment: u32) -> Observed<Vec<KernelEvent>> {
         Observed::Seen(output) if output.stderr.text().contains("not permitted") => {
             Observed::Unavailable(Obstacle::Denied)
         }
-        Observed::Seen(output) => Observed::Unavailable(Obstacle::Failed(first_line(&output))),
+        Observed::Seen(output) => Observed::Unavailable(Obstacle::Failed(units::first_line(&output))),
         Observed::Absent => Observed::Absent,
         Observed::Unavailable(obstacle) => Observed::Unavailable(obstacle),
     }
@@ -658,36 +422,6 @@ pub(super) fn after_the_attempts(host: &Host, snapshot: &mut Snapshot) {
     if let Observed::Seen(units) = &mut snapshot.units
         && (crashed || closed)
     {
-        let mut argv: Vec<String> = [
-            "journalctl",
-            "-o",
-            "json",
-            "--no-pager",
-            "-n",
-            "200",
-            "--since",
-            "-10min",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-        let names: Vec<String> = units
-            .iter()
-            .filter(|unit| eventful(unit))
-            .map(|unit| unit.name.clone())
-            .take(12)
-            .collect();
-        for name in names {
-            argv.push("-u".to_owned());
-            argv.push(name);
-        }
-        if let Some(output) = host.ask(&RunCommand::new(argv)).into_seen() {
-            for (name, line) in systemd::journal(&output.stdout.0) {
-                if let Some(unit) = units.iter_mut().find(|unit| Some(&unit.name) == name.as_ref())
-                    && !unit.journal.contains(&line)
-                {
-                    unit.journal.push(line);
-                }
-            }
-        }
+        units::journals(host, units, "-10min");
     }
 }

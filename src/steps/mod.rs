@@ -8,6 +8,7 @@
 
 mod alternate_proxy;
 mod applications;
+mod cloud;
 mod config_lint;
 mod dns_flush;
 mod firewall;
@@ -19,6 +20,7 @@ mod retry;
 mod summary;
 mod support_bundle;
 mod timeouts;
+mod units;
 mod upstream_probe;
 mod walk;
 

@@ -5,9 +5,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::plan::Plan;
-use crate::evidence::{Attempt, Bytes, Endpoint, Observed, Obstacle, Target};
+use super::summary::Line;
+use super::timeouts;
+use crate::evidence::{Attempt, Bytes, Connect, Endpoint, Observed, Obstacle, Snapshot, Target, errno};
 use crate::finding::StepId;
 use crate::host::{Clock, ExchangeQuery, Framing, Host, Identity, SystemLookup, TlsOptions, pause};
+use crate::report::StepStatus;
 use crate::system::http;
 
 /// Pause between two attempts.
@@ -215,5 +218,138 @@ fn server_name(host: &str) -> TlsOptions {
         server_name: host.parse::<IpAddr>().is_err().then(|| host.to_owned()),
         alpn: vec!["http/1.1".to_owned()],
         ..TlsOptions::default()
+    }
+}
+
+/// What this step says about itself.
+pub(super) fn show(snapshot: &Snapshot) -> Line {
+    let attempts = &snapshot.attempts;
+    if attempts.is_empty() {
+        let why = if snapshot.target.url.is_none() {
+            "no URL given, nothing to retry"
+        } else {
+            "left out"
+        };
+        return (StepStatus::Skipped, why.to_owned(), service(snapshot));
+    }
+    let failed = attempts
+        .iter()
+        .filter(|attempt| crate::causes::attempt_failed(attempt))
+        .count();
+    let all = attempts.len();
+    let mut words: Vec<String> = Vec::new();
+    for attempt in attempts {
+        let word = match (attempt.status, attempt.exchange.seen()) {
+            (Some(status), _) => status.to_string(),
+            (None, Some(exchange)) => match exchange.connect {
+                Connect::Failed(number) => errno::text(number).to_lowercase(),
+                Connect::TimedOut => "no connection".to_owned(),
+                Connect::Connected if exchange.received_bytes == 0 => "no answer".to_owned(),
+                Connect::Connected => "no HTTP".to_owned(),
+            },
+            (None, None) => match attempt.exchange.obstacle() {
+                Some(obstacle) => obstacle.to_string(),
+                None => "not reached".to_owned(),
+            },
+        };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    let took = timeouts::attempt_range(snapshot).map_or_else(String::new, |(low, high)| {
+        if low == high {
+            format!(" in {low} ms")
+        } else {
+            format!(" in {low}-{high} ms")
+        }
+    });
+    let what = words.join(", ");
+    if attempts.iter().all(|attempt| attempt.exchange.obstacle().is_some()) {
+        return (
+            StepStatus::CouldNotCheck,
+            format!("the URL could not be asked: {what}"),
+            service(snapshot),
+        );
+    }
+    let (status, ending) = match failed {
+        0 => (StepStatus::Ok, ""),
+        _ if failed == all => (StepStatus::Problem, ": not transient"),
+        _ => (StepStatus::Problem, ": sometimes"),
+    };
+    let counted = if failed == 0 { all } else { failed };
+    let mut details = service(snapshot);
+    if let Some(status) = attempts.iter().find_map(|attempt| attempt.status) {
+        details.insert(0, meaning(status).to_owned());
+    }
+    (
+        status,
+        format!("{counted} of {all} attempts got {what}{took}{ending}"),
+        details,
+    )
+}
+
+/// The state of the proxy service.
+fn service(snapshot: &Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    match (&snapshot.proxy, &snapshot.proxies) {
+        (Some(proxy), _) => lines.push(format!(
+            "{} {} runs as process {} with {} workers{}; configuration {}",
+            proxy.kind.name(),
+            proxy.version.as_deref().unwrap_or("(unknown version)"),
+            proxy.master.pid,
+            proxy.workers.len(),
+            proxy
+                .master
+                .unit
+                .as_ref()
+                .map_or_else(String::new, |unit| format!(" ({unit})")),
+            proxy.config,
+        )),
+        (None, Observed::Seen(_)) => lines.push("no nginx runs on this host".to_owned()),
+        (None, _) => lines.push("the process table could not be read".to_owned()),
+    }
+    let unit = snapshot
+        .proxy
+        .as_ref()
+        .and_then(|proxy| proxy.master.unit.clone())
+        .unwrap_or_else(|| "nginx.service".to_owned());
+    if let Some(unit) = snapshot
+        .units
+        .seen()
+        .and_then(|units| units.iter().find(|other| other.name == unit))
+    {
+        lines.push(format!(
+            "{} is {} ({}), result {}",
+            unit.name, unit.active, unit.sub, unit.result
+        ));
+    }
+    let earlier = snapshot
+        .log
+        .before
+        .iter()
+        .filter(|entry| entry.symptom.is_some())
+        .count();
+    if earlier > 0 {
+        lines.push(format!("the log has {earlier} earlier errors of this route"));
+    }
+    lines
+}
+
+/// What a status says about who failed.
+pub(crate) fn meaning(status: u16) -> &'static str {
+    match status {
+        500 => "500: the server that answered failed itself; 502 would mean that the one behind it did",
+        502 => "502: a proxy got no valid answer from the server behind it",
+        503 => "503: the server says it cannot serve now (overload, maintenance, or no backend left)",
+        504 => "504: a proxy waited for the server behind it until its limit ran out",
+        520 => "520 (Cloudflare): the origin answered with something that cannot be understood",
+        521 => "521 (Cloudflare): the origin refused the connection",
+        522 => "522 (Cloudflare): the connection to the origin timed out",
+        523 => "523 (Cloudflare): there is no route to the origin",
+        524 => "524 (Cloudflare): the origin took the connection and did not answer in time",
+        525 | 526 => "525/526 (Cloudflare): TLS with the origin failed",
+        200..=399 => "the request was answered",
+        400..=499 => "the request was answered with a client error, so the way to the application works",
+        _ => "an answer came",
     }
 }

@@ -1,6 +1,9 @@
 //! Step 8, support bundle: what the hosting provider needs to know.
 
+use super::summary::Line;
 use crate::evidence::Snapshot;
+use crate::report::StepStatus;
+use crate::verdict::{Diagnosis, Status};
 
 /// What a bundle of this run would say about time and frequency.
 pub(super) fn frequency(snapshot: &Snapshot) -> Option<String> {
@@ -22,4 +25,22 @@ pub(super) fn frequency(snapshot: &Snapshot) -> Option<String> {
         time(first),
         time(last)
     ))
+}
+
+/// What this step says about itself.
+pub(super) fn show(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Line {
+    let mut details: Vec<String> = frequency(snapshot).into_iter().collect();
+    if let Some(cloud) = &snapshot.host.cloud {
+        details.push(format!(
+            "provider: {} - console {}, status {}",
+            cloud.name, cloud.console, cloud.status
+        ));
+    }
+    let url = snapshot.target.url.as_deref().unwrap_or_default();
+    let summary = if diagnosis.verdict.status == Status::Healthy {
+        "not needed".to_owned()
+    } else {
+        format!("fix502 bundle {url}").trim_end().to_owned()
+    };
+    (StepStatus::Skipped, summary, details)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::plan::{Plan, RecordedPlan};
 use super::{
-    alternate_proxy, applications, config_lint, dns_flush, firewall, logs, machine, retry, upstream_probe,
+    alternate_proxy, applications, config_lint, dns_flush, firewall, logs, machine, retry, units,
+    upstream_probe,
 };
 use crate::evidence::Snapshot;
 use crate::finding::StepId;
@@ -27,7 +28,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         let rulesets = scope.spawn(|| firewall::ask(host, plan));
         let other_routes = scope.spawn(|| alternate_proxy::ask(host, plan));
         let url_name = scope.spawn(|| dns_flush::url_name(host, plan));
-        let units = scope.spawn(|| machine::units(host, plan));
+        let units = scope.spawn(|| units::ask(host, plan));
 
         machine::facts(host, plan, &mut snapshot);
         config_lint::ask(host, plan, &mut snapshot);

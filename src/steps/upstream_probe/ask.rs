@@ -1,0 +1,424 @@
+//! The questions to each endpoint: what the proxy would send, and the kernel's view of the way.
+
+use std::net::SocketAddr;
+
+use super::super::plan::Plan;
+use super::super::{dns_flush, machine};
+use super::further::further;
+use super::nearby::other_listeners;
+use super::socket_file::socket_file;
+use crate::evidence::{
+    Bytes, Endpoint, EndpointEvidence, Handler, Listener, NameOutcome, Observed, Pass, Peer, PeerAddress,
+    Place, Probe, ProbeKind, Protocol, Route, Snapshot,
+};
+use crate::host::{DescriptorUse, ExchangeQuery, Framing, Host, RunCommand, TlsOptions, TlsVersions};
+use crate::proxy::request;
+use crate::system::{network, sockets};
+
+/// A neighbour that does not answer shows after three tries, one second apart.
+const CONNECT_LIMIT_MS: u64 = 3_200;
+/// How many endpoints are asked.
+const MOST: usize = 8;
+
+/// Finds the endpoints of the route and asks each.
+pub(in crate::steps) fn endpoints(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+    let Some((route, pass)) = innermost(snapshot) else {
+        return;
+    };
+    let mut found = resolved(snapshot, &pass);
+    found.truncate(MOST);
+    snapshot.endpoints = examine_all(host, plan, snapshot, &route, &pass, found);
+}
+
+/// The last tier on this host that hands the request on.
+fn innermost(snapshot: &Snapshot) -> Option<(Route, Box<Pass>)> {
+    let routes = snapshot.inner_routes.iter().rev().chain(snapshot.route.seen());
+    routes.into_iter().find_map(|route| match &route.handler {
+        Handler::Pass(pass) => Some((route.clone(), pass.clone())),
+        Handler::Return { .. } | Handler::Local(_) | Handler::Unknown => None,
+    })
+}
+
+/// An endpoint with the line that names it and the name it came from.
+type Found = (Endpoint, Place, Option<String>);
+
+fn resolved(snapshot: &Snapshot, pass: &Pass) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let mut add = |endpoint: Endpoint, place: &Place, name: Option<String>| {
+        if !found.iter().any(|(known, ..)| *known == endpoint) {
+            found.push((endpoint, place.clone(), name));
+        }
+    };
+    for Peer { address, place, .. } in &pass.peers {
+        match address {
+            PeerAddress::Ip(address) => add(Endpoint::Tcp(*address), place, None),
+            PeerAddress::Unix(path) => add(Endpoint::Unix(path.clone()), place, None),
+            PeerAddress::Name(name) => {
+                for address in addresses_of(snapshot, &name.name, "upstream") {
+                    add(
+                        Endpoint::Tcp(SocketAddr::new(address, name.port)),
+                        place,
+                        Some(name.name.clone()),
+                    );
+                }
+            }
+        }
+    }
+    if let Some(name) = &pass.runtime_name {
+        for address in addresses_of(snapshot, &name.name, "upstream-at-run-time") {
+            add(
+                Endpoint::Tcp(SocketAddr::new(address, name.port)),
+                &pass.place,
+                Some(name.name.clone()),
+            );
+        }
+    }
+    found
+}
+
+fn addresses_of(snapshot: &Snapshot, name: &str, role: &str) -> Vec<std::net::IpAddr> {
+    let Some(evidence) = snapshot
+        .names
+        .iter()
+        .find(|evidence| evidence.name == name && evidence.role == role)
+    else {
+        return Vec::new();
+    };
+    // At run time nginx asks its own nameservers and nobody else.
+    if role == "upstream-at-run-time" {
+        return evidence
+            .servers
+            .iter()
+            .filter(|answer| answer.used_by == "nginx")
+            .find_map(|answer| match &answer.outcome {
+                NameOutcome::Addresses(addresses) => {
+                    Some(addresses.iter().map(|(address, _)| *address).collect())
+                }
+                _ => None,
+            })
+            .unwrap_or_default();
+    }
+    evidence.system.seen().cloned().unwrap_or_default()
+}
+
+fn examine_all(
+    host: &Host,
+    plan: &Plan,
+    snapshot: &Snapshot,
+    route: &Route,
+    pass: &Pass,
+    found: Vec<Found>,
+) -> Vec<EndpointEvidence> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = found
+            .into_iter()
+            .map(|(endpoint, place, name)| {
+                scope.spawn(move || examine(host, plan, snapshot, route, pass, (endpoint, place, name)))
+            })
+            .collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    })
+}
+
+fn examine(
+    host: &Host,
+    plan: &Plan,
+    snapshot: &Snapshot,
+    route: &Route,
+    pass: &Pass,
+    (endpoint, place, name): Found,
+) -> EndpointEvidence {
+    let mut evidence = EndpointEvidence {
+        endpoint: endpoint.clone(),
+        place,
+        name,
+        probes: Vec::new(),
+        listener: listener(&snapshot.listeners, &endpoint),
+        listener_outside: listener(&snapshot.listeners_outside, &endpoint),
+        socket_file: Observed::Absent,
+        socket_file_outside: Observed::Absent,
+        kernel_route: Observed::Absent,
+        neighbour: Observed::Absent,
+        on_this_host: endpoint.unix().is_some(),
+        descriptors: Observed::Absent,
+    };
+    if let Some(owner) = evidence
+        .listener
+        .seen()
+        .and_then(|listener| listener.processes.first())
+    {
+        evidence.descriptors = host.ask(&DescriptorUse { pid: owner.pid });
+    }
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| ask_as_proxy(host, plan, snapshot, route, pass, &endpoint));
+        match &endpoint {
+            Endpoint::Unix(path) => {
+                let worker = machine::worker(snapshot);
+                evidence.socket_file = socket_file(host, snapshot, path, worker.mounts_of);
+                evidence.socket_file_outside = if worker.mounts_of.is_some() {
+                    socket_file(host, snapshot, path, None)
+                } else {
+                    evidence.socket_file.clone()
+                };
+            }
+            Endpoint::Tcp(address) => {
+                let identity = machine::network_of(snapshot);
+                let text = address.ip().to_string();
+                evidence.on_this_host = address.ip().is_loopback()
+                    || snapshot.limits.addresses.iter().any(|(own, _)| *own == address.ip());
+                let mut argv = vec!["ip", "route", "get", text.as_str()];
+                let uid = snapshot
+                    .proxy
+                    .as_ref()
+                    .and_then(|proxy| proxy.workers.first())
+                    .map(|worker| worker.uid.to_string());
+                if let Some(uid) = &uid {
+                    argv.extend(["uid", uid.as_str()]);
+                }
+                evidence.kernel_route = host
+                    .ask(&RunCommand::new(argv).within(identity))
+                    .map(|output| network::kernel_route(&output.stdout.0, &output.stderr.0));
+            }
+        }
+        evidence.probes.extend(asked.join().ok());
+    });
+    // The neighbour entry shows whether anybody answered, so it is read afterwards.
+    if let (Some(address), false) = (endpoint.tcp(), evidence.on_this_host) {
+        let hop = evidence
+            .kernel_route
+            .seen()
+            .and_then(|route| route.gateway.clone())
+            .unwrap_or_else(|| address.ip().to_string());
+        evidence.neighbour = host
+            .ask(
+                &RunCommand::new(["ip", "neigh", "show", hop.as_str()]).within(machine::network_of(snapshot)),
+            )
+            .into_seen()
+            .and_then(|output| network::neighbour(&output.stdout.0))
+            .into();
+    }
+    evidence
+}
+
+fn listener(listeners: &Observed<Vec<Listener>>, endpoint: &Endpoint) -> Observed<Listener> {
+    match listeners {
+        Observed::Seen(all) => all
+            .iter()
+            .find(|listener| sockets::takes(listener, endpoint))
+            .cloned()
+            .into(),
+        Observed::Absent => Observed::Absent,
+        Observed::Unavailable(obstacle) => Observed::Unavailable(obstacle.clone()),
+    }
+}
+
+/// The limits of the exchanges with one endpoint: connecting, and answering.
+pub(super) fn limits(plan: &Plan, route: &Route) -> (u64, u64) {
+    let value = |setting: &Option<crate::evidence::Setting<u64>>| {
+        setting.as_ref().map_or(60_000, |setting| setting.value)
+    };
+    let connect = value(&route.settings.connect_timeout).clamp(200, CONNECT_LIMIT_MS);
+    // Long enough to tell slow from silent where the proxy is impatient, never longer than the run allows.
+    let answer = value(&route.settings.read_timeout)
+        .saturating_mul(3)
+        .clamp(1_000, 10_000)
+        .min(plan.patience_ms());
+    (connect, answer)
+}
+
+fn ask_as_proxy(
+    host: &Host,
+    plan: &Plan,
+    snapshot: &Snapshot,
+    route: &Route,
+    pass: &Pass,
+    endpoint: &Endpoint,
+) -> Probe {
+    let (connect_limit_ms, answer_limit_ms) = limits(plan, route);
+    let query = ExchangeQuery {
+        endpoint: endpoint.to_string(),
+        tls: pass.tls.then(|| tls_of(route, pass)),
+        request: Bytes(request::as_proxy(route, pass)),
+        framing: if pass.protocol == Protocol::Http {
+            Framing::Http
+        } else {
+            Framing::Raw
+        },
+        connect_limit_ms,
+        answer_limit_ms,
+        keep_bytes: 64 * 1024,
+        identity: machine::worker(snapshot),
+        ..ExchangeQuery::default()
+    };
+    Probe {
+        kind: ProbeKind::AsProxy,
+        command: by_hand(route, pass, endpoint),
+        exchange: host.ask(&query),
+    }
+}
+
+/// TLS as the configuration wants it.
+pub(super) fn tls_of(route: &Route, pass: &Pass) -> TlsOptions {
+    let settings = &route.settings;
+    let name = settings.tls_name.as_ref().map_or_else(
+        || without_port(&pass.proxy_host),
+        |setting| without_port(&setting.value),
+    );
+    let on = |setting: &Option<crate::evidence::Setting<bool>>| {
+        setting.as_ref().is_some_and(|setting| setting.value)
+    };
+    let versions: &[String] = settings.tls_protocols.as_ref().map_or(&[], |setting| &setting.value);
+    let has = |version: &str| versions.iter().any(|name| name == version);
+    TlsOptions {
+        server_name: (on(&settings.tls_server_name) && is_name(&name)).then(|| name.clone()),
+        versions: match (has("TLSv1.2"), has("TLSv1.3")) {
+            (true, false) => TlsVersions::Only12,
+            (false, true) => TlsVersions::Only13,
+            _ => TlsVersions::Both,
+        },
+        alpn: if pass.protocol == Protocol::Grpc {
+            vec!["h2".to_owned()]
+        } else {
+            Vec::new()
+        },
+        roots: on(&settings.tls_verify).then(|| {
+            settings
+                .tls_trusted_certificate
+                .as_ref()
+                .map(|setting| setting.value.clone())
+                .unwrap_or_default()
+        }),
+        verify_name: on(&settings.tls_verify).then_some(name),
+    }
+}
+
+pub(super) fn without_port(host: &str) -> String {
+    if host.starts_with('[') {
+        return host
+            .split(']')
+            .next()
+            .unwrap_or(host)
+            .trim_start_matches('[')
+            .to_owned();
+    }
+    host.split(':').next().unwrap_or(host).to_owned()
+}
+
+/// An address or a variable is never sent as a server name.
+pub(super) fn is_name(name: &str) -> bool {
+    name.parse::<std::net::IpAddr>().is_err() && !name.contains('$') && name.contains('.')
+}
+
+/// The command that asks the same by hand.
+fn by_hand(route: &Route, pass: &Pass, endpoint: &Endpoint) -> String {
+    let target = route.request_target.as_deref().unwrap_or("/");
+    let host = request::host_header(route, pass);
+    let scheme = if pass.tls { "https" } else { "http" };
+    let words: Vec<String> = match (pass.protocol, endpoint) {
+        (Protocol::Http, Endpoint::Tcp(address)) => [
+            "curl",
+            "-skv",
+            "--http1.1",
+            "-H",
+            &format!("Host: {host}"),
+            &format!("{scheme}://{address}{target}"),
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        (Protocol::Http, Endpoint::Unix(path)) => [
+            "curl",
+            "-sv",
+            "--unix-socket",
+            path,
+            "-H",
+            &format!("Host: {host}"),
+            &format!("http://localhost{target}"),
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        (Protocol::FastCgi, endpoint) => {
+            let connect = match endpoint {
+                Endpoint::Tcp(address) => address.to_string(),
+                Endpoint::Unix(path) => path.clone(),
+            };
+            return format!(
+                "SCRIPT_NAME=/ SCRIPT_FILENAME=/ REQUEST_METHOD=GET cgi-fcgi -bind -connect {}",
+                crate::finding::quoted(&connect)
+            );
+        }
+        (_, Endpoint::Tcp(address)) => [
+            "nc",
+            "-vz",
+            &address.ip().to_string(),
+            &address.port().to_string(),
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        (_, Endpoint::Unix(path)) => ["nc", "-vzU", path].map(str::to_owned).to_vec(),
+    };
+    crate::finding::command_line(&words)
+}
+
+/// Further questions that the attempts and the logs call for.
+pub(in crate::steps) fn after_the_attempts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+    let Some((route, pass)) = innermost(snapshot) else {
+        return;
+    };
+    stale_endpoints(host, plan, snapshot, &route, &pass);
+    other_listeners(host, plan, snapshot);
+    let questions: Vec<(usize, ProbeKind, ExchangeQuery, String)> = snapshot
+        .endpoints
+        .iter()
+        .enumerate()
+        .flat_map(|(index, evidence)| {
+            further(plan, snapshot, &route, &pass, evidence)
+                .into_iter()
+                .map(move |(kind, query, command)| (index, kind, query, command))
+        })
+        .collect();
+    let answers: Vec<(usize, Probe)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = questions
+            .into_iter()
+            .map(|(index, kind, query, command)| {
+                scope.spawn(move || {
+                    (
+                        index,
+                        Probe {
+                            kind,
+                            command,
+                            exchange: host.ask(&query),
+                        },
+                    )
+                })
+            })
+            .collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    });
+    for (index, probe) in answers {
+        if let Some(evidence) = snapshot.endpoints.get_mut(index) {
+            evidence.probes.push(probe);
+        }
+    }
+}
+
+/// Addresses that the running proxy still dials although the name or the file says otherwise now.
+fn stale_endpoints(host: &Host, plan: &Plan, snapshot: &mut Snapshot, route: &Route, pass: &Pass) {
+    let mut stale: Vec<Found> = Vec::new();
+    for entry in snapshot.log.during.iter().rev().take(10) {
+        let Some(address) = entry.upstream.as_deref().and_then(dns_flush::socket_in) else {
+            continue;
+        };
+        let endpoint = Endpoint::Tcp(address);
+        let known = snapshot
+            .endpoints
+            .iter()
+            .any(|evidence| evidence.endpoint == endpoint);
+        let outer = snapshot.inner_routes.is_empty();
+        if !known && outer && !stale.iter().any(|(other, ..)| *other == endpoint) {
+            stale.push((endpoint, pass.place.clone(), None));
+        }
+    }
+    stale.truncate(4);
+    let mut found = examine_all(host, plan, snapshot, route, pass, stale);
+    snapshot.endpoints.append(&mut found);
+}
