@@ -20,6 +20,9 @@ const SOURCES: [(&str, &[&str]); 7] = [
     ("firewalld", &["firewall-cmd", "--state"]),
 ];
 
+/// A port that the kernel hands out: rules speak of ranges of them, not of one.
+const HANDED_OUT_PORT: u16 = 45_678;
+
 /// What the rulesets of this shell's network namespace are.
 pub(super) fn ask(host: &Host, plan: &Plan) -> Observed<FirewallAnswer> {
     if !plan.wants(StepId::Firewall) {
@@ -220,6 +223,30 @@ fn flow(
         state: "new".to_owned(),
     };
     let mut packets = vec![request.clone()];
+    // The answer to it, which other rules judge.
+    if let (Some(own), false) = (source, other_network) {
+        let answer = Packet {
+            source: Some(address.ip()),
+            source_port: Some(address.port()),
+            destination: own,
+            destination_port: HANDED_OUT_PORT,
+            uid: None,
+            state: "established".to_owned(),
+            ..request.clone()
+        };
+        if local {
+            packets.push(Packet {
+                uid: listener_uid(snapshot, address),
+                ..answer.clone()
+            });
+        }
+        packets.push(Packet {
+            direction: Direction::Input,
+            in_interface: device.clone(),
+            out_interface: None,
+            ..answer
+        });
+    }
     // A proxy in a network of its own reaches this host from outside.
     if local || other_network {
         packets.push(Packet {
@@ -231,4 +258,18 @@ fn flow(
         });
     }
     packets
+}
+
+/// Who owns the listener at an address of this host.
+fn listener_uid(snapshot: &Snapshot, address: SocketAddr) -> Option<u32> {
+    let evidence = snapshot
+        .endpoints
+        .iter()
+        .find(|evidence| evidence.endpoint.tcp() == Some(address))?;
+    let owner = evidence.listener.seen()?.processes.first()?.pid;
+    let processes = snapshot.processes.seen()?;
+    processes
+        .iter()
+        .find(|process| process.pid == owner)
+        .map(|process| process.uid)
 }

@@ -440,12 +440,10 @@ fn firewall(snapshot: &Snapshot) -> Line {
         .map(|(name, why)| format!("{name} could not be read: {why}"))
         .collect();
     for packet in &answer.packets {
+        let (relation, end) = end_of(packet);
         let way = format!(
-            "{:?} {} to {}:{}",
-            packet.packet.direction,
-            packet.packet.protocol,
-            packet.packet.destination,
-            packet.packet.destination_port
+            "{:?} {} {relation} {end}",
+            packet.packet.direction, packet.packet.protocol
         );
         let rule = packet
             .rule
@@ -462,10 +460,10 @@ fn firewall(snapshot: &Snapshot) -> Line {
             .rule
             .as_ref()
             .map_or_else(String::new, |rule| format!(": {} in {}", rule.text, rule.chain));
-        let end = std::net::SocketAddr::new(packet.packet.destination, packet.packet.destination_port);
+        let (relation, end) = end_of(packet);
         return (
             StepStatus::Problem,
-            format!("the way to {end} is {}{rule}", fate_words(&packet.fate)),
+            format!("the way {relation} {end} is {}{rule}", fate_words(&packet.fate)),
             details,
         );
     }
@@ -755,4 +753,18 @@ fn bundle(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Line {
         format!("fix502 bundle {url}").trim_end().to_owned()
     };
     (StepStatus::Skipped, summary, details)
+}
+
+/// The upstream's end of a judged packet, and on which side of it that is.
+fn end_of(answer: &crate::evidence::PacketAnswer) -> (&'static str, std::net::SocketAddr) {
+    let packet = &answer.packet;
+    match (packet.source, packet.source_port) {
+        (Some(address), Some(port)) if packet.state != "new" => {
+            ("back from", std::net::SocketAddr::new(address, port))
+        }
+        _ => (
+            "to",
+            std::net::SocketAddr::new(packet.destination, packet.destination_port),
+        ),
+    }
 }
