@@ -12,7 +12,8 @@ use crate::system::http;
 /// True when an attempt gave an error that a proxy makes for a failed upstream, or no usable answer.
 pub(crate) fn attempt_failed(attempt: &Attempt) -> bool {
     match attempt.status {
-        Some(status) => status >= 500 || status < 200 || attempt.truncated,
+        // What is beyond 5xx is a word between application and client, and handed on as it is.
+        Some(status) => (500..600).contains(&status) || status < 200 || attempt.truncated,
         None => true,
     }
 }
@@ -240,8 +241,21 @@ pub(super) fn refused_tcp(snapshot: &Snapshot) -> Option<&EndpointEvidence> {
 pub(super) fn blocked<'a>(snapshot: &'a Snapshot, endpoint: &Endpoint) -> Option<&'a PacketAnswer> {
     let address = endpoint.tcp()?;
     snapshot.firewall.seen()?.packets.iter().find(|answer| {
-        answer.packet.destination == address.ip()
+        answer.packet.state == "new"
+            && answer.packet.destination == address.ip()
             && answer.packet.destination_port == address.port()
+            && matches!(answer.fate, Fate::Dropped | Fate::Rejected(_))
+    })
+}
+
+/// The packet filter's answer for the way back from an endpoint, when it stops it. A rejected answer is a
+/// lost one too: the refusal goes to the endpoint and not to the proxy.
+pub(super) fn answer_blocked<'a>(snapshot: &'a Snapshot, endpoint: &Endpoint) -> Option<&'a PacketAnswer> {
+    let address = endpoint.tcp()?;
+    snapshot.firewall.seen()?.packets.iter().find(|answer| {
+        answer.packet.state != "new"
+            && answer.packet.source == Some(address.ip())
+            && answer.packet.source_port == Some(address.port())
             && matches!(answer.fate, Fate::Dropped | Fate::Rejected(_))
     })
 }
@@ -257,7 +271,8 @@ pub(super) fn open(snapshot: &Snapshot, endpoint: &Endpoint) -> bool {
                 .packets
                 .iter()
                 .filter(|packet| {
-                    packet.packet.destination == address.ip()
+                    packet.packet.state == "new"
+                        && packet.packet.destination == address.ip()
                         && packet.packet.destination_port == address.port()
                 })
                 .all(|packet| packet.fate == Fate::Accepted)

@@ -1,8 +1,8 @@
 //! `firewall-drop`: the connection is neither answered nor refused.
 
 use super::facts::{
-    Contact, blocked, contact, failing, listeners_command, log_line, log_says_otherwise, logged_now,
-    owner_words, probe_line, unconnectable,
+    Contact, answer_blocked, blocked, contact, failing, listeners_command, log_line, log_says_otherwise,
+    logged_now, owner_words, probe_line, unconnectable,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Fate, PacketAnswer, Snapshot, Symptom};
@@ -44,15 +44,25 @@ fn by_rule(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let (evidence, answer) = snapshot.endpoints.iter().find_map(|evidence| {
-        let answer = blocked(snapshot, &evidence.endpoint).filter(|answer| answer.fate == Fate::Dropped)?;
-        matches!(contact(evidence), None | Some(Contact::Silent | Contact::Denied))
-            .then_some((evidence, answer))
+        let there = blocked(snapshot, &evidence.endpoint)
+            .filter(|answer| answer.fate == Fate::Dropped)
+            .filter(|_| matches!(contact(evidence), None | Some(Contact::Silent | Contact::Denied)));
+        let back = || {
+            answer_blocked(snapshot, &evidence.endpoint)
+                .filter(|_| contact(evidence) == Some(Contact::Silent))
+        };
+        there.or_else(back).map(|answer| (evidence, answer))
     })?;
+    let what = if answer.packet.state == "new" {
+        "the way to"
+    } else {
+        "the answers of"
+    };
     let (exhibit, argv, undo) = rule_of(answer);
     let finding = CAUSE
         .finding(
             Confidence::Confirmed,
-            format!("a packet filter rule drops the way to {}", evidence.endpoint),
+            format!("a packet filter rule drops {what} {}", evidence.endpoint),
         )
         .because(exhibit)
         .because_all(probe_line(evidence))
@@ -88,7 +98,11 @@ fn by_resolver(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .find(|answer| answer.packet.protocol == "udp" && answer.fate == Fate::Dropped)?;
     let (exhibit, argv, undo) = rule_of(answer);
-    let server = std::net::SocketAddr::new(answer.packet.destination, answer.packet.destination_port);
+    let packet = &answer.packet;
+    let server = match (packet.source, packet.source_port) {
+        (Some(address), Some(port)) if packet.state != "new" => std::net::SocketAddr::new(address, port),
+        _ => std::net::SocketAddr::new(packet.destination, packet.destination_port),
+    };
     let finding = CAUSE
         .finding(
             Confidence::Likely,

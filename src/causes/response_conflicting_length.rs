@@ -12,7 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the response says its length twice, and differently",
     step: StepId::Upstream,
     proxy_error: "http_protocol_error",
-    explains: &[],
+    explains: &["response-truncated"],
     diagnose,
 };
 
@@ -25,7 +25,20 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let logged = logged_now(snapshot, &[Symptom::ConflictingLength]);
-    let entry = logged.last()?;
+    // A version that lets it pass believes one of the lengths, and the client misses the difference.
+    let cut = snapshot.attempts.iter().any(|attempt| attempt.truncated);
+    let contradicts = snapshot.endpoints.iter().any(|evidence| {
+        evidence
+            .as_proxy()
+            .and_then(|exchange| http::head(&exchange.bytes.0))
+            .is_some_and(|head| {
+                let lengths = head.values("content-length");
+                lengths.iter().any(|length| Some(length) != lengths.first())
+            })
+    });
+    if logged.is_empty() && !(cut && contradicts) {
+        return None;
+    }
     let lines = snapshot.endpoints.iter().find_map(|evidence| {
         let head = http::head(&evidence.as_proxy()?.bytes.0)?;
         let mut lines: Vec<String> = head
@@ -48,7 +61,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     Some(
         CAUSE
             .finding(Confidence::Confirmed, "the upstream's response contradicts itself about its length")
-            .because(log_line(entry))
+            .because_all(logged.last().map(|entry| log_line(entry)))
             .because_all(lines)
             .remedy(Remedy::advise("repair the application: it must not set Content-Length or Transfer-Encoding by hand, nor copy them from another response"))
             .remedy(Remedy::advise("nginx 1.23.0 and later refuse this; earlier versions let it pass, so it may begin with an upgrade. proxy_http_version 1.0 can bridge the time when the application then stops chunking")),

@@ -27,7 +27,54 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(&[&super::tls_to_plaintext_port::CAUSE], snapshot) {
         return Answer::RuledOut;
     }
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| by_alert(snapshot)))
+}
+
+/// The alert that says it in so many words: unrecognized name.
+const UNRECOGNIZED_NAME: u8 = 112;
+
+/// No name that this host knows of works, but the upstream says that it is the name.
+fn by_alert(snapshot: &Snapshot) -> Option<Finding> {
+    let pass = tls_route(snapshot)?;
+    let entry = logged_now(snapshot, &[Symptom::TlsAlert])
+        .into_iter()
+        .rfind(|entry| entry.message.contains("alert number 112"));
+    let evidence = snapshot.endpoints.iter().find(|evidence| {
+        evidence
+            .as_proxy()
+            .and_then(|exchange| exchange.tls.as_ref())
+            .is_some_and(|tls| !tls.done && tls.alert == Some(UNRECOGNIZED_NAME))
+    });
+    let evidence = evidence.or_else(|| entry.and(snapshot.endpoints.first()))?;
+    let sent = evidence
+        .as_proxy()
+        .and_then(|exchange| exchange.tls.as_ref()?.server_name.clone());
+    let what = sent.map_or_else(
+        || "no server name (SNI)".to_owned(),
+        |sent| format!("the server name {sent}"),
+    );
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Confirmed,
+                format!(
+                    "the proxy sends {what} to {}, which refuses it (alert unrecognized name)",
+                    evidence.endpoint
+                ),
+            )
+            .at(&pass.place)
+            .because_all(entry.map(log_line))
+            .because_all(probe_line(evidence))
+            .because(Exhibit::in_file("config", pass.written.clone(), &pass.place))
+            .remedy(
+                Remedy::edit(
+                    "send the name that the upstream's certificate is for, then nginx -t && nginx -s reload",
+                    &pass.place,
+                    "proxy_ssl_server_name on; proxy_ssl_name NAME;",
+                )
+                .risk("the name decides which site of the upstream answers: use the one that is meant"),
+            ),
+    )
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {

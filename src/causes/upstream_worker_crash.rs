@@ -19,8 +19,9 @@ pub(super) static CAUSE: Cause = Cause {
 };
 
 /// What a crash looks like in the log of an application or its manager.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 15] = [
     "exited on signal",
+    "died, killed by signal",
     "was sent SIG",
     "code=killed",
     "code=dumped",

@@ -11,7 +11,22 @@ pub(super) static CAUSE: Cause = Cause {
     title: "every peer of the upstream is taken out by hand",
     step: StepId::Config,
     proxy_error: "connection_limit_reached",
-    explains: &["upstreams-marked-down"],
+    // Nobody is asked, so whatever the servers themselves lack plays no part.
+    explains: &[
+        "upstreams-marked-down",
+        "upstream-not-running",
+        "upstream-wrong-port",
+        "upstream-wrong-bind-address",
+        "upstream-crash-loop",
+        "upstream-starting",
+        "unix-socket-path-mismatch",
+        "unix-socket-stale",
+        "unix-socket-permission",
+        "firewall-drop",
+        "firewall-reject",
+        "host-unreachable",
+        "no-route",
+    ],
     diagnose,
 };
 

@@ -22,6 +22,9 @@ const SOURCES: [(&str, &[&str]); 7] = [
     ("firewalld", &["firewall-cmd", "--state"]),
 ];
 
+/// A port that the kernel hands out: rules speak of ranges of them, not of one.
+const HANDED_OUT_PORT: u16 = 45_678;
+
 /// What the rulesets of this shell's network namespace are.
 pub(super) fn ask(host: &Host, plan: &Plan) -> Observed<FirewallAnswer> {
     if !plan.wants(StepId::Firewall) {
@@ -222,6 +225,30 @@ fn flow(
         state: "new".to_owned(),
     };
     let mut packets = vec![request.clone()];
+    // The answer to it, which other rules judge.
+    if let (Some(own), false) = (source, other_network) {
+        let answer = Packet {
+            source: Some(address.ip()),
+            source_port: Some(address.port()),
+            destination: own,
+            destination_port: HANDED_OUT_PORT,
+            uid: None,
+            state: "established".to_owned(),
+            ..request.clone()
+        };
+        if local {
+            packets.push(Packet {
+                uid: listener_uid(snapshot, address),
+                ..answer.clone()
+            });
+        }
+        packets.push(Packet {
+            direction: Direction::Input,
+            in_interface: device.clone(),
+            out_interface: None,
+            ..answer
+        });
+    }
     // A proxy in a network of its own reaches this host from outside.
     if local || other_network {
         packets.push(Packet {
@@ -233,6 +260,20 @@ fn flow(
         });
     }
     packets
+}
+
+/// Who owns the listener at an address of this host.
+fn listener_uid(snapshot: &Snapshot, address: SocketAddr) -> Option<u32> {
+    let evidence = snapshot
+        .endpoints
+        .iter()
+        .find(|evidence| evidence.endpoint.tcp() == Some(address))?;
+    let owner = evidence.listener.seen()?.processes.first()?.pid;
+    let processes = snapshot.processes.seen()?;
+    processes
+        .iter()
+        .find(|process| process.pid == owner)
+        .map(|process| process.uid)
 }
 
 /// What this step says about itself.
@@ -260,12 +301,10 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
         .map(|(name, why)| format!("{name} could not be read: {why}"))
         .collect();
     for packet in &answer.packets {
+        let (relation, end) = end_of(packet);
         let way = format!(
-            "{:?} {} to {}:{}",
-            packet.packet.direction,
-            packet.packet.protocol,
-            packet.packet.destination,
-            packet.packet.destination_port
+            "{:?} {} {relation} {end}",
+            packet.packet.direction, packet.packet.protocol
         );
         let rule = packet
             .rule
@@ -282,10 +321,10 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
             .rule
             .as_ref()
             .map_or_else(String::new, |rule| format!(": {} in {}", rule.text, rule.chain));
-        let end = std::net::SocketAddr::new(packet.packet.destination, packet.packet.destination_port);
+        let (relation, end) = end_of(packet);
         return (
             StepStatus::Problem,
-            format!("the way to {end} is {}{rule}", fate_words(&packet.fate)),
+            format!("the way {relation} {end} is {}{rule}", fate_words(&packet.fate)),
             details,
         );
     }
@@ -332,5 +371,19 @@ fn fate_words(fate: &Fate) -> String {
         Fate::Dropped => "dropped".to_owned(),
         Fate::Rejected(how) => format!("rejected ({how})"),
         Fate::CannotTell(why) => format!("cannot tell: {why}"),
+    }
+}
+
+/// The upstream's end of a judged packet, and on which side of it that is.
+fn end_of(answer: &crate::evidence::PacketAnswer) -> (&'static str, std::net::SocketAddr) {
+    let packet = &answer.packet;
+    match (packet.source, packet.source_port) {
+        (Some(address), Some(port)) if packet.state != "new" => {
+            ("back from", std::net::SocketAddr::new(address, port))
+        }
+        _ => (
+            "to",
+            std::net::SocketAddr::new(packet.destination, packet.destination_port),
+        ),
     }
 }

@@ -80,9 +80,15 @@ pub(super) fn during(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         .filter(|entry| fresh(entry.at_ms) || known == 0)
         .collect();
     // The first reading may already hold lines of the first attempts.
+    let ours = newest_connections(snapshot, &during);
     let (mut early, before): (Vec<_>, Vec<_>) = std::mem::take(&mut snapshot.log.before)
         .into_iter()
-        .partition(|entry| fresh_and_ours(entry, snapshot));
+        .partition(|entry| {
+            fresh_and_ours(entry, snapshot)
+                || entry
+                    .connection
+                    .is_some_and(|connection| ours.contains(&(entry.file.clone(), connection)))
+        });
     early.extend(during);
     snapshot.log.before = before;
     snapshot.log.during = newest(early, 200);
@@ -99,6 +105,46 @@ fn fresh_and_ours(entry: &ErrorEntry, snapshot: &Snapshot) -> bool {
             .request
             .as_deref()
             .is_none_or(|request| request.contains(&snapshot.target.path))
+}
+
+/// The connections of our attempts, by file and number, as far as lines tell of them. A line has whole
+/// seconds, so time alone does not tell our first attempts from the client's last request; the numbers of
+/// the connections do, since ours came last.
+fn newest_connections(
+    snapshot: &Snapshot,
+    during: &[ErrorEntry],
+) -> std::collections::HashSet<(String, u64)> {
+    let began_ms = snapshot.log.attempts_began_ms / 1000 * 1000;
+    let failed = snapshot
+        .attempts
+        .iter()
+        .filter(|attempt| crate::causes::attempt_failed(attempt))
+        .count();
+    let asked = format!("GET {} ", snapshot.target.path);
+    let mut by_file: std::collections::BTreeMap<&str, std::collections::BTreeSet<u64>> =
+        std::collections::BTreeMap::new();
+    for entry in snapshot.log.before.iter().chain(during) {
+        let same = entry
+            .request
+            .as_deref()
+            .is_some_and(|request| request.starts_with(&asked));
+        if let Some(connection) = entry.connection
+            && same
+            && entry.at_ms.is_some_and(|at_ms| at_ms >= began_ms)
+        {
+            by_file.entry(&entry.file).or_default().insert(connection);
+        }
+    }
+    by_file
+        .into_iter()
+        .flat_map(|(file, connections)| {
+            connections
+                .into_iter()
+                .rev()
+                .take(failed)
+                .map(|connection| (file.to_owned(), connection))
+        })
+        .collect()
 }
 
 fn newest<T>(mut all: Vec<T>, keep: usize) -> Vec<T> {

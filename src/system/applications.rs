@@ -38,10 +38,12 @@ fn kind(process: &Process) -> Option<&'static str> {
     if words.iter().any(|word| word == "uvicorn") {
         return Some("uvicorn");
     }
-    if starts("uwsgi") || starts("uWSGI") {
+    // Installed from a package registry, these are scripts that an interpreter runs.
+    let script = |name: &str| starts(name) || words.iter().skip(1).any(|word| word == name);
+    if script("uwsgi") || starts("uWSGI") {
         return Some("uwsgi");
     }
-    if starts("puma") {
+    if script("puma") {
         return Some("puma");
     }
     if starts("node") {
