@@ -10,6 +10,7 @@ mod cli;
 mod demo;
 mod demo_nginx;
 mod firewall_packets;
+mod house;
 mod lab;
 mod nginx_config;
 mod pages;
