@@ -35,7 +35,7 @@ fn sources(below: &str) -> Vec<String> {
             let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
             if entry.file_type().expect("a type").is_dir() {
                 waiting.push(name);
-            } else if name.ends_with(".rs") {
+            } else if Path::new(&name).extension().is_some_and(|ending| ending == "rs") {
                 found.push(name);
             }
         }

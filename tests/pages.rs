@@ -428,3 +428,182 @@ fn the_guide_lists_every_cause_once() {
         );
     }
 }
+
+/// All Markdown files of this repository that are read by users.
+fn every_document() -> Vec<(String, String)> {
+    let mut names = vec![
+        "../README.md".to_owned(),
+        "../CHANGELOG.md".to_owned(),
+        "architecture.md".to_owned(),
+    ];
+    for directory in ["formats", "proxies"] {
+        let all = self::names(directory).into_iter();
+        names.extend(all.map(|name| format!("{directory}/{name}.md")));
+    }
+    let documents = names.into_iter().map(|name| {
+        let text = page(&name);
+        (name, text)
+    });
+    all_pages().into_iter().chain(documents).collect()
+}
+
+/// Everything on a page that is meant literally: text in backticks, and indented lines with the lines they
+/// are continued on.
+fn literal(text: &str) -> Vec<String> {
+    let (mut found, mut prose) = (Vec::new(), String::new());
+    let mut continued = false;
+    for line in text.lines() {
+        if line.starts_with("    ") {
+            let shown = line.trim().trim_end_matches('\\').trim_end();
+            match found.last_mut() {
+                Some(last) if continued => *last = format!("{last} {shown}"),
+                _ => found.push(shown.to_owned()),
+            }
+            continued = line.ends_with('\\');
+        }
+        // A line in a list may be indented and prose all the same, so each is looked at in both ways.
+        prose.push_str(line);
+        prose.push(if line.trim().is_empty() { '`' } else { ' ' });
+        if line.trim().is_empty() && prose.matches('`').count() % 2 == 1 {
+            prose.push('`');
+        }
+    }
+    found.extend(prose.split('`').skip(1).step_by(2).map(str::to_owned));
+    found
+}
+
+/// Command lines of this program in a literal text, as words, with placeholders filled in.
+fn commands(literal: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let words: Vec<&str> = literal.split(' ').collect();
+    for (index, word) in words.iter().enumerate() {
+        let is_first = words.get(..index).is_none_or(|before| {
+            before
+                .iter()
+                .rev()
+                .find(|word| **word != "sudo")
+                .is_none_or(|word| ["", "$", "&&", "||", "|", ";"].contains(word))
+        });
+        let cargo = *word == "--" && index >= 2 && words[..index].contains(&"run") && words[0] == "cargo";
+        if !(is_first && *word == "fix502" || cargo) {
+            continue;
+        }
+        let mut command = vec!["fix502".to_owned()];
+        // Two blanks, a comment or a shell's sign end the command.
+        let rest = words[index + 1..]
+            .iter()
+            .take_while(|word| !["", "|", "||", "&&", ">", "#", ";"].contains(word));
+        command.extend(rest.map(|word| filled_in(word)));
+        found.push(command);
+    }
+    found
+}
+
+fn filled_in(word: &str) -> String {
+    let word = word.trim_matches(['\'', '"']);
+    match word {
+        "URL" => "https://shop.example.com/cart",
+        "FILE" => "bundle.tar.gz",
+        "DIR" | "CASE" => "directory",
+        "ID" => "upstream-not-running",
+        other => other,
+    }
+    .to_owned()
+}
+
+#[test]
+fn every_command_named_in_a_document_exists() {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (name, text) in every_document() {
+        for command in literal(&text).iter().flat_map(|literal| commands(literal)) {
+            count += 1;
+            match fix502::cli::parse(&command) {
+                Ok(options) => {
+                    if let fix502::options::Action::Explain(topic) = options.action
+                        && fix502::explain::page(topic.as_deref()).is_err()
+                    {
+                        wrong.push(format!("{name}: {command:?}: there is no such page"));
+                    }
+                }
+                Err(error) if error.use_stderr() => wrong.push(format!("{name}: {command:?}: {error}")),
+                // `--help` and `--version`.
+                Err(_) => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 40, "only {count} commands were found");
+}
+
+#[test]
+fn a_command_is_found_wherever_it_is_written() {
+    let found = |text: &str| -> Vec<String> {
+        literal(text)
+            .iter()
+            .flat_map(|literal| commands(literal))
+            .map(|command| command.join(" "))
+            .collect()
+    };
+    let url = "https://shop.example.com/cart";
+    assert_eq!(
+        found("Say `fix502 watch\nURL` now.\n"),
+        [format!("fix502 watch {url}")]
+    );
+    assert_eq!(
+        found("- text\n\n      sudo fix502 --ci URL \\\n        --quiet | head\n"),
+        [format!("fix502 --ci {url} --quiet")]
+    );
+    assert_eq!(
+        found("    8 - Bundle   fix502 bundle URL\n"),
+        [format!("fix502 bundle {url}")]
+    );
+    assert_eq!(
+        found("    cargo run --release -- demo\n"),
+        ["fix502 demo".to_owned()]
+    );
+    assert_eq!(
+        found("The file `fix502-HOST.tar.gz` of fix502 route.\n"),
+        Vec::<String>::new()
+    );
+}
+
+/// The names of all fields of a value, at any depth.
+fn fields(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(object) => {
+            for (name, value) in object {
+                found.insert(name.clone());
+                fields(value, found);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| fields(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test runs the program on its own demo"
+)]
+fn every_field_of_a_json_report_is_described() {
+    let described = page("formats/report-v1.md");
+    let mut found = std::collections::BTreeSet::new();
+    for fault in ["upstream-wrong-port", "unix-socket-stale", "configured-502"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fix502"))
+            .args(["demo", fault, "--ci", "--format", "json"])
+            .output()
+            .expect("the program runs");
+        let report: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{fault}: {error}"));
+        assert_eq!(report["schema"], "fix502.report/v1");
+        fields(&report, &mut found);
+    }
+    assert!(found.len() > 40, "{found:?}");
+    for field in found {
+        assert!(
+            described.contains(&format!("`{field}`")),
+            "{field} is not described"
+        );
+    }
+}

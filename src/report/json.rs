@@ -46,7 +46,7 @@ fn place(place: &Place) -> Value {
     json!({"file": place.file, "line": place.line})
 }
 
-/// The `route` object, as `fix502 route` prints it too.
+/// The `route` object: the way of the URL through the configuration.
 fn route(route: &Route) -> Value {
     let (upstream, peers) = match &route.handler {
         Handler::Pass(pass) => {
