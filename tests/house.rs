@@ -209,8 +209,9 @@ fn paths_named_in(page: &str) -> Vec<&str> {
         .skip(1)
         .step_by(2)
         .filter(|word| {
-            ["src/", "tests/", "docs/"].iter().any(|top| word.starts_with(top))
-                || word.starts_with('.') && word.ends_with(".toml")
+            ["src/", "tests/", "docs/", ".clippy"]
+                .iter()
+                .any(|top| word.starts_with(top))
         })
         .filter(|word| !word.contains(['<', '{', '*', ' ']))
         .collect()
