@@ -344,7 +344,7 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
         }
     };
     let files = summary.files.len();
-    let mut details: Vec<String> = Vec::new();
+    let mut details: Vec<String> = snapshot.route.seen().map(way).unwrap_or_default();
     for problem in summary
         .errors
         .iter()
@@ -402,4 +402,41 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
         StepStatus::Ok
     };
     (status, format!("{count}{test}{noted}"), details)
+}
+
+/// The way of the target through the configuration, a line a hop.
+fn way(route: &Route) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(listen) = &route.listener {
+        lines.push(format!("listen {} ({})", listen.address, listen.place));
+    }
+    for (word, hop) in [("server", &route.server), ("location", &route.location)] {
+        if let Some(hop) = hop {
+            lines.push(format!("{word} {} ({})", hop.name, hop.place));
+        }
+    }
+    match &route.handler {
+        Handler::Pass(pass) => {
+            lines.push(format!("{} ({})", pass.written, pass.place));
+            for peer in &pass.peers {
+                let address = match &peer.address {
+                    PeerAddress::Ip(address) => address.to_string(),
+                    PeerAddress::Name(name) => format!("{}:{}", name.name, name.port),
+                    PeerAddress::Unix(path) => format!("unix:{path}"),
+                };
+                let down = if peer.down { ", down" } else { "" };
+                lines.push(format!("upstream {address}{down} ({})", peer.place));
+            }
+        }
+        Handler::Return { status, place } => lines.push(format!("answers {status} by itself ({place})")),
+        Handler::Local(what) => lines.push(format!("serves {what}")),
+        Handler::Unknown => {}
+    }
+    lines.extend(
+        route
+            .undetermined
+            .iter()
+            .map(|open| format!("only the running server knows: {open}")),
+    );
+    lines
 }
