@@ -1,4 +1,4 @@
-//! `configured-502`: a return or error_page directive makes the status.
+//! `configured-502`: a return or `error_page` directive makes the status.
 
 use super::facts::failed_status;
 use super::{Answer, Cause, found};

@@ -19,6 +19,9 @@ pub(super) static CAUSE: Cause = Cause {
     diagnose,
 };
 
+/// How nginx begins to say it.
+const MARK: &str = "host not found in upstream ";
+
 fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
 }
@@ -27,7 +30,6 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) || snapshot.proxy.is_some() && front_connects(snapshot) {
         return None;
     }
-    const MARK: &str = "host not found in upstream ";
     let test = snapshot.config_test.seen().filter(|test| !test.passed);
     let line = test.and_then(|test| test.output.lines().find(|line| line.contains(MARK)));
     let logged = snapshot

@@ -2,6 +2,8 @@
 //!
 //! A fact is not a judgement: nothing here makes a finding.
 
+use std::fmt::Write as _;
+
 use crate::evidence::{
     AppServer, Attempt, Connect, End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Fate, Handler,
     Listener, PacketAnswer, Pass, ProbeKind, Protocol, Route, Snapshot, Speaks, Symptom, Unit, errno,
@@ -216,10 +218,10 @@ fn still_waiting(snapshot: &Snapshot) -> bool {
 }
 
 /// An endpoint that the proxy cannot connect to, with how.
-pub(super) fn unconnectable<'a>(
-    snapshot: &'a Snapshot,
+pub(super) fn unconnectable(
+    snapshot: &Snapshot,
     wanted: impl Fn(Contact) -> bool,
-) -> Option<&'a EndpointEvidence> {
+) -> Option<&EndpointEvidence> {
     if !failing(snapshot) || all_disabled(snapshot) {
         return None;
     }
@@ -572,7 +574,7 @@ pub(super) fn unit_line(unit: &Unit) -> Exhibit {
         unit.name, unit.active, unit.sub, unit.result
     );
     if unit.restarts > 0 {
-        text.push_str(&format!(", restarted {} times", unit.restarts));
+        let _ = write!(text, ", restarted {} times", unit.restarts);
     }
     if unit.exec_main_status != 0 {
         let how = if unit.exec_main_code == 1 {
@@ -580,7 +582,7 @@ pub(super) fn unit_line(unit: &Unit) -> Exhibit {
         } else {
             "signal"
         };
-        text.push_str(&format!(", {how} {}", unit.exec_main_status));
+        let _ = write!(text, ", {how} {}", unit.exec_main_status);
     }
     Exhibit::shown_by("unit", text, format!("systemctl status {}", quoted(&unit.name)))
 }

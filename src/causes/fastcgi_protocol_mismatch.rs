@@ -1,4 +1,4 @@
-//! `fastcgi-protocol-mismatch`: one side speaks FastCGI, the other HTTP.
+//! `fastcgi-protocol-mismatch`: one side speaks `FastCGI`, the other HTTP.
 
 use super::facts::{
     Contact, contact, failing, log_line, logged_now, other_probe_line, passing_route, probe_line,

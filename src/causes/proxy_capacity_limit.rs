@@ -1,4 +1,4 @@
-//! `proxy-capacity-limit`: max_conns or a similar limit is reached.
+//! `proxy-capacity-limit`: `max_conns` or a similar limit is reached.
 
 use super::facts::{Contact, endpoints_with, failing, log_line, logged_now, passing_route, probe_line};
 use super::{Answer, Cause, found};

@@ -1,4 +1,4 @@
-//! `proxy-connection-slots-exhausted`: worker_connections or the descriptor limit of the proxy is used up.
+//! `proxy-connection-slots-exhausted`: `worker_connections` or the descriptor limit of the proxy is used up.
 
 use super::facts::{failing, log_line, logged_now};
 use super::{Answer, Cause, any_found, found};

@@ -1,4 +1,4 @@
-//! `proxy-source-bind-failed`: proxy_bind names an address of another machine.
+//! `proxy-source-bind-failed`: `proxy_bind` names an address of another machine.
 
 use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
 use super::{Answer, Cause, found};

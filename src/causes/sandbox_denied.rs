@@ -1,4 +1,4 @@
-//! `sandbox-denied`: AppArmor, seccomp or systemd's sandboxing stand in the way.
+//! `sandbox-denied`: `AppArmor`, seccomp or systemd's sandboxing stand in the way.
 
 use super::facts::{failing, log_line, logged_now};
 use super::{Answer, Cause, any_found, found};

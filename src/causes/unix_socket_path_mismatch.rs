@@ -101,11 +101,7 @@ fn closeness(snapshot: &Snapshot, listener: &Listener, wanted: &str, path: &str)
     if used {
         return 0;
     }
-    let letters = |text: &str| -> String {
-        text.chars()
-            .filter(|character| character.is_ascii_alphabetic())
-            .collect()
-    };
+    let letters = |text: &str| -> String { text.chars().filter(char::is_ascii_alphabetic).collect() };
     let name = |text: &str| letters(text.rsplit('/').next().unwrap_or(text));
     let directory = |text: &str| {
         text.rsplit_once('/')

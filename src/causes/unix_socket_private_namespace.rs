@@ -1,4 +1,4 @@
-//! `unix-socket-private-namespace`: PrivateTmp, ProtectHome, a chroot or a container hides the socket from the proxy.
+//! `unix-socket-private-namespace`: `PrivateTmp`, `ProtectHome`, a chroot or a container hides the socket from the proxy.
 
 use super::facts::{Contact, log_line, logged_now, unconnectable};
 use super::{Answer, Cause, found};

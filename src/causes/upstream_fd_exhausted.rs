@@ -41,8 +41,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let owner = evidence
         .listener
         .seen()
-        .map(owner_words)
-        .unwrap_or_else(|| "the upstream".to_owned());
+        .map_or_else(|| "the upstream".to_owned(), owner_words);
     let pid = evidence
         .listener
         .seen()

@@ -88,50 +88,49 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .map(|entry| log_line(entry)),
         )
         .because_all(config_line(snapshot, evidence));
-    match unit {
-        Some((unit, link)) => {
-            finding = finding.because(unit_line(unit));
-            if let Some(line) = unit
-                .journal
-                .iter()
-                .rev()
-                .find(|line| line.from == "systemd" && line.message.starts_with("Stopp"))
-            {
-                finding = finding.because(Exhibit::shown_by(
-                    "log",
-                    line.message.clone(),
-                    format!("journalctl -u {} -n 20", unit.name),
-                ));
-            }
-            let sure = if link == Link::OnlyCandidate {
-                "start the service, which seems to be"
-            } else {
-                "start"
-            };
-            let enable = unit.file_state == "disabled";
-            let argv: &[&str] = if enable {
-                &["systemctl", "enable", "--now"]
-            } else {
-                &["systemctl", "start"]
-            };
-            let argv = argv.iter().copied().chain([unit.name.as_str()]);
-            finding = finding.remedy(
-                Remedy::run(format!("{sure} {}", unit.name), argv)
-                    .risk("when somebody stopped it on purpose (a migration), starting it can do damage: ask first")
-                    .undo(["systemctl", "stop", unit.name.as_str()]),
-            );
+    if let Some((unit, link)) = unit {
+        finding = finding.because(unit_line(unit));
+        if let Some(line) = unit
+            .journal
+            .iter()
+            .rev()
+            .find(|line| line.from == "systemd" && line.message.starts_with("Stopp"))
+        {
+            finding = finding.because(Exhibit::shown_by(
+                "log",
+                line.message.clone(),
+                format!("journalctl -u {} -n 20", unit.name),
+            ));
         }
-        None => {
-            let where_ = if evidence.on_this_host {
-                "on this host"
-            } else {
-                "on that machine"
-            };
-            finding = finding.remedy(Remedy::advise(format!(
-                "start the application that should serve {} {where_}; on a systemd host: systemctl list-units --failed, then systemctl start NAME",
-                evidence.endpoint
-            )));
-        }
+        let sure = if link == Link::OnlyCandidate {
+            "start the service, which seems to be"
+        } else {
+            "start"
+        };
+        let enable = unit.file_state == "disabled";
+        let argv: &[&str] = if enable {
+            &["systemctl", "enable", "--now"]
+        } else {
+            &["systemctl", "start"]
+        };
+        let argv = argv.iter().copied().chain([unit.name.as_str()]);
+        finding = finding.remedy(
+            Remedy::run(format!("{sure} {}", unit.name), argv)
+                .risk(
+                    "when somebody stopped it on purpose (a migration), starting it can do damage: ask first",
+                )
+                .undo(["systemctl", "stop", unit.name.as_str()]),
+        );
+    } else {
+        let where_ = if evidence.on_this_host {
+            "on this host"
+        } else {
+            "on that machine"
+        };
+        finding = finding.remedy(Remedy::advise(format!(
+            "start the application that should serve {} {where_}; on a systemd host: systemctl list-units --failed, then systemctl start NAME",
+            evidence.endpoint
+        )));
     }
     Some(finding)
 }

@@ -248,7 +248,7 @@ pub struct Limits {
     pub listen_overflows: Option<u64>,
     /// `net.core.somaxconn`.
     pub somaxconn: Option<u64>,
-    /// SELinux is enforcing.
+    /// `SELinux` is enforcing.
     pub selinux_enforcing: Option<bool>,
     /// Addresses of this host, with their interface.
     pub addresses: Vec<(std::net::IpAddr, String)>,

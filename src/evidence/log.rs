@@ -146,9 +146,9 @@ pub enum Symptom {
     NotHttp,
     /// Contradictory length headers.
     ConflictingLength,
-    /// Broken chunks or an invalid status from FastCGI.
+    /// Broken chunks or an invalid status from `FastCGI`.
     MalformedResponse,
-    /// Not a FastCGI answer.
+    /// Not a `FastCGI` answer.
     FastCgiMismatch,
     /// Not an HTTP/2 answer.
     Http2Mismatch,

@@ -54,7 +54,7 @@ pub struct Route {
     /// Effective settings of this route.
     #[serde(default)]
     pub settings: RouteSettings,
-    /// What only the running server knows ("$upstream_host is set by Lua"); empty when all is known.
+    /// What only the running server knows ("$`upstream_host` is set by Lua"); empty when all is known.
     #[serde(default)]
     pub undetermined: Vec<String>,
 }

@@ -148,15 +148,14 @@ fn run(
     }
     let mut kept = [Vec::new(), Vec::new()];
     for _ in 0..2 {
-        match receiver.recv_timeout(limit.saturating_sub(began.elapsed())) {
-            Ok((index, bytes)) => kept[index] = bytes,
-            Err(_) => {
-                end(&mut child);
-                return Observed::Unavailable(Obstacle::Failed(format!(
-                    "{program} did not end within {} ms",
-                    limit.as_millis()
-                )));
-            }
+        if let Ok((index, bytes)) = receiver.recv_timeout(limit.saturating_sub(began.elapsed())) {
+            kept[index] = bytes
+        } else {
+            end(&mut child);
+            return Observed::Unavailable(Obstacle::Failed(format!(
+                "{program} did not end within {} ms",
+                limit.as_millis()
+            )));
         }
     }
     // Both streams are closed, so the end is near; a program that only closed them is not waited for.

@@ -123,7 +123,7 @@ impl Host {
     pub fn remaining(&self) -> Duration {
         match self {
             Self::Live(live) => live.remaining(),
-            Self::Replay(_) => Duration::from_secs(3600),
+            Self::Replay(_) => Duration::from_hours(1),
         }
     }
 }

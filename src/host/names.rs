@@ -181,12 +181,11 @@ fn outcome(error: &NetError) -> NameOutcome {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => by_code(none.response_code),
         NetError::Dns(DnsError::ResponseCode(code)) => by_code(*code),
-        NetError::Timeout => NameOutcome::TimedOut,
+        NetError::Timeout | NetError::NoConnections => NameOutcome::TimedOut,
         NetError::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             NameOutcome::NotListening
         }
         NetError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => NameOutcome::TimedOut,
-        NetError::NoConnections => NameOutcome::TimedOut,
         other => NameOutcome::Failed(other.to_string()),
     }
 }

@@ -125,7 +125,10 @@ fn control_group(text: &str) -> Option<String> {
 fn unit_of(cgroup: &str) -> Option<String> {
     cgroup
         .rsplit('/')
-        .find(|part| part.ends_with(".service") || part.ends_with(".scope"))
+        .find(|part| {
+            let kind = part.rsplit_once('.').map(|(_, kind)| kind);
+            matches!(kind, Some("service" | "scope"))
+        })
         .map(str::to_owned)
 }
 

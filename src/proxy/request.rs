@@ -1,5 +1,7 @@
 //! The bytes that a proxy sends to an upstream for a route: what a probe has to say to be treated alike.
 
+use std::fmt::Write as _;
+
 use crate::evidence::{Pass, Protocol, Route};
 
 /// The path used when the configuration leaves the request target open.
@@ -37,7 +39,7 @@ fn http(target: &str, host: &str, route: &Route) -> Vec<u8> {
     let version = if version == "1.1" { "1.1" } else { "1.0" };
     let mut text = format!("GET {} HTTP/{version}\r\n", visible(target));
     if !host.is_empty() {
-        text.push_str(&format!("Host: {}\r\n", visible(host)));
+        let _ = write!(text, "Host: {}\r\n", visible(host));
     }
     let mut has_connection = false;
     for (name, value) in &route.settings.request_headers {
@@ -47,7 +49,7 @@ fn http(target: &str, host: &str, route: &Route) -> Vec<u8> {
             has_connection = true;
         }
         if !skip {
-            text.push_str(&format!("{}: {}\r\n", visible(name), visible(value)));
+            let _ = write!(text, "{}: {}\r\n", visible(name), visible(value));
         }
     }
     if !has_connection {

@@ -71,7 +71,7 @@ pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
         let mut files: Vec<String> = server
             .files
             .iter()
-            .filter(|file| file.ends_with(".log"))
+            .filter(|file| file.rsplit_once('.').is_some_and(|(_, ending)| ending == "log"))
             .cloned()
             .collect();
         for descriptor in [1, 2] {

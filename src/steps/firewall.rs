@@ -82,8 +82,7 @@ fn read(host: &Host, identity: &Identity) -> (FirewallAnswer, Rulesets) {
                 }
                 None
             }
-            Observed::Absent => None,
-            Observed::Unavailable(Obstacle::NotInstalled(_)) => None,
+            Observed::Absent | Observed::Unavailable(Obstacle::NotInstalled(_)) => None,
             Observed::Unavailable(obstacle) => {
                 answer.unread.push(((*name).to_owned(), obstacle.to_string()));
                 None
@@ -201,9 +200,8 @@ fn flow(
     } else {
         device
     };
-    let source = if address.ip().is_loopback() {
-        Some(address.ip())
-    } else if local {
+    // A connection to an address of this host comes from that address.
+    let source = if local {
         Some(address.ip())
     } else {
         snapshot

@@ -53,7 +53,7 @@ pub(super) fn attempts(host: &Host, plan: &Plan) -> (i64, Vec<Attempt>) {
             });
             started += 1;
             let wait = if host.is_replay() {
-                Duration::from_secs(60)
+                Duration::from_mins(1)
             } else {
                 SLOW
             };

@@ -59,17 +59,16 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
 /// Whether a reload or restart of the proxy helps, by what was found.
 fn about_restarting(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Option<String> {
     let url = snapshot.target.url.as_deref().unwrap_or_default();
+    snapshot.proxy.as_ref()?;
     match diagnosis.verdict.status {
         Status::Healthy => None,
-        Status::Found if snapshot.proxy.is_some() => Some(
+        Status::Found => Some(
             "a reload or restart of the proxy does not help: the cause lies elsewhere (see the fix)"
                 .to_owned(),
         ),
-        Status::Found => None,
-        Status::Undecided if snapshot.proxy.is_some() => Some(format!(
+        Status::Undecided => Some(format!(
             "keep the evidence first (fix502 bundle {url}), then nginx -t && nginx -s reload: a reload keeps connections, a restart does not"
         )),
-        Status::Undecided => None,
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn limits(settings: &RouteSettings) -> Vec<String> {
 pub(super) fn seconds(milliseconds: u64) -> String {
     if milliseconds < 1_000 {
         format!("{milliseconds} ms")
-    } else if milliseconds % 1_000 == 0 {
+    } else if milliseconds.is_multiple_of(1_000) {
         format!("{} s", milliseconds / 1_000)
     } else {
         format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100)
