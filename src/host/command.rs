@@ -149,7 +149,7 @@ fn run(
     let mut kept = [Vec::new(), Vec::new()];
     for _ in 0..2 {
         if let Ok((index, bytes)) = receiver.recv_timeout(limit.saturating_sub(began.elapsed())) {
-            kept[index] = bytes
+            kept[index] = bytes;
         } else {
             end(&mut child);
             return Observed::Unavailable(Obstacle::Failed(format!(
