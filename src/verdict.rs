@@ -201,8 +201,10 @@ fn judge(
         status: Status::Undecided,
         title: if errors.is_empty() {
             "the failure is seen, its cause is not".to_owned()
-        } else {
+        } else if failing(snapshot) {
             "several causes fit what was seen".to_owned()
+        } else {
+            "the URL answers now, but the log tells of a request that failed a short while ago".to_owned()
         },
         made_by,
         also_possible: ids(0),

@@ -1,8 +1,8 @@
 //! `upstream-rejects-body`: a body limit of the upstream cuts uploads.
 
-use super::facts::{all_work, failing, log_line, probe_line};
+use super::facts::{all_work, failing, log_line, passing_route, probe_line};
 use super::{Answer, Cause, found};
-use crate::evidence::{Snapshot, Symptom};
+use crate::evidence::{ErrorEntry, Snapshot, Symptom};
 use crate::finding::{Confidence, Finding, Remedy, StepId};
 
 /// See `docs/causes/upstream-rejects-body.md`.
@@ -32,7 +32,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .iter()
                 .any(|method| request.starts_with(method))
         });
-        symptom && upload
+        symptom && upload && !is_old(snapshot, entry)
     })?;
     let large = snapshot.log.errors().chain(&snapshot.log.general).find(|other| {
         other.symptom == Some(Symptom::BodyBuffered)
@@ -40,13 +40,17 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             && other.pid == entry.pid
     });
     let sending = entry.symptom == Some(Symptom::SendFailed);
-    if !(large.is_some() || sending) || !all_work(snapshot) || failing(snapshot) {
+    // Cut after it was sent, it may as well be a crash on just that request, or a race on a kept connection.
+    let reset = entry.symptom == Some(Symptom::ResetBeforeHeader)
+        && passing_route(snapshot)
+            .is_some_and(|(_, pass)| pass.group.as_ref().is_none_or(|group| group.keepalive.is_none()));
+    if !(large.is_some() || sending || reset) || !all_work(snapshot) || failing(snapshot) {
         return None;
     }
-    let confidence = if large.is_some() {
-        Confidence::Confirmed
-    } else {
-        Confidence::Likely
+    let confidence = match (large.is_some(), sending) {
+        (true, _) => Confidence::Confirmed,
+        (false, true) => Confidence::Likely,
+        (false, false) => Confidence::Possible,
     };
     Some(
         CAUSE
@@ -57,4 +61,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .remedy(Remedy::advise("raise the body limit of the upstream (client_max_body_size of an inner nginx, LimitRequestBody, post_max_size and upload_max_filesize of PHP, the body parser of the application)"))
             .remedy(Remedy::advise("and set the same limit on this proxy, so that clients get a clean 413: client_max_body_size")),
     )
+}
+
+/// True for a line of more than a quarter of an hour ago: what it tells of may be repaired since.
+fn is_old(snapshot: &Snapshot, entry: &ErrorEntry) -> bool {
+    entry
+        .at_ms
+        .is_some_and(|at_ms| at_ms + 900_000 < snapshot.host.now_ms)
 }
