@@ -1,8 +1,8 @@
 //! `firewall-drop`: the connection is neither answered nor refused.
 
 use super::facts::{
-    Contact, answer_blocked, blocked, contact, failing, listeners_command, log_line, log_says_otherwise, logged_now,
-    owner_words, probe_line, unconnectable,
+    Contact, answer_blocked, blocked, contact, failing, listeners_command, log_line, log_says_otherwise,
+    logged_now, owner_words, probe_line, unconnectable,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Fate, PacketAnswer, Snapshot, Symptom};

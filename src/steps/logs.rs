@@ -81,15 +81,14 @@ pub(super) fn during(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         .collect();
     // The first reading may already hold lines of the first attempts.
     let ours = newest_connections(snapshot, &during);
-    let (mut early, before): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut snapshot.log.before)
-            .into_iter()
-            .partition(|entry| {
-                fresh_and_ours(entry, snapshot)
-                    || entry
-                        .connection
-                        .is_some_and(|connection| ours.contains(&(entry.file.clone(), connection)))
-            });
+    let (mut early, before): (Vec<_>, Vec<_>) = std::mem::take(&mut snapshot.log.before)
+        .into_iter()
+        .partition(|entry| {
+            fresh_and_ours(entry, snapshot)
+                || entry
+                    .connection
+                    .is_some_and(|connection| ours.contains(&(entry.file.clone(), connection)))
+        });
     early.extend(during);
     snapshot.log.before = before;
     snapshot.log.during = newest(early, 200);

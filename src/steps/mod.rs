@@ -19,6 +19,7 @@ mod retry;
 mod summary;
 mod support_bundle;
 mod timeouts;
+mod turn;
 mod upstream_probe;
 mod walk;
 

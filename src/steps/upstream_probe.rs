@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::plan::Plan;
+use super::turn::Turn;
 use super::{dns_flush, machine};
 use crate::evidence::{
     Barrier, Bytes, Connect, End, Endpoint, EndpointEvidence, Exchange, Handler, Listener, NameOutcome,
@@ -22,12 +23,13 @@ const CONNECT_LIMIT_MS: u64 = 3_200;
 const MOST: usize = 8;
 
 /// Finds the endpoints of the route and asks each.
-pub(super) fn endpoints(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+pub(super) fn endpoints(host: &Host, plan: &Plan, snapshot: &mut Snapshot, turn: &Turn) {
     let Some((route, pass)) = innermost(snapshot) else {
         return;
     };
     let mut found = resolved(snapshot, &pass);
     found.truncate(MOST);
+    let _held = turn.take(host);
     snapshot.endpoints = examine_all(host, plan, snapshot, &route, &pass, found);
 }
 
