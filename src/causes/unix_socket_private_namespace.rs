@@ -1,6 +1,6 @@
 //! `unix-socket-private-namespace`: `PrivateTmp`, `ProtectHome`, a chroot or a container hides the socket from the proxy.
 
-use super::facts::{Contact, log_line, logged_now, unconnectable};
+use super::facts::{Contact, log_line, logged_now, owner_words, unconnectable};
 use super::{Answer, Cause, found};
 use crate::evidence::{Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
@@ -16,7 +16,78 @@ pub(super) static CAUSE: Cause = Cause {
 };
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| hidden_by_the_application(snapshot)))
+}
+
+/// Something listens on that very path, and yet neither the proxy nor a shell finds a file there: the
+/// application has a mount namespace of its own, and the socket is in it.
+fn hidden_by_the_application(snapshot: &Snapshot) -> Option<Finding> {
+    let evidence = unconnectable(snapshot, |contact| contact == Contact::SocketMissing)?;
+    let path = evidence.endpoint.unix()?;
+    let listener = evidence.listener.seen()?;
+    let owner = listener.processes.first()?;
+    if !(evidence.socket_file.is_absent() && evidence.socket_file_outside.is_absent()) {
+        return None;
+    }
+    let unit = owner.unit.clone().unwrap_or_default();
+    let sandbox = sandbox_of(snapshot, &unit);
+    let why = sandbox
+        .as_ref()
+        .map_or_else(String::new, |sandbox| format!(" ({unit} has {sandbox})"));
+    let mut finding = CAUSE
+        .finding(
+            Confidence::Confirmed,
+            format!(
+                "{} listens on {path}, but in a file system view of its own, so the proxy finds no file there{why}",
+                owner_words(listener)
+            ),
+        )
+        .at(&evidence.place)
+        .because(Exhibit::shown_by(
+            "process",
+            format!("{} listens on {path}", owner_words(listener)),
+            "ss -Hlxp",
+        ))
+        .because(Exhibit::shown_by(
+            "file",
+            format!("{path} exists neither for a shell nor for the proxy"),
+            format!("ls -l {0} /proc/{1}/root{0}", quoted(path), owner.pid),
+        ))
+        .because_all(
+            logged_now(snapshot, &[Symptom::SocketMissing])
+                .last()
+                .map(|entry| log_line(entry)),
+        );
+    if let Some(sandbox) = sandbox {
+        finding = finding.because(Exhibit::shown_by(
+            "unit",
+            sandbox,
+            format!("systemctl show {unit} -p PrivateTmp,ProtectHome,RootDirectory,InaccessiblePaths"),
+        ));
+    }
+    Some(finding.remedy(Remedy::advise(
+        "let the application listen in a directory that both see: RuntimeDirectory=app in its unit and a socket in /run/app/, then name that path in the proxy's configuration",
+    )))
+}
+
+/// What hides parts of the file system from a unit.
+fn sandbox_of(snapshot: &Snapshot, unit: &str) -> Option<String> {
+    snapshot
+        .units
+        .seen()
+        .and_then(|units| units.iter().find(|other| other.name == unit))
+        .map(|unit| {
+            unit.sandbox
+                .iter()
+                .filter(|(name, _)| {
+                    ["PrivateTmp", "ProtectHome", "RootDirectory", "InaccessiblePaths"]
+                        .contains(&name.as_str())
+                })
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        })
+        .filter(|text| !text.is_empty())
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
@@ -37,22 +108,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     }
     let worker = proxy.workers.first().map_or(proxy.master.pid, |worker| worker.pid);
     let unit = proxy.master.unit.clone().unwrap_or_default();
-    let sandbox = snapshot
-        .units
-        .seen()
-        .and_then(|units| units.iter().find(|other| other.name == unit))
-        .map(|unit| {
-            unit.sandbox
-                .iter()
-                .filter(|(name, _)| {
-                    ["PrivateTmp", "ProtectHome", "RootDirectory", "InaccessiblePaths"]
-                        .contains(&name.as_str())
-                })
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        })
-        .filter(|text| !text.is_empty());
+    let sandbox = sandbox_of(snapshot, &unit);
     let why = sandbox
         .as_ref()
         .map_or_else(String::new, |sandbox| format!(" ({unit} has {sandbox})"));

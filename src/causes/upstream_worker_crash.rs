@@ -1,8 +1,8 @@
 //! `upstream-worker-crash`: closed or reset before an answer, and nothing more specific explains it.
 
 use super::facts::{
-    CUT_BEFORE_HEADER, Contact, application_said, contact, cut_before_header, log_line, logged_now,
-    passing_route, probe_line,
+    CUT_BEFORE_HEADER, Contact, application_said, contact, cut_before_header, failing, log_line,
+    logged_before, logged_now, passing_route, probe_line, works,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{KernelEventKind, Snapshot};
@@ -61,7 +61,50 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     ) {
         return Answer::RuledOut;
     }
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| other_methods_only(snapshot)))
+}
+
+/// Our harmless requests are answered, and those that change something were cut a moment ago. They cannot
+/// be repeated to look, so this is as sure as it gets.
+fn other_methods_only(snapshot: &Snapshot) -> Option<Finding> {
+    let (_, pass) = passing_route(snapshot)?;
+    if failing(snapshot) || snapshot.attempts.is_empty() {
+        return None;
+    }
+    let path = snapshot.target.path.split('?').next().unwrap_or("/");
+    let entry = logged_before(snapshot, &CUT_BEFORE_HEADER)
+        .into_iter()
+        .chain(logged_now(snapshot, &CUT_BEFORE_HEADER))
+        .rfind(|entry| {
+            let recent = entry
+                .at_ms
+                .is_some_and(|at_ms| at_ms + 60_000 >= snapshot.log.attempts_began_ms);
+            recent
+                && entry.request.as_deref().is_some_and(|request| {
+                    let mut words = request.split(' ');
+                    let method = words.next().unwrap_or_default();
+                    let target = words.next().unwrap_or_default();
+                    !["GET", "HEAD", "OPTIONS"].contains(&method) && target.split('?').next() == Some(path)
+                })
+        })?;
+    let evidence = snapshot.endpoints.iter().find(|evidence| works(evidence, pass))?;
+    let method = entry
+        .request
+        .as_deref()
+        .and_then(|request| request.split(' ').next())
+        .unwrap_or_default();
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Likely,
+                format!("{} ends the connection of {method} requests without an answer; GET requests work", evidence.endpoint),
+            )
+            .because(log_line(entry))
+            .because_all(application_said(snapshot, evidence, &TEXTS))
+            .because_all(probe_line(evidence))
+            .remedy(Remedy::advise("read the application's own log of that second: an exception, an exit, a signal in what handles this method"))
+            .remedy(Remedy::advise("when it happens to some of these requests only: the connection may have been kept too long, see keepalive-race")),
+    )
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {

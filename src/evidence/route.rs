@@ -57,6 +57,21 @@ pub struct Route {
     /// What only the running server knows ("$`upstream_host` is set by Lua"); empty when all is known.
     #[serde(default)]
     pub undetermined: Vec<String>,
+    /// Answers that the configuration makes by itself if a condition holds that only the running server
+    /// knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub possible_returns: Vec<PossibleReturn>,
+}
+
+/// A `return` behind a condition that cannot be told from the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PossibleReturn {
+    /// The status sent.
+    pub status: u16,
+    /// What the condition depends on.
+    pub depends_on: String,
+    /// Where the `return` is written.
+    pub place: Place,
 }
 
 /// Something with a name and a place in the configuration.

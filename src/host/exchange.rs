@@ -67,7 +67,7 @@ pub struct ExchangeQuery {
     pub framing: Framing,
     /// Limit for connecting, in milliseconds.
     pub connect_limit_ms: u64,
-    /// Limit from the request to the last byte, in milliseconds.
+    /// Limit from the request to the last byte, in milliseconds; 0: only connect.
     pub answer_limit_ms: u64,
     /// How many bytes of the answer are kept.
     pub keep_bytes: u64,
@@ -200,6 +200,9 @@ fn converse(
         }
     };
     exchange.connect = Connect::Connected;
+    if query.answer_limit_ms == 0 {
+        return exchange;
+    }
     let deadline = began + limit;
     let mut session = match &query.tls {
         None => Session::plain(stream),

@@ -4,9 +4,10 @@ use super::plan::Plan;
 use super::retry;
 use super::summary::Line;
 use crate::evidence::{
-    ConfigTest, Handler, Observed, Obstacle, PeerAddress, Place, ProblemLevel, ProxyProcess, Route, Snapshot,
+    ConfigTest, Endpoint, Handler, Observed, Obstacle, PeerAddress, Place, ProblemLevel, Protocol,
+    ProxyProcess, Route, Snapshot,
 };
-use crate::host::{Host, ListDirectory, ReadFile, RunCommand};
+use crate::host::{Host, ListDirectory, ReadFile, RunCommand, SystemLookup};
 use crate::proxy::nginx::{self, Config, Environment, FileBytes, Files, RouteRequest};
 use crate::report::StepStatus;
 use crate::system::sockets;
@@ -246,7 +247,11 @@ fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build, config: &C
     let mut route = snapshot.route.seen().cloned();
     let mut passed: Vec<(u32, Place)> = Vec::new();
     for _ in 0..6 {
-        let Some((current, address)) = route.as_ref().and_then(single_endpoint) else {
+        let listeners = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
+        let Some((current, endpoint)) = route
+            .as_ref()
+            .and_then(|route| single_endpoint(host, snapshot, route))
+        else {
             return;
         };
         let here = current
@@ -260,8 +265,6 @@ fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build, config: &C
             return;
         }
         passed.push((proxy.master.pid, here));
-        let listeners = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
-        let endpoint = crate::evidence::Endpoint::Tcp(address);
         let Some(listener) = listeners.iter().find(|listener| sockets::takes(listener, &endpoint)) else {
             return;
         };
@@ -292,9 +295,9 @@ fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build, config: &C
             Handler::Return { .. } | Handler::Local(_) | Handler::Unknown => String::new(),
         };
         let inner = config.route(&RouteRequest {
-            local_address: Some(address.ip()),
-            port: address.port(),
-            unix_socket: None,
+            local_address: endpoint.tcp().map(|address| address.ip()),
+            port: endpoint.tcp().map_or(0, |address| address.port()),
+            unix_socket: endpoint.unix().map(str::to_owned),
             tls: false,
             host: host_header,
             method: "GET".to_owned(),
@@ -310,18 +313,46 @@ fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build, config: &C
     }
 }
 
-/// The only endpoint of a plain HTTP route, where it is an address.
-fn single_endpoint(route: &Route) -> Option<(&Route, std::net::SocketAddr)> {
+/// The only endpoint of a plain HTTP route, where it is known.
+fn single_endpoint<'a>(host: &Host, snapshot: &Snapshot, route: &'a Route) -> Option<(&'a Route, Endpoint)> {
     let Handler::Pass(pass) = &route.handler else {
         return None;
     };
-    match (pass.peers.as_slice(), pass.protocol, pass.tls) {
-        ([peer], crate::evidence::Protocol::Http, false) => match peer.address {
-            PeerAddress::Ip(address) => Some((route, address)),
-            PeerAddress::Name(_) | PeerAddress::Unix(_) => None,
-        },
-        _ => None,
-    }
+    let ([peer], Protocol::Http, false) = (pass.peers.as_slice(), pass.protocol, pass.tls) else {
+        return None;
+    };
+    let endpoint = match &peer.address {
+        PeerAddress::Ip(address) => Endpoint::Tcp(*address),
+        PeerAddress::Unix(path) => Endpoint::Unix(path.clone()),
+        // Only where a proxy of this host listens on that port is the name worth a question.
+        PeerAddress::Name(name) if proxy_listens(snapshot, name.port) => {
+            let addresses = host
+                .ask(&SystemLookup {
+                    name: name.name.clone(),
+                    limit_ms: 1_000,
+                    identity: super::machine::network_of(snapshot),
+                })
+                .into_seen()?;
+            Endpoint::Tcp(std::net::SocketAddr::new(*addresses.first()?, name.port))
+        }
+        PeerAddress::Name(_) => return None,
+    };
+    Some((route, endpoint))
+}
+
+/// True when one of the proxies of this host listens on a TCP port.
+fn proxy_listens(snapshot: &Snapshot, port: u16) -> bool {
+    let proxies = snapshot.proxies.seen().map_or(&[][..], Vec::as_slice);
+    let listeners = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
+    listeners.iter().any(|listener| {
+        listener.endpoint.tcp().is_some_and(|address| address.port() == port)
+            && listener.processes.iter().any(|owner| {
+                proxies.iter().any(|proxy| {
+                    owner.pid == proxy.master.pid
+                        || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
+                })
+            })
+    })
 }
 
 /// What this step says about itself.

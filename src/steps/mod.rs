@@ -20,6 +20,7 @@ mod retry;
 mod summary;
 mod support_bundle;
 mod timeouts;
+mod turn;
 mod units;
 mod upstream_probe;
 mod walk;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::plan::Plan;
 use super::summary::Line;
 use super::timeouts;
+use super::turn::{Party, Turn};
 use crate::evidence::{Attempt, Bytes, Connect, Endpoint, Observed, Obstacle, Snapshot, Target, errno};
 use crate::finding::StepId;
 use crate::host::{Clock, ExchangeQuery, Framing, Host, Identity, SystemLookup, TlsOptions, pause};
@@ -19,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const SLOW: Duration = Duration::from_millis(400);
 
 /// The attempts, and when the first began (milliseconds since 1970).
-pub(super) fn attempts(host: &Host, plan: &Plan) -> (i64, Vec<Attempt>) {
+pub(super) fn attempts(host: &Host, plan: &Plan, turn: &Turn) -> (i64, Vec<Attempt>) {
     let began_ms = now_ms(host, 1);
     if plan.target.url.is_none() || !plan.wants(StepId::Retry) {
         return (began_ms, Vec::new());
@@ -49,7 +50,10 @@ pub(super) fn attempts(host: &Host, plan: &Plan) -> (i64, Vec<Attempt>) {
         while started < plan.attempts {
             let (sender, addresses, number) = (sender.clone(), &addresses, started);
             scope.spawn(move || {
-                let _ = sender.send((number, attempt(host, plan, addresses, number)));
+                let held = turn.take(host, Party::Attempt);
+                let answer = attempt(host, plan, addresses, number);
+                drop(held);
+                let _ = sender.send((number, answer));
             });
             started += 1;
             let wait = if host.is_replay() {

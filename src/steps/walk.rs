@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::plan::{Plan, RecordedPlan};
+use super::turn::Turn;
 use super::{
     alternate_proxy, applications, config_lint, dns_flush, firewall, logs, machine, retry, units,
     upstream_probe,
@@ -22,8 +23,9 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         target: plan.target.clone(),
         ..Snapshot::default()
     };
+    let turn = &Turn::default();
     std::thread::scope(|scope| {
-        let attempts = scope.spawn(|| retry::attempts(host, plan));
+        let attempts = scope.spawn(move || retry::attempts(host, plan, turn));
         let kernel = scope.spawn(|| machine::kernel(host, plan));
         let rulesets = scope.spawn(|| firewall::ask(host, plan));
         let other_routes = scope.spawn(|| alternate_proxy::ask(host, plan));
@@ -38,7 +40,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         applications::ask(host, &mut snapshot);
         logs::before(host, &mut snapshot);
         dns_flush::ask(host, plan, &mut snapshot, url_name.join().unwrap_or_default());
-        upstream_probe::endpoints(host, plan, &mut snapshot);
+        upstream_probe::endpoints(host, plan, &mut snapshot, turn);
         snapshot.firewall = rulesets.join().unwrap_or_default();
         firewall::judge(host, plan, &mut snapshot);
         ready(StepId::Firewall, &snapshot);

@@ -3,6 +3,7 @@
 use super::pattern;
 use super::tree::NodeId;
 use super::variables::{Part, State, Value, has_variables, parts};
+use crate::evidence::PossibleReturn;
 
 /// How a rewrite phase ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,7 @@ fn run_block(state: &mut State<'_>, block: NodeId, changed: &mut bool) -> Flow {
                     state.unknown(format!(
                         "whether the condition at {place} is true depends on {variable}; taken as false"
                     ));
+                    note_returns(state, node, &variable);
                     Flow::Next
                 }
             },
@@ -83,6 +85,21 @@ fn run_block(state: &mut State<'_>, block: NodeId, changed: &mut bool) -> Flow {
         }
     }
     Flow::Next
+}
+
+/// Remembers what an `if` would answer whose condition is not known.
+fn note_returns(state: &mut State<'_>, block: NodeId, depends_on: &str) {
+    let config = state.config;
+    for node in config.tree.children(block) {
+        let status = config.tree.argument(node, 0).parse::<u16>();
+        if let ("return", Ok(status)) = (config.tree.name(node), status) {
+            state.possible_returns.push(PossibleReturn {
+                status,
+                depends_on: depends_on.to_owned(),
+                place: config.place(node),
+            });
+        }
+    }
 }
 
 fn returned(state: &State<'_>, node: NodeId) -> Flow {

@@ -78,6 +78,7 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
         }
     }
     route.undetermined = state.undetermined;
+    route.possible_returns = state.possible_returns;
     Some(route)
 }
 

@@ -6,6 +6,7 @@ use super::pattern::{self, Captures};
 use super::tree::NodeId;
 use super::uri::{self, Target};
 use super::{Config, RouteRequest};
+use crate::evidence::PossibleReturn;
 
 /// Maps that use each other are followed this deep.
 const DEEPEST_MAP: usize = 16;
@@ -39,6 +40,8 @@ pub(super) struct State<'a> {
     /// Named captures and `set`; `Err`: set to something that is not known.
     named: BTreeMap<String, Result<String, String>>,
     pub(super) undetermined: Vec<String>,
+    /// Answers behind conditions that are not known.
+    pub(super) possible_returns: Vec<PossibleReturn>,
 }
 
 /// A value, or the variable that is not known.
@@ -71,6 +74,7 @@ impl<'a> State<'a> {
             captures: Vec::new(),
             named: BTreeMap::new(),
             undetermined: Vec::new(),
+            possible_returns: Vec::new(),
         }
     }
 

@@ -1,15 +1,18 @@
 //! The questions to each endpoint: what the proxy would send, and the kernel's view of the way.
 
 use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use super::super::plan::Plan;
+use super::super::turn::{Party, Turn};
 use super::super::{dns_flush, machine};
 use super::further::further;
 use super::nearby::other_listeners;
 use super::socket_file::socket_file;
 use crate::evidence::{
-    Bytes, Endpoint, EndpointEvidence, Handler, Listener, NameOutcome, Observed, Pass, Peer, PeerAddress,
-    Place, Probe, ProbeKind, Protocol, Route, Snapshot,
+    Bytes, Endpoint, EndpointEvidence, Exchange, Handler, Listener, NameOutcome, Observed, Pass, Peer,
+    PeerAddress, Place, Probe, ProbeKind, Protocol, Route, Snapshot,
 };
 use crate::host::{DescriptorUse, ExchangeQuery, Framing, Host, RunCommand, TlsOptions, TlsVersions};
 use crate::proxy::request;
@@ -17,17 +20,19 @@ use crate::system::{network, sockets};
 
 /// A neighbour that does not answer shows after three tries, one second apart.
 const CONNECT_LIMIT_MS: u64 = 3_200;
+/// An endpoint that has not taken a connection by then is in no state to be slowed down.
+const TAKEN_WITHIN: Duration = Duration::from_millis(300);
 /// How many endpoints are asked.
 const MOST: usize = 8;
 
 /// Finds the endpoints of the route and asks each.
-pub(in crate::steps) fn endpoints(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+pub(in crate::steps) fn endpoints(host: &Host, plan: &Plan, snapshot: &mut Snapshot, turn: &Turn) {
     let Some((route, pass)) = innermost(snapshot) else {
         return;
     };
     let mut found = resolved(snapshot, &pass);
     found.truncate(MOST);
-    snapshot.endpoints = examine_all(host, plan, snapshot, &route, &pass, found);
+    snapshot.endpoints = examine_all(host, plan, snapshot, (&route, &pass), found, turn);
 }
 
 /// The last tier on this host that hands the request on.
@@ -105,15 +110,15 @@ fn examine_all(
     host: &Host,
     plan: &Plan,
     snapshot: &Snapshot,
-    route: &Route,
-    pass: &Pass,
+    way: (&Route, &Pass),
     found: Vec<Found>,
+    turn: &Turn,
 ) -> Vec<EndpointEvidence> {
     std::thread::scope(|scope| {
         let threads: Vec<_> = found
             .into_iter()
             .map(|(endpoint, place, name)| {
-                scope.spawn(move || examine(host, plan, snapshot, route, pass, (endpoint, place, name)))
+                scope.spawn(move || examine(host, plan, snapshot, way, (endpoint, place, name), turn))
             })
             .collect();
         threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
@@ -124,9 +129,9 @@ fn examine(
     host: &Host,
     plan: &Plan,
     snapshot: &Snapshot,
-    route: &Route,
-    pass: &Pass,
+    way: (&Route, &Pass),
     (endpoint, place, name): Found,
+    turn: &Turn,
 ) -> EndpointEvidence {
     let mut evidence = EndpointEvidence {
         endpoint: endpoint.clone(),
@@ -150,7 +155,7 @@ fn examine(
         evidence.descriptors = host.ask(&DescriptorUse { pid: owner.pid });
     }
     std::thread::scope(|scope| {
-        let asked = scope.spawn(|| ask_as_proxy(host, plan, snapshot, route, pass, &endpoint));
+        let asked = scope.spawn(|| ask_as_proxy(host, plan, snapshot, way, &endpoint, turn));
         match &endpoint {
             Endpoint::Unix(path) => {
                 let worker = machine::worker(snapshot);
@@ -230,9 +235,9 @@ fn ask_as_proxy(
     host: &Host,
     plan: &Plan,
     snapshot: &Snapshot,
-    route: &Route,
-    pass: &Pass,
+    (route, pass): (&Route, &Pass),
     endpoint: &Endpoint,
+    turn: &Turn,
 ) -> Probe {
     let (connect_limit_ms, answer_limit_ms) = limits(plan, route);
     let query = ExchangeQuery {
@@ -250,10 +255,37 @@ fn ask_as_proxy(
         identity: machine::worker(snapshot),
         ..ExchangeQuery::default()
     };
+    // First only a connection, which costs the application nothing: where none is taken, that is the answer,
+    // and nobody has to take turns.
+    let reach = ExchangeQuery {
+        tls: None,
+        request: Bytes::default(),
+        answer_limit_ms: 0,
+        ..query.clone()
+    };
+    let reached = std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        scope.spawn(move || {
+            let _ = sender.send(host.ask(&reach));
+        });
+        receiver.recv_timeout(TAKEN_WITHIN).or_else(|_| {
+            turn.open();
+            receiver.recv()
+        })
+    })
+    .unwrap_or_default();
+    let connected = reached.seen().is_some_and(Exchange::connected);
+    let exchange = if connected || host.is_replay() && reached.seen().is_none() {
+        let _held = turn.take(host, Party::Probe);
+        host.ask(&query)
+    } else {
+        turn.open();
+        reached
+    };
     Probe {
         kind: ProbeKind::AsProxy,
         command: by_hand(route, pass, endpoint),
-        exchange: host.ask(&query),
+        exchange,
     }
 }
 
@@ -419,6 +451,6 @@ fn stale_endpoints(host: &Host, plan: &Plan, snapshot: &mut Snapshot, route: &Ro
         }
     }
     stale.truncate(4);
-    let mut found = examine_all(host, plan, snapshot, route, pass, stale);
+    let mut found = examine_all(host, plan, snapshot, (route, pass), stale, &Turn::default());
     snapshot.endpoints.append(&mut found);
 }
