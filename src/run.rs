@@ -4,6 +4,7 @@
 mod live;
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,7 @@ use crate::evidence::Snapshot;
 use crate::exit::Exit;
 use crate::explain;
 use crate::finding::StepId;
-use crate::host::{self, EnvironmentVariable, Host, Transcript};
+use crate::host::{self, EnvironmentVariable, Host, Secret, Transcript};
 use crate::options::{Action, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy};
 use crate::report::{FORMATS, Report, StepStatus, StepSummary, TextStyle, render_step, render_text};
 use crate::steps::{self, Collection, Plan, ProxySecret};
@@ -182,6 +183,11 @@ fn plan(options: &Options) -> Result<Plan, UsageError> {
             .filter(|step| !options.steps.contains(step))
             .collect(),
         other_root: options.root.is_some(),
+        authorization: options
+            .address
+            .as_ref()
+            .and_then(|address| address.credentials.as_ref())
+            .map(secret),
         ..Plan::default()
     };
     let mut proxies: Vec<ProxyAddress> = options.proxies.clone();
@@ -190,17 +196,20 @@ fn plan(options: &Options) -> Result<Plan, UsageError> {
         proxies.push(via.clone());
     }
     if plan.target.url.is_some() {
-        proxies.extend(proxy_variables(&plan.target.scheme, &plan.target.host)?);
+        proxies.extend(proxy_variables(
+            &plan.target.scheme,
+            &plan.target.host,
+            plan.target.port,
+        )?);
     }
     for proxy in proxies {
         if plan.proxies.contains(&proxy.url) {
             continue;
         }
-        if let Some((user, password)) = proxy.credentials.as_ref().map(user_and_password) {
+        if let Some(secret) = proxy.credentials.as_ref().map(secret) {
             plan.secrets.push(ProxySecret {
                 proxy: proxy.url.clone(),
-                user,
-                password,
+                secret,
             });
         }
         plan.proxies.push(proxy.url);
@@ -208,8 +217,9 @@ fn plan(options: &Options) -> Result<Plan, UsageError> {
     Ok(plan)
 }
 
-fn user_and_password(credentials: &Credentials) -> (String, String) {
-    (credentials.user(), credentials.password())
+/// User and password as they are sent.
+fn secret(credentials: &Credentials) -> Secret {
+    Secret::new(credentials.user(), credentials.password())
 }
 
 fn absolute(path: &Path) -> String {
@@ -220,7 +230,7 @@ fn absolute(path: &Path) -> String {
 }
 
 /// The proxies that the environment names for this scheme, unless it exempts the host.
-fn proxy_variables(scheme: &str, target: &str) -> Result<Vec<ProxyAddress>, UsageError> {
+fn proxy_variables(scheme: &str, target: &str, port: u16) -> Result<Vec<ProxyAddress>, UsageError> {
     let environment = Host::live(None, Duration::from_secs(5));
     let value = |name: &str| {
         [name.to_owned(), name.to_uppercase()]
@@ -228,13 +238,7 @@ fn proxy_variables(scheme: &str, target: &str) -> Result<Vec<ProxyAddress>, Usag
             .find_map(|name| environment.ask(&EnvironmentVariable { name }).into_seen())
     };
     let exempt = value("no_proxy").unwrap_or_default();
-    let is_exempt = exempt
-        .split(',')
-        .map(|name| name.trim().trim_start_matches('.'))
-        .any(|name| {
-            name == "*" || (!name.is_empty() && (target == name || target.ends_with(&format!(".{name}"))))
-        });
-    if is_exempt {
+    if is_exempt(&exempt, target, port) {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
@@ -247,6 +251,60 @@ fn proxy_variables(scheme: &str, target: &str) -> Result<Vec<ProxyAddress>, Usag
         }
     }
     Ok(found)
+}
+
+/// True when `no_proxy` names the target: `*`, a host with all below it, a host with a port, an address or
+/// a network.
+fn is_exempt(exempt: &str, target: &str, port: u16) -> bool {
+    let target = target.trim_end_matches('.').to_ascii_lowercase();
+    let address: Option<IpAddr> = target.parse().ok();
+    exempt
+        .split([',', ' ', '\t'])
+        .map(|name| name.trim().to_ascii_lowercase())
+        .filter(|name| !name.is_empty())
+        .any(|name| {
+            if name == "*" {
+                return true;
+            }
+            if let (Some(address), Some((network, length))) = (address, name.split_once('/')) {
+                return network
+                    .parse()
+                    .is_ok_and(|network| in_network(address, network, length));
+            }
+            let bare = name.trim_start_matches('[').trim_end_matches(']');
+            if address.is_some() && bare.parse().ok() == address {
+                return true;
+            }
+            let (name, wanted) = match name.rsplit_once(':') {
+                Some((host, number)) if !host.contains(':') || host.ends_with(']') => (host, Some(number)),
+                _ => (name.as_str(), None),
+            };
+            if wanted.is_some_and(|wanted| wanted.parse() != Ok(port)) {
+                return false;
+            }
+            let name = name
+                .trim_start_matches(['*', '.', '['])
+                .trim_end_matches(['.', ']']);
+            !name.is_empty()
+                && (target == name || (address.is_none() && target.ends_with(&format!(".{name}"))))
+        })
+}
+
+fn in_network(address: IpAddr, network: IpAddr, length: &str) -> bool {
+    let Ok(length) = length.parse::<u32>() else {
+        return false;
+    };
+    match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) if length <= 32 => {
+            let shift = 32 - length;
+            address.to_bits().checked_shr(shift) == network.to_bits().checked_shr(shift)
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) if length <= 128 => {
+            let shift = 128 - length;
+            address.to_bits().checked_shr(shift) == network.to_bits().checked_shr(shift)
+        }
+        _ => false,
+    }
 }
 
 fn live_host(options: &Options) -> Host {
@@ -447,4 +505,36 @@ fn triage(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Fai
     let report = judged(snapshot, &asked);
     say(&report, options, ui)?;
     Ok(exit(&report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_exempt;
+
+    #[test]
+    fn no_proxy_names_hosts_ports_addresses_and_networks() {
+        for (exempt, host, port, expected) in [
+            ("*", "a.test", 80, true),
+            ("a.test", "a.test", 80, true),
+            ("A.Test", "b.a.test", 80, true),
+            (".a.test", "b.a.test", 80, true),
+            ("*.a.test", "b.a.test", 80, true),
+            ("a.test", "aa.test", 80, false),
+            ("a.test:443", "a.test", 80, false),
+            ("a.test:443", "a.test", 443, true),
+            ("x, 10.0.0.0/8", "10.1.2.3", 80, true),
+            ("10.0.0.0/8", "11.1.2.3", 80, false),
+            ("0.0.0.0/0", "11.1.2.3", 80, true),
+            ("10.0.0.0/99", "10.1.2.3", 80, false),
+            ("127.0.0.1", "127.0.0.1", 80, true),
+            ("0.0.1", "127.0.0.1", 80, false),
+            ("127.0.0.1:81", "127.0.0.1", 80, false),
+            ("::1", "::1", 80, true),
+            ("[::1]", "::1", 80, true),
+            ("fd00::/8", "fd12::1", 80, true),
+            ("", "a.test", 80, false),
+        ] {
+            assert_eq!(is_exempt(exempt, host, port), expected, "{exempt:?} {host}:{port}");
+        }
+    }
 }

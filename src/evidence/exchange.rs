@@ -133,6 +133,12 @@ pub struct Exchange {
     pub end: End,
     /// What a second request on the same connection gave, when one was asked for.
     pub second: Option<SecondRequest>,
+    /// The status with which a forward proxy answered CONNECT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel_status: Option<u16>,
+    /// Why a forward proxy gave no connection to the target, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel_error: Option<String>,
 }
 
 impl Exchange {

@@ -63,6 +63,8 @@ pub struct Snapshot {
     pub applications: Vec<AppServer>,
     /// The same request by other ways.
     pub other_routes: Vec<OtherRoute>,
+    /// How this host reaches the front door, where that is another host and a VPN may be on the way.
+    pub front_route: Observed<super::KernelRoute>,
     /// Environment of the proxy process that names an outgoing proxy.
     pub proxy_environment: Vec<(String, String)>,
 }
@@ -143,4 +145,46 @@ pub struct OtherRoute {
     pub proxy_status: Option<u16>,
     /// How long it took.
     pub took_us: u64,
+    /// Headers that tell who answered (`Via`, `X-Squid-Error`, …), names in lower case.
+    pub markers: Vec<(String, String)>,
+    /// How far the request came, when no answer of the target came.
+    pub failed_at: Option<RouteStage>,
+    /// The proxy wants user and password, or refused those it got.
+    pub wants_credentials: bool,
+}
+
+impl OtherRoute {
+    /// The value of a marker by its lower-case name.
+    pub fn marker(&self, name: &str) -> Option<&str> {
+        self.markers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// True when the first hop took the connection.
+    pub fn connected(&self) -> bool {
+        self.failed_at
+            .map_or(self.status.or(self.proxy_status).is_some(), |stage| {
+                stage > RouteStage::Connect
+            })
+    }
+}
+
+/// How far a request came on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteStage {
+    /// The name of the first hop does not resolve.
+    Name,
+    /// The first hop does not take the connection.
+    Connect,
+    /// TLS with the proxy.
+    ProxyTls,
+    /// The proxy gave no connection to the target.
+    Tunnel,
+    /// TLS with the target.
+    TargetTls,
+    /// The request was sent, and no answer came.
+    Answer,
 }

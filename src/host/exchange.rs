@@ -12,7 +12,9 @@ use serde::Serialize;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::handshake::{self, Session};
-use super::{Identity, Live, Query, microseconds};
+use super::secret::with_header;
+use super::tunnel::{self, Tunnel};
+use super::{Identity, Live, Query, Secret, microseconds};
 use crate::evidence::{Bytes, Connect, End, Endpoint, Exchange, Observed, Obstacle, SecondRequest, errno};
 
 /// How the end of an answer is recognised.
@@ -39,6 +41,21 @@ pub struct TlsOptions {
     pub roots: Option<String>,
     /// The name that the certificate has to be good for, when the chain is verified.
     pub verify_name: Option<String>,
+}
+
+impl TlsOptions {
+    /// As a client of today offers it to this host.
+    pub fn of_client(host: &str) -> Self {
+        Self {
+            // An address is never sent as SNI.
+            server_name: host
+                .parse::<std::net::IpAddr>()
+                .is_err()
+                .then(|| host.to_owned()),
+            alpn: vec!["http/1.1".to_owned()],
+            ..Self::default()
+        }
+    }
 }
 
 /// TLS versions offered.
@@ -77,6 +94,18 @@ pub struct ExchangeQuery {
     pub identity: Identity,
     /// Distinguishes repetitions of one exchange within a run.
     pub moment: u32,
+    /// TLS with the forward proxy at the endpoint, before anything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_tls: Option<TlsOptions>,
+    /// The connection that the forward proxy at the endpoint is asked for, before `tls`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<Tunnel>,
+    /// User and password for the target: sent as `Authorization`, never recorded.
+    #[serde(skip)]
+    pub authorization: Option<Secret>,
+    /// User and password for the forward proxy: never recorded.
+    #[serde(skip)]
+    pub proxy_authorization: Option<Secret>,
 }
 
 impl Query for ExchangeQuery {
@@ -94,14 +123,25 @@ impl Query for ExchangeQuery {
             }
             (endpoint, _) => endpoint,
         };
-        let query = self.clone();
+        let mut query = self.clone();
+        if let Some(secret) = &self.authorization {
+            query.request.0 = with_header(&query.request.0, "Authorization", &secret.basic());
+        }
+        if let (Some(secret), None) = (&self.proxy_authorization, &self.tunnel) {
+            query.request.0 = with_header(&query.request.0, "Proxy-Authorization", &secret.basic());
+        }
         let (connect_limit, answer_limit) = (
             live.within(self.connect_limit_ms),
             live.within(self.connect_limit_ms + self.answer_limit_ms),
         );
         self.identity
             .act(move || converse(&query, &endpoint, connect_limit, answer_limit))
-            .map_or_else(Observed::Unavailable, Observed::Seen)
+            .map_or_else(Observed::Unavailable, |mut exchange| {
+                for secret in self.authorization.iter().chain(&self.proxy_authorization) {
+                    secret.mask(&mut exchange.bytes.0);
+                }
+                Observed::Seen(exchange)
+            })
     }
 }
 
@@ -109,6 +149,8 @@ impl Query for ExchangeQuery {
 pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// Within a session with a forward proxy.
+    Within(Box<Session>),
 }
 
 impl Stream {
@@ -116,6 +158,10 @@ impl Stream {
         // A zero timeout is an error to the socket interface; a millisecond says the same here.
         let limit = Some(limit.max(Duration::from_millis(1)));
         let _ = match self {
+            Self::Within(session) => {
+                session.set_limit(limit.unwrap_or_default());
+                Ok(())
+            }
             Self::Tcp(stream) => stream
                 .set_read_timeout(limit)
                 .and_then(|()| stream.set_write_timeout(limit)),
@@ -131,6 +177,7 @@ impl Read for Stream {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
+            Self::Within(session) => session.read(buffer),
         }
     }
 }
@@ -140,15 +187,19 @@ impl Write for Stream {
         match self {
             Self::Tcp(stream) => stream.write(buffer),
             Self::Unix(stream) => stream.write(buffer),
+            Self::Within(session) => session.write(buffer),
         }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+            Self::Within(session) => session.flush(),
+        }
     }
 }
 
-fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Stream, Connect> {
+pub(super) fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Stream, Connect> {
     let failed = |error: &std::io::Error| match error.raw_os_error() {
         Some(errno::ETIMEDOUT) => Connect::TimedOut,
         Some(number) => Connect::Failed(number),
@@ -204,6 +255,14 @@ fn converse(
         return exchange;
     }
     let deadline = began + limit;
+    let stream = match reach(stream, query, &mut exchange, deadline) {
+        Ok(stream) => stream,
+        Err(end) => {
+            exchange.end = end;
+            exchange.total_us = microseconds(began.elapsed());
+            return exchange;
+        }
+    };
     let mut session = match &query.tls {
         None => Session::plain(stream),
         Some(options) => {
@@ -241,30 +300,96 @@ fn converse(
     exchange
 }
 
-struct Heard {
+/// From the connection to the stream on which the target is spoken to: past TLS with a forward proxy and its
+/// tunnel. What the proxy said instead of opening one is kept in the exchange.
+fn reach(
+    mut stream: Stream,
+    query: &ExchangeQuery,
+    exchange: &mut Exchange,
+    deadline: Instant,
+) -> Result<Stream, End> {
+    if let Some(options) = &query.proxy_tls {
+        let (facts, session) = handshake::shake(stream, options, deadline);
+        match session {
+            Ok(session) => stream = Stream::Within(Box::new(session)),
+            Err(end) => {
+                exchange.tls = Some(facts);
+                exchange.tunnel_error = Some("the TLS handshake with the forward proxy failed".to_owned());
+                return Err(end);
+            }
+        }
+    }
+    let Some(tunnel) = &query.tunnel else {
+        return Ok(stream);
+    };
+    let mut session = Session::plain(stream);
+    let asked = Instant::now();
+    let deadline = (asked + Duration::from_millis(query.answer_limit_ms)).min(deadline);
+    let opened = tunnel::open(&mut session, tunnel, query.proxy_authorization.as_ref(), deadline);
+    exchange.tunnel_status = opened.status;
+    if opened.stands {
+        return Ok(Stream::Within(Box::new(session)));
+    }
+    exchange.tunnel_error = opened.error;
+    if !opened.head.is_empty() {
+        exchange.first_byte_us = Some(microseconds(asked.elapsed()));
+    }
+    let heard = if opened.end.is_none() && opened.status.is_some() {
+        // A refusal without a length on a connection that stays open is not waited out.
+        let deadline = deadline.min(Instant::now() + Duration::from_secs(2));
+        listen(&mut session, opened.head, Framing::Http, query.keep_bytes, deadline)
+    } else {
+        Heard {
+            received_bytes: opened.head.len() as u64,
+            kept: opened.head,
+            end: opened.end.unwrap_or(End::Closed),
+            ..Heard::default()
+        }
+    };
+    exchange.received_bytes = heard.received_bytes;
+    exchange.bytes = Bytes(heard.kept);
+    Err(heard.end)
+}
+
+#[derive(Default)]
+pub(super) struct Heard {
     sent_bytes: u64,
     first_byte_us: Option<u64>,
     received_bytes: u64,
-    kept: Vec<u8>,
-    end: End,
+    pub(super) kept: Vec<u8>,
+    pub(super) end: End,
 }
 
 fn talk(session: &mut Session, query: &ExchangeQuery, deadline: Instant) -> Heard {
-    let mut heard = Heard {
-        sent_bytes: 0,
-        first_byte_us: None,
-        received_bytes: 0,
-        kept: Vec::new(),
-        end: End::Closed,
-    };
     session.set_limit(deadline.saturating_duration_since(Instant::now()));
     // A peer that closes while we write may have answered already, so reading goes on after an error.
     let written = session.write_all(&query.request.0);
+    let mut heard = listen(session, Vec::new(), query.framing, query.keep_bytes, deadline);
     if written.is_ok() {
         heard.sent_bytes = query.request.0.len() as u64;
     }
+    heard
+}
+
+/// Reads an answer to its end; `kept` came already.
+pub(super) fn listen(
+    session: &mut Session,
+    kept: Vec<u8>,
+    framing: Framing,
+    keep_bytes: u64,
+    deadline: Instant,
+) -> Heard {
+    let mut heard = Heard {
+        received_bytes: kept.len() as u64,
+        kept,
+        ..Heard::default()
+    };
+    if framing == Framing::Http && complete(&heard.kept, heard.received_bytes) {
+        heard.end = End::Complete;
+        return heard;
+    }
     let asked = Instant::now();
-    let keep = usize::try_from(query.keep_bytes).unwrap_or(usize::MAX);
+    let keep = usize::try_from(keep_bytes).unwrap_or(usize::MAX);
     let mut buffer = [0_u8; 16 * 1024];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -274,7 +399,7 @@ fn talk(session: &mut Session, query: &ExchangeQuery, deadline: Instant) -> Hear
         }
         // Something that is not HTTP tells no length: a pause ends it.
         let pausing =
-            heard.received_bytes > 0 && (query.framing == Framing::Raw || !could_be_http(&heard.kept));
+            heard.received_bytes > 0 && (framing == Framing::Raw || !could_be_http(&heard.kept));
         session.set_limit(if pausing {
             left.min(Duration::from_millis(150))
         } else {
@@ -292,7 +417,7 @@ fn talk(session: &mut Session, query: &ExchangeQuery, deadline: Instant) -> Hear
                 heard.received_bytes += count as u64;
                 let room = keep.saturating_sub(heard.kept.len()).min(count);
                 heard.kept.extend_from_slice(&buffer[..room]);
-                if query.framing == Framing::Http && complete(&heard.kept, heard.received_bytes) {
+                if framing == Framing::Http && complete(&heard.kept, heard.received_bytes) {
                     heard.end = End::Complete;
                     return heard;
                 }

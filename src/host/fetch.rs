@@ -1,15 +1,38 @@
 //! The request as an ordinary client makes it, directly or through a proxy (step 7).
+//!
+//! Written on the bare connection: a friendly client keeps to itself with what status and which headers a
+//! proxy refuses a tunnel, and that is what step 7 wants to know.
 
-use std::time::Instant;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Live, Query, handshake, microseconds};
-use crate::evidence::{Observed, Obstacle};
+use super::exchange::{self, Framing, Stream, TlsOptions};
+use super::handshake::{self, Session};
+use super::secret::with_header;
+use super::tunnel::{self, Tunnel};
+use super::{Live, Query, Secret, microseconds};
+use crate::evidence::{Connect, End, Endpoint, Handshake, Observed, Obstacle, RouteStage, errno};
 
-/// Fetches a URL by one way. User and password of the proxy are part of the question only as a hash-free
-/// marker: they travel beside it in [`Fetch::secret`], which is never recorded.
-#[derive(Clone, Serialize)]
+/// How much of an answer is read: its head is what counts.
+const KEEP_BYTES: u64 = 64 * 1024;
+/// How many addresses of a name are tried.
+const MOST_ADDRESSES: usize = 4;
+/// Headers that tell who answered.
+const MARKERS: [&str; 8] = [
+    "via",
+    "x-squid-error",
+    "proxy-status",
+    "x-cache",
+    "cf-ray",
+    "proxy-authenticate",
+    "retry-after",
+    "x-proxy-error",
+];
+
+/// Fetches a URL by one way. Users and passwords travel beside the question and are never recorded.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Fetch {
     /// The URL.
     pub url: String,
@@ -17,13 +40,17 @@ pub struct Fetch {
     pub proxy: Option<String>,
     /// User and password for the proxy.
     #[serde(skip)]
-    pub secret: Option<(String, String)>,
+    pub secret: Option<Secret>,
+    /// User and password for the target.
+    #[serde(skip)]
+    pub authorization: Option<Secret>,
     /// Limit in milliseconds.
     pub limit_ms: u64,
 }
 
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Fetched {
     /// Status.
     pub status: Option<u16>,
@@ -37,6 +64,10 @@ pub struct Fetched {
     pub proxy_status: Option<u16>,
     /// How long it took.
     pub took_us: u64,
+    /// How far it came, when no answer of the target came.
+    pub failed_at: Option<RouteStage>,
+    /// The proxy wants user and password, or refused those it got.
+    pub wants_credentials: bool,
 }
 
 impl Query for Fetch {
@@ -45,90 +76,232 @@ impl Query for Fetch {
 
     fn perform(&self, live: &Live) -> Observed<Fetched> {
         let began = Instant::now();
-        let Some(tls) = handshake::accepting_config() else {
-            return Observed::Unavailable(Obstacle::Failed("no TLS provider".to_owned()));
+        let Some(target) = Place::parse(&self.url) else {
+            return Observed::Unavailable(Obstacle::Failed("the URL cannot be fetched".to_owned()));
         };
-        let mut builder = reqwest::blocking::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(live.within(self.limit_ms))
-            .user_agent(concat!("fix502/", env!("CARGO_PKG_VERSION")));
-        builder = match &self.proxy {
-            None => builder.no_proxy(),
-            Some(proxy) => match reqwest::Proxy::all(proxy) {
-                Ok(proxy) => builder.proxy(match &self.secret {
-                    Some((user, password)) => proxy.basic_auth(user, password),
-                    None => proxy,
-                }),
-                Err(error) => return Observed::Unavailable(Obstacle::Failed(words(&error))),
-            },
-        };
-        let client = match builder.build() {
-            Ok(client) => client,
-            Err(error) => return Observed::Unavailable(Obstacle::Failed(words(&error))),
+        let proxy = match self.proxy.as_deref().map(Place::parse) {
+            Some(None) => return Observed::Unavailable(Obstacle::Failed("the proxy is no URL".to_owned())),
+            Some(Some(proxy)) => Some(proxy),
+            None => None,
         };
         let mut fetched = Fetched::default();
-        match client.get(&self.url).send() {
-            Ok(response) => {
-                fetched.status = Some(response.status().as_u16());
-                let header = |name: &str| {
-                    response
-                        .headers()
-                        .get(name)
-                        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(200).collect())
-                };
-                fetched.server = header("server");
-                for name in [
-                    "via",
-                    "x-squid-error",
-                    "proxy-status",
-                    "x-cache",
-                    "cf-ray",
-                    "proxy-authenticate",
-                ] {
-                    if let Some(value) = header(name) {
-                        fetched.markers.push((name.to_owned(), value));
-                    }
-                }
-            }
-            Err(error) => {
-                let text = words(&error);
-                fetched.proxy_status = connect_status(&text);
-                fetched.error = Some(text);
-            }
+        let deadline = began + live.within(self.limit_ms);
+        if let Err((stage, error)) = self.go(&target, proxy.as_ref(), deadline, &mut fetched) {
+            fetched.failed_at = Some(stage);
+            fetched.error = Some(error);
         }
         fetched.took_us = microseconds(began.elapsed());
+        for secret in self.secret.iter().chain(&self.authorization) {
+            for (_, value) in &mut fetched.markers {
+                *value = secret.masked(value);
+            }
+            fetched.server = fetched.server.map(|server| secret.masked(&server));
+        }
         Observed::Seen(fetched)
     }
 }
 
-/// The innermost cause, without the URL (which may hold secrets).
-fn words(error: &reqwest::Error) -> String {
-    let mut inner: &dyn std::error::Error = error;
-    let mut text = String::new();
-    while let Some(source) = inner.source() {
-        inner = source;
-        text = inner.to_string();
+/// Where it failed, and how.
+type Failure = (RouteStage, String);
+
+impl Fetch {
+    fn go(
+        &self,
+        target: &Place,
+        proxy: Option<&Place>,
+        deadline: Instant,
+        fetched: &mut Fetched,
+    ) -> Result<(), Failure> {
+        let mut stream = first_hop(proxy.unwrap_or(target), deadline)?;
+        let mut absolute = false;
+        if let Some(proxy) = proxy {
+            if proxy.scheme == "https" {
+                stream = within_tls(stream, &proxy.host, deadline, RouteStage::ProxyTls)?;
+            }
+            let tunnel = Tunnel::through(&proxy.scheme, &target.host, target.port);
+            absolute = tunnel.is_http() && target.scheme == "http";
+            if !absolute {
+                stream = self.through(stream, &tunnel, deadline, fetched)?;
+            }
+        }
+        if target.scheme == "https" {
+            stream = within_tls(stream, &target.host, deadline, RouteStage::TargetTls)?;
+        }
+        let authority = target.authority();
+        let request_target = if absolute {
+            format!("http://{authority}{}", target.path)
+        } else {
+            target.path.clone()
+        };
+        let mut request = format!(
+            "GET {request_target} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: fix502/{}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+            env!("CARGO_PKG_VERSION")
+        )
+        .into_bytes();
+        if let Some(secret) = &self.authorization {
+            request = with_header(&request, "Authorization", &secret.basic());
+        }
+        if let (Some(secret), true) = (&self.secret, absolute) {
+            request = with_header(&request, "Proxy-Authorization", &secret.basic());
+        }
+        let mut session = Session::plain(stream);
+        session.set_limit(deadline.saturating_duration_since(Instant::now()));
+        // A peer that closes while we write may have answered already.
+        let _ = std::io::Write::write_all(&mut session, &request)
+            .and_then(|()| std::io::Write::flush(&mut session));
+        let heard = exchange::listen(&mut session, Vec::new(), Framing::Http, KEEP_BYTES, deadline);
+        fetched.status = fetched.read(&heard.kept);
+        if fetched.status.is_some() {
+            fetched.wants_credentials = fetched.status == Some(407);
+            return Ok(());
+        }
+        let words = match (heard.kept.is_empty(), heard.end) {
+            (false, _) => "what answered is no HTTP",
+            (true, End::TimedOut) => "no answer in time",
+            (true, End::Reset) => "the connection was reset before an answer",
+            (true, End::TlsFailed) => "TLS failed before an answer",
+            (true, _) => "the connection was closed without an answer",
+        };
+        Err((RouteStage::Answer, words.to_owned()))
     }
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    if text.is_empty() {
-        "the request failed".to_owned()
-    } else {
-        text.chars().take(300).collect()
+
+    /// Through the tunnel of a proxy.
+    fn through(
+        &self,
+        stream: Stream,
+        tunnel: &Tunnel,
+        deadline: Instant,
+        fetched: &mut Fetched,
+    ) -> Result<Stream, Failure> {
+        let mut session = Session::plain(stream);
+        let opened = tunnel::open(&mut session, tunnel, self.secret.as_ref(), deadline);
+        fetched.proxy_status = opened.status;
+        if opened.stands {
+            return Ok(Stream::Within(Box::new(session)));
+        }
+        fetched.read(&opened.head);
+        fetched.wants_credentials = opened.wants_credentials;
+        let error = opened
+            .error
+            .unwrap_or_else(|| "the proxy opened no tunnel".to_owned());
+        Err((RouteStage::Tunnel, error))
     }
 }
 
-/// The status with which a proxy refused a tunnel, when the error tells it.
-fn connect_status(text: &str) -> Option<u16> {
-    let lower = text.to_ascii_lowercase();
-    if lower.contains("proxy authentication required") || lower.contains("authorization required") {
-        return Some(407);
+impl Fetched {
+    /// Keeps the headers that tell who answered; the status.
+    fn read(&mut self, bytes: &[u8]) -> Option<u16> {
+        let mut headers = [httparse::EMPTY_HEADER; 100];
+        let mut response = httparse::Response::new(&mut headers);
+        response.parse(bytes).ok()?;
+        for header in response.headers.iter() {
+            let name = header.name.to_ascii_lowercase();
+            let value: String = String::from_utf8_lossy(header.value).chars().take(200).collect();
+            if name == "server" && !value.is_empty() {
+                self.server = Some(value);
+            } else if MARKERS.contains(&name.as_str()) {
+                self.markers.push((name, value));
+            }
+        }
+        response.code
     }
-    lower
-        .split(|character: char| !character.is_ascii_digit())
-        .filter(|digits| digits.len() == 3)
-        .find_map(|digits| digits.parse().ok())
-        .filter(|status| lower.contains("tunnel") && (400..600).contains(status))
+}
+
+/// Connects to the first of the addresses that takes the connection.
+fn first_hop(place: &Place, deadline: Instant) -> Result<Stream, Failure> {
+    let addresses =
+        tunnel::addresses(&place.host, deadline).map_err(|error| (RouteStage::Name, error))?;
+    let mut last = "the name has no address".to_owned();
+    for address in addresses.into_iter().take(MOST_ADDRESSES) {
+        let endpoint = Endpoint::Tcp(SocketAddr::new(address, place.port));
+        let left = deadline.saturating_duration_since(Instant::now());
+        match exchange::connect(&endpoint, left.max(Duration::from_millis(1))) {
+            Ok(stream) => return Ok(stream),
+            Err(Connect::Failed(number)) => {
+                last = format!("{endpoint}: {}", errno::text(number).to_lowercase());
+            }
+            Err(_) => last = format!("{endpoint}: no answer to the connection"),
+        }
+    }
+    Err((RouteStage::Connect, last))
+}
+
+fn within_tls(
+    stream: Stream,
+    host: &str,
+    deadline: Instant,
+    stage: RouteStage,
+) -> Result<Stream, Failure> {
+    let (facts, session) = handshake::shake(stream, &TlsOptions::of_client(host), deadline);
+    match session {
+        Ok(session) => Ok(Stream::Within(Box::new(session))),
+        Err(end) => Err((stage, tls_words(&facts, end))),
+    }
+}
+
+fn tls_words(facts: &Handshake, end: End) -> String {
+    let why = match (&facts.not_tls, &facts.error, end) {
+        (Some(_), _, _) => "what answered is no TLS",
+        (None, _, End::TimedOut) => "no answer in time",
+        (None, Some(error), _) => error,
+        (None, None, _) => "the connection ended",
+    };
+    format!("the TLS handshake failed: {why}")
+}
+
+/// Scheme, host, port and path of a URL that was checked when it was read.
+struct Place {
+    scheme: String,
+    host: String,
+    port: u16,
+    path: String,
+}
+
+impl Place {
+    fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let usual = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => 1080,
+        };
+        let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+            let (host, port) = rest.split_once(']')?;
+            (host, port.strip_prefix(':'))
+        } else {
+            authority
+                .split_once(':')
+                .map_or((authority, None), |(host, port)| (host, Some(port)))
+        };
+        Some(Self {
+            scheme: scheme.to_owned(),
+            host: host.to_owned(),
+            port: match port {
+                None => usual,
+                Some(port) => port.parse().ok()?,
+            },
+            path: if path.starts_with('/') {
+                path.to_owned()
+            } else {
+                format!("/{path}")
+            },
+        })
+    }
+
+    /// As the Host header names it.
+    fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        let usual = if self.scheme == "https" { 443 } else { 80 };
+        if self.port == usual {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
+    }
 }

@@ -383,16 +383,3 @@ impl ResolvesClientCert for AskedForCertificate {
         true
     }
 }
-
-/// A client configuration for requests whose certificates do not matter here.
-pub(super) fn accepting_config() -> Option<ClientConfig> {
-    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .ok()
-        .map(|builder| {
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(SeenCertificates::default()))
-                .with_no_client_auth()
-        })
-}

@@ -24,7 +24,9 @@ mod identity;
 mod links;
 mod names;
 mod processes;
+mod secret;
 mod transcript;
+mod tunnel;
 mod write;
 
 pub use clock::{Clock, ClockReading, pause};
@@ -37,7 +39,9 @@ pub use identity::Identity;
 pub use links::ReadLink;
 pub use names::{NameserverLookup, SystemLookup};
 pub use processes::{DescriptorUse, ProcessTable, SocketOwners};
+pub use secret::Secret;
 pub use transcript::{Entry, Transcript, TranscriptError};
+pub use tunnel::Tunnel;
 pub use write::{TemporaryDirectory, is_directory, read_input, read_inputs, write_private};
 
 use std::path::{Path, PathBuf};

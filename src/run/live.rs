@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{judged, live_host, plan};
+use super::{judged, live_host, plan, secret};
 use crate::evidence::{Snapshot, Target};
 use crate::finding::{Finding, StepId};
 use crate::host::Host;
@@ -36,7 +36,7 @@ impl<'a> LiveWalk<'a> {
 }
 
 impl Walk for LiveWalk<'_> {
-    fn start(&mut self, target: &Target, _: Option<&Credentials>) {
+    fn start(&mut self, target: &Target, credentials: Option<&Credentials>) {
         if let Some(running) = self.collection.take() {
             running.cancel();
         }
@@ -47,6 +47,7 @@ impl Walk for LiveWalk<'_> {
             via,
             ..target.clone()
         };
+        plan.authorization = credentials.map(secret);
         let host = Arc::new(live_host(self.options));
         self.report = None;
         self.collection = Some(Collection::start(Arc::clone(&host), plan));

@@ -2,10 +2,13 @@
 
 use super::plan::Plan;
 use super::summary::Line;
-use crate::evidence::{Observed, OtherRoute, ProbeKind, Snapshot};
+use crate::evidence::{Observed, OtherRoute, ProbeKind, RouteStage, Snapshot};
 use crate::finding::StepId;
 use crate::host::{Fetch, Host};
 use crate::report::StepStatus;
+
+/// The way without a proxy.
+pub(super) const DIRECT: &str = "direct";
 
 /// The same request through each proxy, all at the same time.
 pub(super) fn ask(host: &Host, plan: &Plan) -> Vec<OtherRoute> {
@@ -16,7 +19,7 @@ pub(super) fn ask(host: &Host, plan: &Plan) -> Vec<OtherRoute> {
         return Vec::new();
     }
     let ways = std::iter::once(None).chain(plan.proxies.iter().map(Some));
-    std::thread::scope(|scope| {
+    let mut routes: Vec<OtherRoute> = std::thread::scope(|scope| {
         let threads: Vec<_> = ways
             .map(|proxy| {
                 let url = url.clone();
@@ -25,9 +28,10 @@ pub(super) fn ask(host: &Host, plan: &Plan) -> Vec<OtherRoute> {
                         url,
                         proxy: proxy.cloned(),
                         secret: proxy.and_then(|proxy| plan.secret(proxy)),
+                        authorization: plan.authorization.clone(),
                         limit_ms: plan.patience_ms().min(15_000),
                     });
-                    let way = proxy.cloned().unwrap_or_else(|| "direct".to_owned());
+                    let way = proxy.cloned().unwrap_or_else(|| DIRECT.to_owned());
                     match answer {
                         Observed::Seen(fetched) => OtherRoute {
                             way,
@@ -36,6 +40,9 @@ pub(super) fn ask(host: &Host, plan: &Plan) -> Vec<OtherRoute> {
                             error: fetched.error,
                             proxy_status: fetched.proxy_status,
                             took_us: fetched.took_us,
+                            markers: fetched.markers,
+                            failed_at: fetched.failed_at,
+                            wants_credentials: fetched.wants_credentials,
                         },
                         Observed::Absent => OtherRoute {
                             way,
@@ -51,7 +58,27 @@ pub(super) fn ask(host: &Host, plan: &Plan) -> Vec<OtherRoute> {
             })
             .collect();
         threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-    })
+    });
+    let direct = routes.iter().find(|route| route.way == DIRECT).cloned();
+    for route in routes.iter_mut().filter(|route| route.way != DIRECT) {
+        attribute(route, direct.as_ref());
+    }
+    routes
+}
+
+/// A proxy that gets a plain request answers its own errors in the place of the target's: by what only a
+/// proxy says, and the target does not say directly, the status is that of the proxy.
+fn attribute(route: &mut OtherRoute, direct: Option<&OtherRoute>) {
+    let own_error = |route: &OtherRoute| {
+        route.status == Some(407)
+            || ["x-squid-error", "x-proxy-error"]
+                .iter()
+                .any(|name| route.marker(name).is_some())
+    };
+    if route.proxy_status.is_none() && own_error(route) && !direct.is_some_and(own_error) {
+        route.proxy_status = route.status.take();
+        route.failed_at = Some(RouteStage::Tunnel);
+    }
 }
 
 /// The straight ways that other steps went already: to each endpoint, past the proxy.
@@ -76,8 +103,8 @@ pub(super) fn direct(snapshot: &mut Snapshot) {
             status,
             server: None,
             error,
-            proxy_status: None,
             took_us: exchange.total_us,
+            ..OtherRoute::default()
         });
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Target;
 use crate::finding::StepId;
-use crate::host::{Host, Query};
+use crate::host::{Host, Query, Secret};
 
 /// The settings of a run, as far as they decide which questions are asked. Recorded with the answers, so
 /// that a replay asks the same.
@@ -33,23 +33,18 @@ pub struct Plan {
     /// User and password for a proxy, by its address. Never recorded or printed.
     #[serde(skip)]
     pub secrets: Vec<ProxySecret>,
+    /// User and password of the URL. Never recorded or printed.
+    #[serde(skip)]
+    pub authorization: Option<Secret>,
 }
 
 /// User and password for one proxy.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxySecret {
     /// The proxy without them.
     pub proxy: String,
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: String,
-}
-
-impl std::fmt::Debug for ProxySecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ProxySecret({}, …)", self.proxy)
-    }
+    /// User and password.
+    pub secret: Secret,
 }
 
 impl Default for Plan {
@@ -65,6 +60,7 @@ impl Default for Plan {
             other_root: false,
             inside: None,
             secrets: Vec::new(),
+            authorization: None,
         }
     }
 }
@@ -84,11 +80,11 @@ impl Plan {
     }
 
     /// User and password for a proxy.
-    pub fn secret(&self, proxy: &str) -> Option<(String, String)> {
+    pub fn secret(&self, proxy: &str) -> Option<Secret> {
         self.secrets
             .iter()
             .find(|secret| secret.proxy == proxy)
-            .map(|secret| (secret.user.clone(), secret.password.clone()))
+            .map(|secret| secret.secret.clone())
     }
 }
 

@@ -10,8 +10,8 @@ use super::timeouts;
 use super::turn::{Party, Turn};
 use crate::evidence::{Attempt, Bytes, Connect, Endpoint, Observed, Obstacle, Snapshot, Target, errno};
 use crate::finding::StepId;
-use crate::host::{Clock, ExchangeQuery, Framing, Host, Identity, SystemLookup, TlsOptions, pause};
 use crate::report::StepStatus;
+use crate::host::{Clock, ExchangeQuery, Framing, Host, Identity, SystemLookup, TlsOptions, Tunnel, pause};
 use crate::system::http;
 
 /// Pause between two attempts.
@@ -169,23 +169,28 @@ pub(super) fn host_header(target: &Target) -> String {
 fn attempt(host: &Host, plan: &Plan, addresses: &[SocketAddr], number: u32) -> Attempt {
     let target = &plan.target;
     let header = host_header(target);
-    let (request_target, tls) = match (&target.via, target.scheme.as_str()) {
-        (Some(_), "http") => (format!("http://{header}{}", target.path), None),
-        (Some(_), _) => (String::new(), None),
-        (None, "https") => (target.path.clone(), Some(server_name(&target.host))),
-        (None, _) => (target.path.clone(), None),
-    };
-    let request = if request_target.is_empty() {
-        format!(
-            "CONNECT {0}:{1} HTTP/1.1\r\nHost: {0}:{1}\r\n\r\n",
-            target.host, target.port
-        )
+    let tls = (target.scheme == "https").then(|| TlsOptions::of_client(&target.host));
+    let via = target.via.as_deref();
+    let scheme = via
+        .and_then(|via| via.split_once("://"))
+        .map_or("http", |(scheme, _)| scheme);
+    let tunnel = via.map(|_| Tunnel::through(scheme, &target.host, target.port));
+    // A plain request is put to an HTTP proxy itself, everything else goes through a tunnel.
+    let absolute = tls.is_none() && tunnel.as_ref().is_some_and(Tunnel::is_http);
+    let request_target = if absolute {
+        format!("http://{header}{}", target.path)
     } else {
-        format!(
-            "GET {request_target} HTTP/1.1\r\nHost: {header}\r\nUser-Agent: fix502/{}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-            env!("CARGO_PKG_VERSION")
-        )
+        target.path.clone()
     };
+    let request = format!(
+        "GET {request_target} HTTP/1.1\r\nHost: {header}\r\nUser-Agent: fix502/{}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    let proxy_tls = via
+        .filter(|_| scheme == "https")
+        .and_then(host_and_port)
+        .map(|(name, _)| TlsOptions::of_client(&name));
+    let tunnel = tunnel.filter(|_| !absolute);
     // As a client does: the next address only where the one before could not be reached.
     let mut last = Attempt::default();
     for (index, address) in addresses.iter().take(4).enumerate() {
@@ -200,6 +205,10 @@ fn attempt(host: &Host, plan: &Plan, addresses: &[SocketAddr], number: u32) -> A
             answer_limit_ms: plan.patience_ms(),
             keep_bytes: 64 * 1024,
             moment,
+            proxy_tls: proxy_tls.clone(),
+            tunnel: tunnel.clone(),
+            authorization: plan.authorization.clone(),
+            proxy_authorization: via.and_then(|via| plan.secret(via)),
             ..ExchangeQuery::default()
         });
         let connected = exchange.seen().is_some_and(crate::evidence::Exchange::connected);
@@ -214,15 +223,6 @@ fn attempt(host: &Host, plan: &Plan, addresses: &[SocketAddr], number: u32) -> A
         }
     }
     last
-}
-
-fn server_name(host: &str) -> TlsOptions {
-    TlsOptions {
-        // An address is never sent as SNI.
-        server_name: host.parse::<IpAddr>().is_err().then(|| host.to_owned()),
-        alpn: vec!["http/1.1".to_owned()],
-        ..TlsOptions::default()
-    }
 }
 
 /// What this step says about itself.
