@@ -18,7 +18,9 @@ use crate::exit::Exit;
 use crate::explain;
 use crate::finding::StepId;
 use crate::host::{self, EnvironmentVariable, Host, Secret, Transcript};
-use crate::options::{Action, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy};
+use crate::options::{
+    Action, Address, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy,
+};
 use crate::report::{FORMATS, Report, StepStatus, StepSummary, TextStyle, render_step, render_text};
 use crate::steps::{self, Collection, Plan, ProxySecret};
 use crate::ui::Ui;
@@ -168,12 +170,13 @@ fn demonstrate(name: Option<&str>, options: &Options, ui: &mut Ui) -> Result<Exi
 
 /// The plan of a run with these options.
 fn plan(options: &Options) -> Result<Plan, UsageError> {
+    plan_for(options, options.address.as_ref())
+}
+
+/// The plan of a run with these options for this address.
+fn plan_for(options: &Options, address: Option<&Address>) -> Result<Plan, UsageError> {
     let mut plan = Plan {
-        target: options
-            .address
-            .as_ref()
-            .map(|address| address.target.clone())
-            .unwrap_or_default(),
+        target: address.map(|address| address.target.clone()).unwrap_or_default(),
         config_files: options.configs.iter().map(|path| absolute(path)).collect(),
         attempts: u32::from(options.attempts),
         attempts_fixed: options.attempts != 5,
@@ -183,11 +186,7 @@ fn plan(options: &Options) -> Result<Plan, UsageError> {
             .filter(|step| !options.steps.contains(step))
             .collect(),
         other_root: options.root.is_some(),
-        authorization: options
-            .address
-            .as_ref()
-            .and_then(|address| address.credentials.as_ref())
-            .map(secret),
+        authorization: address.and_then(|address| address.credentials.as_ref()).map(secret),
         ..Plan::default()
     };
     let mut proxies: Vec<ProxyAddress> = options.proxies.clone();
@@ -282,9 +281,7 @@ fn is_exempt(exempt: &str, target: &str, port: u16) -> bool {
             if wanted.is_some_and(|wanted| wanted.parse() != Ok(port)) {
                 return false;
             }
-            let name = name
-                .trim_start_matches(['*', '.', '['])
-                .trim_end_matches(['.', ']']);
+            let name = name.trim_start_matches(['*', '.', '[']).trim_end_matches(['.', ']']);
             !name.is_empty()
                 && (target == name || (address.is_none() && target.ends_with(&format!(".{name}"))))
         })
@@ -534,7 +531,11 @@ mod tests {
             ("fd00::/8", "fd12::1", 80, true),
             ("", "a.test", 80, false),
         ] {
-            assert_eq!(is_exempt(exempt, host, port), expected, "{exempt:?} {host}:{port}");
+            assert_eq!(
+                is_exempt(exempt, host, port),
+                expected,
+                "{exempt:?} {host}:{port}"
+            );
         }
     }
 }

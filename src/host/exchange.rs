@@ -48,10 +48,7 @@ impl TlsOptions {
     pub fn of_client(host: &str) -> Self {
         Self {
             // An address is never sent as SNI.
-            server_name: host
-                .parse::<std::net::IpAddr>()
-                .is_err()
-                .then(|| host.to_owned()),
+            server_name: host.parse::<std::net::IpAddr>().is_err().then(|| host.to_owned()),
             alpn: vec!["http/1.1".to_owned()],
             ..Self::default()
         }
@@ -337,7 +334,13 @@ fn reach(
     let heard = if opened.end.is_none() && opened.status.is_some() {
         // A refusal without a length on a connection that stays open is not waited out.
         let deadline = deadline.min(Instant::now() + Duration::from_secs(2));
-        listen(&mut session, opened.head, Framing::Http, query.keep_bytes, deadline)
+        listen(
+            &mut session,
+            opened.head,
+            Framing::Http,
+            query.keep_bytes,
+            deadline,
+        )
     } else {
         Heard {
             received_bytes: opened.head.len() as u64,
@@ -398,8 +401,7 @@ pub(super) fn listen(
             return heard;
         }
         // Something that is not HTTP tells no length: a pause ends it.
-        let pausing =
-            heard.received_bytes > 0 && (framing == Framing::Raw || !could_be_http(&heard.kept));
+        let pausing = heard.received_bytes > 0 && (framing == Framing::Raw || !could_be_http(&heard.kept));
         session.set_limit(if pausing {
             left.min(Duration::from_millis(150))
         } else {

@@ -209,8 +209,7 @@ impl Fetched {
 
 /// Connects to the first of the addresses that takes the connection.
 fn first_hop(place: &Place, deadline: Instant) -> Result<Stream, Failure> {
-    let addresses =
-        tunnel::addresses(&place.host, deadline).map_err(|error| (RouteStage::Name, error))?;
+    let addresses = tunnel::addresses(&place.host, deadline).map_err(|error| (RouteStage::Name, error))?;
     let mut last = "the name has no address".to_owned();
     for address in addresses.into_iter().take(MOST_ADDRESSES) {
         let endpoint = Endpoint::Tcp(SocketAddr::new(address, place.port));
@@ -226,12 +225,7 @@ fn first_hop(place: &Place, deadline: Instant) -> Result<Stream, Failure> {
     Err((RouteStage::Connect, last))
 }
 
-fn within_tls(
-    stream: Stream,
-    host: &str,
-    deadline: Instant,
-    stage: RouteStage,
-) -> Result<Stream, Failure> {
+fn within_tls(stream: Stream, host: &str, deadline: Instant, stage: RouteStage) -> Result<Stream, Failure> {
     let (facts, session) = handshake::shake(stream, &TlsOptions::of_client(host), deadline);
     match session {
         Ok(session) => Ok(Stream::Within(Box::new(session))),

@@ -131,11 +131,7 @@ fn resolved(host: &str, remote: bool, deadline: Instant) -> Result<Option<IpAddr
     }
     addresses(host, deadline)
         .map(|found| found.first().copied())
-        .and_then(|found| {
-            found
-                .map(Some)
-                .ok_or_else(|| format!("{host} does not resolve here"))
-        })
+        .and_then(|found| found.map(Some).ok_or_else(|| format!("{host} does not resolve here")))
 }
 
 /// What the system answers for a name, within the time there is.

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{judged, live_host, plan, secret};
+use super::{judged, live_host, plan, plan_for};
 use crate::evidence::{Snapshot, Target};
 use crate::finding::{Finding, StepId};
 use crate::host::Host;
-use crate::options::{Credentials, Options};
+use crate::options::{Address, Credentials, Options};
 use crate::report::{Report, StepSummary};
 use crate::steps::{self, Collection, Plan};
 use crate::verdict;
@@ -41,13 +41,11 @@ impl Walk for LiveWalk<'_> {
             running.cancel();
         }
         // A proxy variable that is no proxy was complained about when the options were read.
-        let mut plan: Plan = plan(self.options).unwrap_or_default();
-        let via = plan.target.via.take();
-        plan.target = Target {
-            via,
-            ..target.clone()
+        let address = Address {
+            target: target.clone(),
+            credentials: credentials.cloned(),
         };
-        plan.authorization = credentials.map(secret);
+        let plan: Plan = plan_for(self.options, Some(&address)).unwrap_or_default();
         let host = Arc::new(live_host(self.options));
         self.report = None;
         self.collection = Some(Collection::start(Arc::clone(&host), plan));

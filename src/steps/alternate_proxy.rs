@@ -1,11 +1,12 @@
 //! Step 7, other route: the same request straight and through every proxy that is known.
 
+use std::net::IpAddr;
+
 use super::plan::Plan;
-use super::summary::Line;
 use crate::evidence::{Observed, OtherRoute, ProbeKind, RouteStage, Snapshot};
 use crate::finding::StepId;
-use crate::host::{Fetch, Host};
-use crate::report::StepStatus;
+use crate::host::{Fetch, Host, RunCommand};
+use crate::system::network;
 
 /// The way without a proxy.
 pub(super) const DIRECT: &str = "direct";
@@ -109,72 +110,23 @@ pub(super) fn direct(snapshot: &mut Snapshot) {
     }
 }
 
-/// What this step says about itself.
-pub(super) fn show(snapshot: &Snapshot) -> Line {
-    let lines: Vec<String> = snapshot
-        .other_routes
-        .iter()
-        .map(|way| {
-            let said = match (way.status, way.proxy_status, &way.error) {
-                (Some(status), _, _) => format!(
-                    "{status}{}",
-                    way.server
-                        .as_ref()
-                        .map_or_else(String::new, |server| format!(" from {server}"))
-                ),
-                (None, Some(status), _) => format!("the proxy answered {status}"),
-                (None, None, Some(error)) => error.clone(),
-                (None, None, None) => "no answer".to_owned(),
-            };
-            format!("{}: {said} ({} ms)", way.way, way.took_us / 1_000)
-        })
-        .collect();
-    let through: Vec<_> = snapshot
-        .other_routes
-        .iter()
-        .filter(|way| !way.way.starts_with("straight"))
-        .collect();
-    if through.is_empty() {
-        let mut summary = "not checked: no --proxy given and no proxy variable set".to_owned();
-        if let Some(first) = lines.first() {
-            summary = format!("{first}; no --proxy given");
-        }
-        let status = if lines.is_empty() {
-            StepStatus::CouldNotCheck
-        } else {
-            StepStatus::Ok
-        };
-        return (status, summary, lines);
+/// By which interface the front door is reached, where a VPN may carry that way.
+pub(super) fn front_route(host: &Host, snapshot: &mut Snapshot) {
+    if snapshot.host.vpn_default_route.is_none() {
+        return;
     }
-    let direct = through
+    let address = snapshot
+        .attempts
         .iter()
-        .find(|way| way.way == "direct")
-        .and_then(|way| way.status);
-    let differ = through
-        .iter()
-        .filter(|way| way.way != "direct" && way.status != direct)
-        .count();
-    let proxies = through.len().saturating_sub(1);
-    let said =
-        |status: Option<u16>| status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-    let summary = if differ == 0 {
-        format!(
-            "the same answer ({}) directly and through {proxies} proxies: the target makes it",
-            said(direct)
-        )
-    } else {
-        format!(
-            "{differ} of {proxies} proxies get another answer than directly ({})",
-            said(direct)
-        )
+        .find_map(|attempt| attempt.address.parse::<std::net::SocketAddr>().ok())
+        .map(|address| address.ip());
+    let own = |address: IpAddr| {
+        address.is_loopback() || snapshot.limits.addresses.iter().any(|(own, _)| *own == address)
     };
-    (
-        if differ == 0 {
-            StepStatus::Ok
-        } else {
-            StepStatus::Warning
-        },
-        summary,
-        lines,
-    )
+    if let Some(address) = address.filter(|address| !own(*address)) {
+        let text = address.to_string();
+        snapshot.front_route = host
+            .ask(&RunCommand::new(["ip", "route", "get", text.as_str()]))
+            .map(|output| network::kernel_route(&output.stdout.0, &output.stderr.0));
+    }
 }

@@ -77,7 +77,10 @@ fn host_facts(host: &Host) -> HostFacts {
         root,
         systemd: text(host, "/proc/1/comm").is_some_and(|name| name.trim() == "systemd"),
         cloud: cloud::cloud(host),
-        vpn_default_route: None,
+        vpn_default_route: host
+            .ask(&RunCommand::new(["ip", "-o", "route", "show", "default"]))
+            .into_seen()
+            .and_then(|output| network::vpn_default_route(&output.stdout.0)),
     }
 }
 

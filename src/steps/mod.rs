@@ -15,6 +15,7 @@ mod firewall;
 mod inside;
 mod logs;
 mod machine;
+mod other_route;
 mod plan;
 mod retry;
 mod summary;

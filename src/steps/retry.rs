@@ -10,8 +10,8 @@ use super::timeouts;
 use super::turn::{Party, Turn};
 use crate::evidence::{Attempt, Bytes, Connect, Endpoint, Observed, Obstacle, Snapshot, Target, errno};
 use crate::finding::StepId;
-use crate::report::StepStatus;
 use crate::host::{Clock, ExchangeQuery, Framing, Host, Identity, SystemLookup, TlsOptions, Tunnel, pause};
+use crate::report::StepStatus;
 use crate::system::http;
 
 /// Pause between two attempts.
@@ -248,7 +248,10 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
             (None, Some(exchange)) => match exchange.connect {
                 Connect::Failed(number) => errno::text(number).to_lowercase(),
                 Connect::TimedOut => "no connection".to_owned(),
-                Connect::Connected if exchange.received_bytes == 0 => "no answer".to_owned(),
+                Connect::Connected if exchange.received_bytes == 0 => exchange
+                    .tunnel_error
+                    .clone()
+                    .unwrap_or_else(|| "no answer".to_owned()),
                 Connect::Connected => "no HTTP".to_owned(),
             },
             (None, None) => match attempt.exchange.obstacle() {

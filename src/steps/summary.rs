@@ -1,8 +1,6 @@
 //! What each step says about itself when everything is judged: its own line, and the fix that it recommends.
 
-use super::{
-    alternate_proxy, config_lint, dns_flush, firewall, retry, support_bundle, timeouts, upstream_probe,
-};
+use super::{config_lint, dns_flush, firewall, other_route, retry, support_bundle, timeouts, upstream_probe};
 use crate::evidence::Snapshot;
 use crate::finding::{Severity, StepId};
 use crate::report::{StepStatus, StepSummary};
@@ -17,7 +15,7 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
         StepId::Firewall => firewall::show(snapshot),
         StepId::Timeouts => timeouts::show(snapshot),
         StepId::Dns => dns_flush::show(snapshot),
-        StepId::Route => alternate_proxy::show(snapshot),
+        StepId::Route => other_route::show(snapshot),
         StepId::Bundle => support_bundle::show(snapshot, diagnosis),
     };
     let mut recommended = Vec::new();
@@ -44,6 +42,9 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
     }
     if step == StepId::Retry && recommended.is_empty() {
         recommended.extend(about_restarting(snapshot, diagnosis));
+    }
+    if step == StepId::Route {
+        recommended.extend(other_route::recommended(snapshot));
     }
     recommended.truncate(4);
     StepSummary {

@@ -62,6 +62,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         }
         snapshot.other_routes = other_routes.join().unwrap_or_default();
         alternate_proxy::direct(&mut snapshot);
+        alternate_proxy::front_route(host, &mut snapshot);
         for step in [StepId::Route, StepId::Bundle] {
             ready(step, &snapshot);
         }

@@ -43,6 +43,44 @@ pub fn kernel_route(stdout: &[u8], stderr: &[u8]) -> KernelRoute {
     }
 }
 
+/// Reads `ip -o route show default`: the interface of the default route that is taken, when it looks like a
+/// VPN's.
+pub fn vpn_default_route(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let after = |line: &str, word: &str| {
+        let mut words = line.split_whitespace().skip_while(|other| *other != word);
+        words.nth(1).map(str::to_owned)
+    };
+    text.lines()
+        .filter(|line| line.starts_with("default") && !line.contains("linkdown"))
+        .filter_map(|line| {
+            let metric: u64 = match after(line, "metric") {
+                None => 0,
+                Some(metric) => metric.parse().ok()?,
+            };
+            Some((metric, after(line, "dev")?))
+        })
+        // Of equal metrics the first one listed is taken.
+        .min_by_key(|(metric, _)| *metric)
+        .map(|(_, device)| device)
+        .filter(|device| is_vpn(device))
+}
+
+/// True for the names that VPN software gives its interfaces.
+fn is_vpn(device: &str) -> bool {
+    let numbered = |prefix: &str| {
+        device.strip_prefix(prefix).is_some_and(|rest| {
+            rest.starts_with(|character: char| character.is_ascii_digit() || character == '-')
+        })
+    };
+    ["tun", "tap", "ppp", "utun", "wg", "ipsec"]
+        .iter()
+        .any(|prefix| numbered(prefix))
+        || ["tailscale", "nordlynx", "proton", "wg-", "mullvad"]
+            .iter()
+            .any(|prefix| device.starts_with(prefix))
+}
+
 /// Reads `ip -o address show`: addresses with their interface.
 pub fn addresses(bytes: &[u8]) -> Vec<(IpAddr, String)> {
     String::from_utf8_lossy(bytes)
@@ -162,6 +200,48 @@ mod tests {
         );
         assert_eq!(good.device.as_deref(), Some("eth0"));
         assert_eq!(good.source.as_deref(), Some("10.1.0.5"));
+    }
+
+    #[test]
+    fn a_default_route_through_a_vpn_is_named_by_its_interface() {
+        let vpn = |text: &str| vpn_default_route(text.as_bytes());
+        assert_eq!(vpn("default dev wg0 scope link \n"), Some("wg0".to_owned()));
+        assert_eq!(
+            vpn(
+                "default via 192.0.2.1 dev eth0 proto dhcp metric 100 \ndefault via 10.8.0.1 dev tun0 proto static metric 50 \n"
+            ),
+            Some("tun0".to_owned())
+        );
+        // The VPN's route is there, but another one is taken.
+        assert_eq!(
+            vpn("default via 192.0.2.1 dev eth0 \ndefault via 10.8.0.1 dev tun0 metric 50 \n"),
+            None
+        );
+        for device in [
+            "tap1",
+            "ppp0",
+            "utun3",
+            "tailscale0",
+            "nordlynx",
+            "proton0",
+            "wg-office",
+            "mullvad-de",
+        ] {
+            assert_eq!(
+                vpn(&format!("default dev {device} scope link")),
+                Some(device.to_owned())
+            );
+        }
+        for device in ["eth0", "tunnelbroker", "wlan0", "tapestry", "bond0"] {
+            assert_eq!(
+                vpn(&format!("default via 10.0.0.1 dev {device}")),
+                None,
+                "{device}"
+            );
+        }
+        assert_eq!(vpn("default via 10.8.0.1 dev tun0 linkdown"), None);
+        assert_eq!(vpn(""), None);
+        assert_eq!(vpn("default metric 5 dev"), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::evidence::{
     Bytes, Endpoint, EndpointEvidence, Exchange, Handler, Listener, NameOutcome, Observed, Pass, Peer,
     PeerAddress, Place, Probe, ProbeKind, Protocol, Route, Snapshot,
 };
-use crate::host::{DescriptorUse, ExchangeQuery, Framing, Host, RunCommand, TlsOptions, TlsVersions};
+use crate::host::{DescriptorUse, ExchangeQuery, Framing, Host, RunCommand, Secret, TlsOptions, TlsVersions};
 use crate::proxy::request;
 use crate::system::{network, sockets};
 
@@ -253,6 +253,7 @@ fn ask_as_proxy(
         answer_limit_ms,
         keep_bytes: 64 * 1024,
         identity: machine::worker(snapshot),
+        authorization: authorization(plan, route, pass),
         ..ExchangeQuery::default()
     };
     // First only a connection, which costs the application nothing: where none is taken, that is the answer,
@@ -287,6 +288,19 @@ fn ask_as_proxy(
         command: by_hand(route, pass, endpoint),
         exchange,
     }
+}
+
+/// User and password of the URL, where the proxy would hand them on as the client sent them.
+pub(super) fn authorization(plan: &Plan, route: &Route, pass: &Pass) -> Option<Secret> {
+    let own = route
+        .settings
+        .request_headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    if pass.protocol != Protocol::Http || own {
+        return None;
+    }
+    plan.authorization.clone()
 }
 
 /// TLS as the configuration wants it.

@@ -2,7 +2,7 @@
 
 use super::super::machine;
 use super::super::plan::Plan;
-use super::ask::{is_name, limits, tls_of, without_port};
+use super::ask::{authorization, is_name, limits, tls_of, without_port};
 use crate::evidence::{
     Bytes, Connect, End, Endpoint, EndpointEvidence, Exchange, Pass, ProbeKind, Protocol, Route, Snapshot,
     Speaks, Symptom,
@@ -31,6 +31,7 @@ pub(super) fn further(
         answer_limit_ms: 1_500,
         keep_bytes: 16 * 1024,
         identity: machine::worker(snapshot),
+        authorization: authorization(plan, route, pass),
         ..ExchangeQuery::default()
     };
     let mut questions = Vec::new();
