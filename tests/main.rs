@@ -13,5 +13,6 @@ mod firewall_packets;
 mod house;
 mod lab;
 mod nginx_config;
+mod other_route;
 mod pages;
 mod terminal;

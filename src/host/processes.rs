@@ -38,6 +38,29 @@ impl Query for ProcessTable {
     }
 }
 
+/// An argument without the `user:password@` of its URLs. Our own command line holds them too, and so does that
+/// of the shell or `sudo` that started us; no diagnosis needs them.
+fn without_logins(argument: &str) -> String {
+    if !argument.contains('@') {
+        return argument.to_owned();
+    }
+    argument
+        .split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let start = word.find("://").map_or(0, |at| at + 3);
+            let (scheme, rest) = word.split_at_checked(start).unwrap_or(("", word));
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+            match authority.rsplit_once('@') {
+                Some((login, place)) if login.contains(':') && !place.is_empty() => {
+                    format!("{scheme}…@{place}{tail}")
+                }
+                _ => word.to_owned(),
+            }
+        })
+        .collect()
+}
+
 /// Milliseconds since 1970 at which the kernel began to count.
 fn boot_ms() -> Option<i64> {
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
@@ -55,7 +78,7 @@ fn process(pid: u32, boot_ms: i64) -> Option<Process> {
         .split(|byte| *byte == 0)
         .filter(|word| !word.is_empty())
         .take(200)
-        .map(|word| String::from_utf8_lossy(&word[..word.len().min(4_000)]).into_owned())
+        .map(|word| without_logins(&String::from_utf8_lossy(&word[..word.len().min(4_000)])))
         .collect();
     if arguments.is_empty() {
         return None;
@@ -201,6 +224,33 @@ impl Query for DescriptorUse {
                 limit.map(|limit| Descriptors { open, limit }).into()
             }
             Err(error) => Observed::Unavailable(obstacle(&error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_logins;
+
+    #[test]
+    fn command_lines_are_kept_without_the_logins_of_their_urls() {
+        for (argument, kept) in [
+            ("http://joe:pw@shop.test/a@b", "http://…@shop.test/a@b"),
+            ("joe:p@w@shop.test:8080", "…@shop.test:8080"),
+            (
+                "--proxy=socks5://joe:pw@[::1]:1080",
+                "--proxy=socks5://…@[::1]:1080",
+            ),
+            (
+                "fix502 'https://joe:pw@shop.test/' --via joe:pw@proxy:3128",
+                "fix502 'https://…@shop.test/' --via …@proxy:3128",
+            ),
+            ("http://joe:p='&,w@shop.test", "http://…@shop.test"),
+            ("git@github.test:a/b", "git@github.test:a/b"),
+            ("nginx: worker process", "nginx: worker process"),
+            ("gunicorn@1 -b 127.0.0.1:80", "gunicorn@1 -b 127.0.0.1:80"),
+        ] {
+            assert_eq!(without_logins(argument), kept);
         }
     }
 }

@@ -130,7 +130,14 @@ fn resolved(host: &str, remote: bool, deadline: Instant) -> Result<Option<IpAddr
         return Ok(None);
     }
     addresses(host, deadline)
-        .map(|found| found.first().copied())
+        // IPv4 first: not every SOCKS proxy knows the other kind of address.
+        .map(|found| {
+            found
+                .iter()
+                .find(|address| address.is_ipv4())
+                .or(found.first())
+                .copied()
+        })
         .and_then(|found| found.map(Some).ok_or_else(|| format!("{host} does not resolve here")))
 }
 
