@@ -167,6 +167,10 @@ fn proxies_that_refuse_hang_or_speak_another_protocol_are_told_apart() {
         .and_then(|address| address.as_socket())
         .expect("a bound socket has an address");
     let (hanging, target) = (hanging(), target(false, 200));
+    let plain = servers::serve(false, |stream, _| {
+        let _ = stream.read(&mut [0; 4096]);
+        servers::answer(stream, 400, "", "");
+    });
     let url = format!("http://{}/", target.address);
     for (proxy, stage, words) in [
         (
@@ -185,7 +189,7 @@ fn proxies_that_refuse_hang_or_speak_another_protocol_are_told_apart() {
             "does not resolve",
         ),
         (
-            format!("https://{}", target.address),
+            format!("https://{}", plain.address),
             RouteStage::ProxyTls,
             "no TLS",
         ),
