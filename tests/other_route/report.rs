@@ -242,3 +242,36 @@ fn a_refused_tunnel_is_the_answer_of_the_attempt() {
     let exchange = attempt.exchange.seen().expect("an exchange took place");
     assert_eq!(exchange.tunnel_status, Some(502));
 }
+
+#[test]
+fn the_login_of_the_url_goes_to_the_upstream_where_the_proxy_hands_it_on() {
+    for (line, handed_on) in [
+        ("", true),
+        ("proxy_set_header Authorization \"\";", false),
+        ("proxy_set_header Authorization \"Bearer own\";", false),
+    ] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (front, upstream) = (target(false, 502), target(false, 200));
+        let config = directory.path().join("nginx.conf");
+        let text = format!(
+            "events {{}}\nhttp {{ server {{ listen {}; location / {{ {line} proxy_pass http://{}; }} }} }}\n",
+            front.address, upstream.address
+        );
+        std::fs::write(&config, text).expect("the directory is ours");
+        let mut plan = plan(&format!("http://{}/", front.address), Vec::new());
+        plan.config_files = vec![config.to_string_lossy().into_owned()];
+        plan.skipped = vec![StepId::Firewall];
+        plan.authorization = Some(Secret::new("joe", "s3cret"));
+        let (_, host) = seen(&plan);
+        let arrived = upstream.arrived();
+        let login = "Basic am9lOnMzY3JldA==";
+        let with = arrived
+            .iter()
+            .filter(|head| header(head, "authorization") == Some(login))
+            .count();
+        assert!(!arrived.is_empty(), "{line}: the upstream is asked");
+        assert_eq!(with > 0, handed_on, "{line}: {arrived:#?}");
+        let recorded = String::from_utf8(host.transcript().to_lines()).expect("a transcript is text");
+        assert!(!recorded.contains("am9lOnMzY3JldA") && !recorded.contains("joe:s3cret"));
+    }
+}
