@@ -153,10 +153,11 @@ pub(super) enum Stream {
 impl Stream {
     pub(super) fn set_limit(&self, limit: Duration) {
         // A zero timeout is an error to the socket interface; a millisecond says the same here.
-        let limit = Some(limit.max(Duration::from_millis(1)));
+        let least = limit.max(Duration::from_millis(1));
+        let limit = Some(least);
         let _ = match self {
             Self::Within(session) => {
-                session.set_limit(limit.unwrap_or_default());
+                session.set_limit(least);
                 Ok(())
             }
             Self::Tcp(stream) => stream

@@ -25,7 +25,7 @@ pub enum Tunnel {
     Connect(String, u16),
     /// SOCKS4 to this host and port, the name resolved here.
     Socks4(String, u16),
-    /// SOCKS4a: the proxy resolves the name.
+    /// SOCKS4, version a: the proxy resolves the name.
     Socks4a(String, u16),
     /// SOCKS5, the name resolved here.
     Socks5(String, u16),

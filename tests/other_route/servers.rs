@@ -164,7 +164,7 @@ pub(super) fn fixed(status: u16, headers: &'static str) -> Server {
 pub(super) fn hanging() -> Server {
     serve(false, |stream, arrived| {
         arrived.lock().expect("no server panics").push(String::new());
-        stream.limit(Some(Duration::from_secs(60)));
+        stream.limit(Some(Duration::from_mins(1)));
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.read(&mut [0; 4096]);
     })
