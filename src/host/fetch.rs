@@ -1,6 +1,6 @@
 //! The request as an ordinary client makes it, directly or through a proxy (step 7).
 //!
-//! Written on the bare connection: a friendly client keeps to itself with what status and which headers a
+//! Directly it is a well-kept client; through a proxy it is written on the bare connection: a friendly client keeps to itself with what status and which headers a
 //! proxy refuses a tunnel, and that is what step 7 wants to know.
 
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::client;
 use super::exchange::{self, Framing, Stream, TlsOptions};
 use super::handshake::{self, Session};
 use super::secret::with_header;
@@ -86,7 +87,12 @@ impl Query for Fetch {
         };
         let mut fetched = Fetched::default();
         let deadline = began + live.within(self.limit_ms);
-        if let Err((stage, error)) = self.go(&target, proxy.as_ref(), deadline, &mut fetched) {
+        let outcome = if proxy.is_none() {
+            self.directly(deadline, &mut fetched)
+        } else {
+            self.go(&target, proxy.as_ref(), deadline, &mut fetched)
+        };
+        if let Err((stage, error)) = outcome {
             fetched.failed_at = Some(stage);
             fetched.error = Some(error);
         }
@@ -105,6 +111,16 @@ impl Query for Fetch {
 type Failure = (RouteStage, String);
 
 impl Fetch {
+    fn directly(&self, deadline: Instant, fetched: &mut Fetched) -> Result<(), Failure> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let answer = client::get(&self.url, self.authorization.as_ref(), left)?;
+        fetched.status = Some(answer.status);
+        for (name, value) in answer.headers {
+            fetched.keep(&name, value);
+        }
+        Ok(())
+    }
+
     fn go(
         &self,
         target: &Place,
@@ -196,14 +212,19 @@ impl Fetched {
         response.parse(bytes).ok()?;
         for header in response.headers.iter() {
             let name = header.name.to_ascii_lowercase();
-            let value: String = String::from_utf8_lossy(header.value).chars().take(200).collect();
-            if name == "server" && !value.is_empty() {
-                self.server = Some(value);
-            } else if MARKERS.contains(&name.as_str()) {
-                self.markers.push((name, value));
-            }
+            self.keep(&name, String::from_utf8_lossy(header.value).into_owned());
         }
         response.code
+    }
+
+    /// Keeps a header, by its lower-case name, if it tells who answered.
+    fn keep(&mut self, name: &str, value: String) {
+        let value: String = value.chars().take(200).collect();
+        if name == "server" && !value.is_empty() {
+            self.server = Some(value);
+        } else if MARKERS.contains(&name) {
+            self.markers.push((name.to_owned(), value));
+        }
     }
 }
 

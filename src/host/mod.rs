@@ -13,6 +13,7 @@
     reason = "this room is the seam: the methods closed elsewhere are its business"
 )]
 
+mod client;
 mod clock;
 mod command;
 mod environment;
