@@ -14,7 +14,8 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the upstream dies while it works on the request",
     step: StepId::Upstream,
     proxy_error: "connection_terminated",
-    explains: &[],
+    // What died may not be back yet.
+    explains: &["upstream-not-running"],
     diagnose,
 };
 
