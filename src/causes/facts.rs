@@ -409,7 +409,17 @@ pub(super) fn application_said(
     evidence: &EndpointEvidence,
     texts: &[&str],
 ) -> Option<Exhibit> {
-    let holds = |line: &str| texts.iter().any(|text| line.contains(text));
+    application_said_last(snapshot, evidence, |line| {
+        texts.iter().any(|text| line.contains(text))
+    })
+}
+
+/// The newest such line that passes a test.
+pub(super) fn application_said_last(
+    snapshot: &Snapshot,
+    evidence: &EndpointEvidence,
+    holds: impl Fn(&str) -> bool,
+) -> Option<Exhibit> {
     if let Some(server) = application_of(snapshot, evidence)
         && let Some(line) = server.log.iter().rev().find(|line| holds(&line.text))
     {

@@ -25,6 +25,7 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     found(
         by_rule(snapshot)
             .or_else(|| by_resolver(snapshot))
+            .or_else(|| by_doubt(snapshot))
             .or_else(|| by_silence(snapshot)),
     )
 }
@@ -120,6 +121,54 @@ fn by_resolver(snapshot: &Snapshot) -> Option<Finding> {
         &undo,
         &server.to_string(),
     ))
+}
+
+/// A listener of this host with room in its queue is silent, and a rule on the way counts or measures
+/// something that cannot be read off the ruleset: it is the only one that can be meant.
+fn by_doubt(snapshot: &Snapshot) -> Option<Finding> {
+    let evidence = unconnectable(snapshot, |contact| contact == Contact::Silent)?;
+    let address = evidence.endpoint.tcp()?;
+    let listener = evidence.listener.seen().filter(|_| evidence.on_this_host)?;
+    if listener.waiting > 0
+        || any_found(
+            &[
+                &super::upstream_backlog_too_small::CAUSE,
+                &super::upstream_workers_saturated::CAUSE,
+            ],
+            snapshot,
+        )
+    {
+        return None;
+    }
+    let answer = snapshot.firewall.seen()?.packets.iter().find(|answer| {
+        let packet = &answer.packet;
+        let there = (packet.destination, packet.destination_port) == (address.ip(), address.port());
+        let back = (packet.source, packet.source_port) == (Some(address.ip()), Some(address.port()));
+        (there || back) && matches!(answer.fate, Fate::CannotTell(_))
+    })?;
+    let (exhibit, _, _) = rule_of(answer);
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Likely,
+                format!("{address} is there and silent: a packet filter rule with a limit or a list drops the way to it"),
+            )
+            .because(exhibit)
+            .because_all(probe_line(evidence))
+            .because(Exhibit::shown_by(
+                "process",
+                format!("{} does listen there", owner_words(listener)),
+                listeners_command(&evidence.endpoint),
+            ))
+            .because_all(
+                logged_now(snapshot, &[Symptom::ConnectTimeout])
+                    .last()
+                    .map(|entry| log_line(entry)),
+            )
+            .remedy(Remedy::advise(format!(
+                "allow the proxy's connections to {address} before that rule, or widen its limit"
+            ))),
+    )
 }
 
 /// No rule of this host, and silence all the same: the rule is further on.

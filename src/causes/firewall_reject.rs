@@ -37,6 +37,8 @@ fn by_rule(snapshot: &Snapshot) -> Option<Finding> {
         Symptom::NetworkUnreachable,
         Symptom::PermissionDenied,
         Symptom::ConnectFailed,
+        // The refusal itself may get lost, as some do on the loopback.
+        Symptom::ConnectTimeout,
     ];
     if log_says_otherwise(snapshot, &symptoms) && logged_now(snapshot, &[Symptom::NoLiveUpstreams]).is_empty()
     {
@@ -46,7 +48,8 @@ fn by_rule(snapshot: &Snapshot) -> Option<Finding> {
         let answer = blocked(snapshot, &evidence.endpoint)
             .filter(|answer| matches!(answer.fate, Fate::Rejected(_)))?;
         // The kernel sends only so many ICMP errors a second, so a probe beside the attempts may meet silence.
-        let refused = contact(evidence).is_none_or(unreachable);
+        let refused =
+            contact(evidence).is_none_or(|contact| unreachable(contact) || contact == Contact::Silent);
         (refused || !logged_now(snapshot, &symptoms).is_empty()).then_some((evidence, answer))
     })?;
     let Fate::Rejected(how) = &answer.fate else {

@@ -40,7 +40,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         PeerAddress::Unix(path) => Endpoint::Unix(path.clone()) == dialled,
         PeerAddress::Name(_) => true,
     });
-    if in_file {
+    // A request inside the request (an authorization, a mirror) and a fallback dial upstreams of their own.
+    let elsewhere_in_file = snapshot
+        .config
+        .seen()
+        .is_some_and(|config| config.upstream_addresses.contains(&dialled.to_string()));
+    if in_file || elsewhere_in_file {
         return None;
     }
     let rejected = snapshot

@@ -2,7 +2,7 @@
 
 use super::facts::{failing, log_line, logged_now, other_probe_line, passing_route, probe_line};
 use super::{Answer, Cause, found};
-use crate::evidence::{EndpointEvidence, Pass, ProbeKind, Snapshot, Symptom};
+use crate::evidence::{EndpointEvidence, Pass, ProbeKind, Snapshot, Speaks, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -40,9 +40,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         let not_tls = handshake.is_some_and(|tls| {
             tls.not_tls
                 .as_ref()
-                .is_some_and(|bytes| bytes.0.starts_with(b"HTTP/"))
+                .is_some_and(|bytes| bytes.0.starts_with(b"HTTP/") || http::speaks(&bytes.0) == Speaks::Http2)
         });
-        failed && (not_tls || (answered_plain.is_some() && !(wants_tls && any_tls_done(evidence))))
+        let plain_http2 = evidence
+            .probe(ProbeKind::PlainHttp)
+            .is_some_and(|exchange| http::speaks(&exchange.bytes.0) == Speaks::Http2);
+        failed
+            && (not_tls
+                || plain_http2
+                || (answered_plain.is_some() && !(wants_tls && any_tls_done(evidence))))
     })?;
     let port = evidence.endpoint.to_string();
     let plain = pass.written.replacen("https://", "http://", 1);

@@ -40,17 +40,18 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             && other.pid == entry.pid
     });
     let sending = entry.symptom == Some(Symptom::SendFailed);
-    // Cut after it was sent, it may as well be a crash on just that request, or a race on a kept connection.
+    // A server that closes with a body unread resets the connection; whether nginx was still writing then
+    // is chance. On a kept connection the reset has another meaning.
     let reset = entry.symptom == Some(Symptom::ResetBeforeHeader)
         && passing_route(snapshot)
             .is_some_and(|(_, pass)| pass.group.as_ref().is_none_or(|group| group.keepalive.is_none()));
     if !(large.is_some() || sending || reset) || !all_work(snapshot) || failing(snapshot) {
         return None;
     }
-    let confidence = match (large.is_some(), sending) {
-        (true, _) => Confidence::Confirmed,
-        (false, true) => Confidence::Likely,
-        (false, false) => Confidence::Possible,
+    let confidence = if large.is_some() {
+        Confidence::Confirmed
+    } else {
+        Confidence::Likely
     };
     Some(
         CAUSE

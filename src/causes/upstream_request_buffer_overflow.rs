@@ -1,6 +1,8 @@
 //! `upstream-request-buffer-overflow`: URL, header or cookies exceed the upstream's own limit.
 
-use super::facts::{Contact, application_of, application_said, contact, failing, has_word, probe_line};
+use super::facts::{
+    Contact, application_of, application_said, application_said_last, contact, failing, has_word, probe_line,
+};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::Snapshot;
 use crate::finding::{Confidence, Finding, Remedy, StepId};
@@ -49,12 +51,16 @@ fn by_log(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let evidence = snapshot.endpoints.first()?;
-    let said = application_said(snapshot, evidence, &["invalid request block size"])?;
-    // The size that uWSGI reads out of "GET " and its like is no size.
-    let verb = ["21573", "20304", "17736", "16720"]
-        .iter()
-        .any(|number| has_word(&said.text, number));
-    if verb || any_found(&[&super::uwsgi_protocol_mismatch::CAUSE], snapshot) {
+    // The size that uWSGI reads out of "GET " and its like is no size: somebody spoke HTTP to it.
+    let verb = |text: &str| {
+        ["21573", "20304", "17736", "16720"]
+            .iter()
+            .any(|number| has_word(text, number))
+    };
+    let said = application_said_last(snapshot, evidence, |line| {
+        line.contains("invalid request block size") && !verb(line)
+    })?;
+    if any_found(&[&super::uwsgi_protocol_mismatch::CAUSE], snapshot) {
         return None;
     }
     Some(

@@ -27,7 +27,8 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
             &super::upstream_worker_timeout_kill::CAUSE,
         ],
         snapshot,
-    ) {
+    ) || super::upstream_worker_crash::workers_die(snapshot)
+    {
         return Answer::RuledOut;
     }
     found(find(snapshot))

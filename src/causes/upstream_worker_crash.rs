@@ -14,7 +14,8 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the upstream dies while it works on the request",
     step: StepId::Upstream,
     proxy_error: "connection_terminated",
-    explains: &[],
+    // What died may not be back yet.
+    explains: &["upstream-not-running"],
     diagnose,
 };
 
@@ -36,6 +37,26 @@ const TEXTS: [&str; 15] = [
     "FATAL",
     "Error:",
 ];
+
+/// What managers of workers write when one of them died.
+const DEATHS: [&str; 3] = ["exited on signal", "died, killed by signal", "was sent SIG"];
+
+/// True when requests of the last minute were cut and the application says that its workers die. While new
+/// ones are started the others wait, which then looks like slowness.
+pub(super) fn workers_die(snapshot: &Snapshot) -> bool {
+    let cut = snapshot.log.errors().any(|entry| {
+        entry
+            .symptom
+            .is_some_and(|symptom| CUT_BEFORE_HEADER.contains(&symptom))
+            && entry
+                .at_ms
+                .is_some_and(|at_ms| at_ms + 60_000 >= snapshot.log.attempts_began_ms)
+    });
+    cut && snapshot
+        .endpoints
+        .iter()
+        .any(|evidence| application_said(snapshot, evidence, &DEATHS).is_some())
+}
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(
@@ -109,7 +130,7 @@ fn other_methods_only(snapshot: &Snapshot) -> Option<Finding> {
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     let (_, pass) = passing_route(snapshot)?;
-    if !cut_before_header(snapshot) {
+    if !(cut_before_header(snapshot) || failing(snapshot) && workers_die(snapshot)) {
         return None;
     }
     let evidence = snapshot.endpoints.first()?;

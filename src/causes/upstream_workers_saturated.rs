@@ -28,7 +28,8 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
             &super::conntrack_full::CAUSE,
         ],
         snapshot,
-    ) {
+    ) || super::upstream_worker_crash::workers_die(snapshot)
+    {
         return Answer::RuledOut;
     }
     found(find(snapshot))

@@ -246,6 +246,22 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_an_interpreter_runs_is_known_by_its_script() {
+        let words = [
+            "/srv/venv/bin/python3",
+            "/srv/venv/bin/uwsgi",
+            "--socket",
+            "127.0.0.1:3031",
+            "--harakiri",
+            "30",
+        ];
+        let found = servers(&[process(1, 0, &words)]);
+        assert_eq!(found[0].kind, "uwsgi");
+        assert_eq!(found[0].worker_timeout_s, Some(30));
+        assert_eq!(found[0].protocol.as_deref(), Some("uwsgi"));
+    }
+
+    #[test]
     fn a_pool_is_read() {
         let text = b"[global]\nerror_log = /var/log/fpm.log\n[www]\nlisten = /run/php.sock\nrequest_terminate_timeout = 2m\npm.max_children = 5\nlisten.allowed_clients = 127.0.0.1, 10.0.0.1\n";
         let (global, pools, _) = fpm_config(text);
