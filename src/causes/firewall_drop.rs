@@ -1,8 +1,8 @@
 //! `firewall-drop`: the connection is neither answered nor refused.
 
 use super::facts::{
-    Contact, blocked, contact, failing, listeners_command, log_line, logged_now, owner_words, probe_line,
-    unconnectable,
+    Contact, blocked, contact, failing, listeners_command, log_line, log_says_otherwise, logged_now,
+    owner_words, probe_line, unconnectable,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Fate, PacketAnswer, Snapshot, Symptom};
@@ -45,8 +45,20 @@ fn by_rule(snapshot: &Snapshot) -> Option<Finding> {
     }
     let (evidence, answer) = snapshot.endpoints.iter().find_map(|evidence| {
         let answer = blocked(snapshot, &evidence.endpoint).filter(|answer| answer.fate == Fate::Dropped)?;
-        matches!(contact(evidence), None | Some(Contact::Silent | Contact::Denied))
-            .then_some((evidence, answer))
+        let stopped = match contact(evidence) {
+            Some(Contact::Silent | Contact::Denied) => true,
+            // Not asked: then the log must not tell of something else.
+            None => !log_says_otherwise(
+                snapshot,
+                &[
+                    Symptom::ConnectTimeout,
+                    Symptom::PermissionDenied,
+                    Symptom::NoLiveUpstreams,
+                ],
+            ),
+            Some(_) => false,
+        };
+        stopped.then_some((evidence, answer))
     })?;
     let (exhibit, argv, undo) = rule_of(answer);
     let finding = CAUSE
