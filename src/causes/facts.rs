@@ -415,11 +415,20 @@ pub(super) fn same_port_elsewhere<'a>(
     evidence: &EndpointEvidence,
 ) -> Option<&'a Listener> {
     let wanted = evidence.endpoint.tcp()?;
+    // The proxy's own port is not the service: to dial it would be a loop.
+    let of_the_proxy = |listener: &Listener| {
+        snapshot.proxy.as_ref().is_some_and(|proxy| {
+            listener.processes.iter().any(|owner| {
+                owner.pid == proxy.master.pid || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
+            })
+        })
+    };
     snapshot.listeners.seen()?.iter().find(|listener| {
-        listener
-            .endpoint
-            .tcp()
-            .is_some_and(|address| address.port() == wanted.port() && address != wanted)
+        !of_the_proxy(listener)
+            && listener
+                .endpoint
+                .tcp()
+                .is_some_and(|address| address.port() == wanted.port() && address != wanted)
     })
 }
 
