@@ -80,7 +80,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let Handler::Return { status: set, place } = &route.handler else {
         return None;
     };
-    if *set != status {
+    // A line about an upstream of our own requests: the running proxy has another configuration than the file.
+    let asked = snapshot
+        .log
+        .during
+        .iter()
+        .any(|entry| entry.symptom.is_some() && entry.upstream.is_some());
+    if *set != status || asked {
         return None;
     }
     Some(

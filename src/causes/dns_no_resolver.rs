@@ -1,6 +1,6 @@
 //! `dns-no-resolver`: nginx cannot resolve a name at run time without a resolver.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route, resolver_address};
 use super::{Answer, Cause, found};
 use crate::evidence::{Place, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -45,7 +45,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .resolver
         .seen()
         .and_then(|resolver| resolver.nameservers.first())
-        .map_or_else(|| "127.0.0.53".to_owned(), ToString::to_string);
+        .map_or_else(|| "NAMESERVER".to_owned(), |address| resolver_address(*address));
     Some(
         CAUSE
             .finding(confidence, format!("{} holds a variable, and no resolver is set to look up {name}", pass.written))

@@ -3,7 +3,7 @@
 use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
 use super::{Answer, Cause, found};
 use crate::evidence::{NameOutcome, Snapshot, Symptom};
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/dns-nxdomain.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -50,25 +50,40 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let place = passing_route(snapshot)
         .map(|(_, pass)| pass.place.clone())
         .unwrap_or_default();
+    // A name may exist and have no address: only a mail or text record, say.
+    let exists = name.is_some_and(|name| {
+        name.servers
+            .iter()
+            .any(|server| server.used_by == "nginx" && server.outcome == NameOutcome::NoAddress)
+    });
+    let lacks = if exists {
+        "has no address"
+    } else {
+        "does not exist"
+    };
     let in_hosts = name.is_some_and(|name| !name.hosts_file.is_empty());
     let mut finding = CAUSE
         .finding(
             Confidence::Confirmed,
-            format!("the name {shown} does not exist for nginx's resolver"),
+            format!("the name {shown} {lacks}, says nginx's resolver"),
         )
         .at(&place)
         .because_all(server.as_ref().map(|server| {
             let (address, port) = server.rsplit_once(':').unwrap_or((server, "53"));
             Exhibit::shown_by(
                 "dns",
-                format!("{server} answers that {shown} does not exist"),
-                format!("dig @{address} -p {port} {shown}"),
+                format!("{server} answers that {shown} {lacks}"),
+                format!(
+                    "dig @{} -p {port} {}",
+                    address.trim_matches(['[', ']']),
+                    quoted(&shown)
+                ),
             )
         }))
         .because_all(logged.last().map(|entry| log_line(entry)));
     if in_hosts {
         finding = finding
-            .because(Exhibit::shown_by("dns", format!("/etc/hosts has {shown}, but nginx's resolver never reads that file"), format!("getent hosts {shown}")))
+            .because(Exhibit::shown_by("dns", format!("/etc/hosts has {shown}, but nginx's resolver never reads that file"), format!("getent hosts {}", quoted(&shown))))
             .remedy(Remedy::advise("use the name without a variable (then the system resolves it at start), or put it into the DNS"));
     } else {
         finding = finding.remedy(Remedy::advise(format!(

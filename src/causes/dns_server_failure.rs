@@ -1,9 +1,9 @@
 //! `dns-server-failure`: no usable answer from the nameserver.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route, resolver_address};
 use super::{Answer, Cause, found};
 use crate::evidence::{NameOutcome, Snapshot, Symptom};
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/dns-server-failure.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -57,12 +57,17 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .or_else(|| servers.and_then(|setting| setting.value.first().cloned()))
         .unwrap_or_else(|| "the nameserver".to_owned());
     let name = answer.map(|(name, _)| name.name.clone()).unwrap_or_default();
-    let (address, port) = server.rsplit_once(':').unwrap_or((&server, "53"));
+    let (_, port) = server.rsplit_once(':').unwrap_or((&server, "53"));
+    let address = address_part(&server);
     let other = snapshot.resolver.seen().and_then(|resolver| {
-        resolver
-            .nameservers
-            .iter()
-            .find(|nameserver| nameserver.to_string() != address)
+        resolver.nameservers.iter().find(|nameserver| {
+            // Not the same again, and not one that fails as well.
+            let fails =
+                snapshot.names.iter().flat_map(|name| &name.servers).any(|asked| {
+                    address_part(&asked.server) == nameserver.to_string() && bad(&asked.outcome)
+                });
+            nameserver.to_string() != address && !fails
+        })
     });
     let mut finding = CAUSE
         .finding(
@@ -74,7 +79,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             Exhibit::shown_by(
                 "dns",
                 format!("{server} {how}"),
-                format!("dig +tries=1 @{address} -p {port} {name}"),
+                format!("dig +tries=1 @{address} -p {port} {}", quoted(&name)),
             )
         }))
         .because_all(logged.last().map(|entry| log_line(entry)));
@@ -84,11 +89,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     finding = finding.remedy(Remedy::advise(format!(
         "start or repair the nameserver on {server}"
     )));
-    if let Some(other) = other {
+    if let Some(other) = other.filter(|_| place.line > 0) {
         finding = finding.remedy(Remedy::edit(
             "or ask the one that this system uses, then nginx -t && nginx -s reload",
             &place,
-            format!("resolver {other} valid=30s;"),
+            format!("resolver {} valid=30s;", resolver_address(*other)),
         ));
     } else {
         finding = finding.remedy(Remedy::advise(
@@ -96,4 +101,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         ));
     }
     Some(finding)
+}
+
+/// The address in `127.0.0.53:53` or `[2001:db8::53]:53`.
+fn address_part(server: &str) -> &str {
+    server
+        .rsplit_once(':')
+        .map_or(server, |(address, _)| address)
+        .trim_matches(['[', ']'])
 }

@@ -2,7 +2,7 @@
 
 use super::facts::{failing, log_line, passing_route};
 use super::{Answer, Cause, found};
-use crate::evidence::{PeerAddress, Snapshot};
+use crate::evidence::{PeerAddress, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/dns-stale-address.md`.
@@ -15,6 +15,15 @@ pub(super) static CAUSE: Cause = Cause {
     diagnose,
 };
 
+/// What dialling an address gives that the service has left. An address that answers is not stale: many
+/// names have more addresses than one answer of their nameserver shows.
+const LOST: [Symptom; 4] = [
+    Symptom::ConnectionRefused,
+    Symptom::ConnectTimeout,
+    Symptom::HostUnreachable,
+    Symptom::NetworkUnreachable,
+];
+
 fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
 }
@@ -23,10 +32,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) {
         return None;
     }
-    let entry =
-        snapshot.log.during.iter().rev().find(|entry| {
-            entry.symptom.is_some() && entry.upstream.as_deref().and_then(address_of).is_some()
-        })?;
+    let entry = snapshot.log.during.iter().rev().find(|entry| {
+        entry.symptom.is_some_and(|symptom| LOST.contains(&symptom))
+            && entry.upstream.as_deref().and_then(address_of).is_some()
+    })?;
     let dialled = entry.upstream.as_deref().and_then(address_of)?;
     let (_, pass) = passing_route(snapshot)?;
     // Only a name that is resolved once, when the configuration is loaded, can go stale.

@@ -3,7 +3,7 @@
 use super::facts::{failing, front_connects, log_line};
 use super::{Answer, Cause, found};
 use crate::evidence::{Place, Snapshot, Symptom};
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, command_line};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, command_line, quoted};
 
 /// See `docs/causes/dns-startup-unresolvable.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -30,6 +30,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) || snapshot.proxy.is_some() && front_connects(snapshot) {
         return None;
     }
+    // A test that passes now says more than a line that was written earlier.
+    if snapshot.config_test.seen().is_some_and(|test| test.passed) {
+        return None;
+    }
     let test = snapshot.config_test.seen().filter(|test| !test.passed);
     let line = test.and_then(|test| test.output.lines().find(|line| line.contains(MARK)));
     let logged = snapshot
@@ -52,7 +56,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     });
     let host = name.split(':').next().unwrap_or(&name).to_owned();
     let mut finding = CAUSE.finding(
-        Confidence::Confirmed,
+        if line.is_some() {
+            Confidence::Confirmed
+        } else {
+            Confidence::Likely
+        },
         format!("nginx does not start: the name {host} in its configuration cannot be resolved"),
     );
     if let Some(place) = &place {
@@ -68,8 +76,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     Some(
         finding
             .because_all(logged.map(log_line))
-            .because(Exhibit::shown_by("dns", format!("{host} has no address on this host"), format!("getent ahosts {host}")))
-            .remedy(Remedy::advise(format!("correct the name {host}, or make it resolve again; then nginx -t, and start nginx")))
+            .because(Exhibit::shown_by("dns", format!("nginx found no address for {host}"), format!("getent ahosts {}", quoted(&host))))
+            .remedy(Remedy::advise(format!("correct the name {host}, or make it resolve again; then nginx -t && systemctl start nginx")))
             .remedy(Remedy::advise(
                 "so that a missing name cannot keep nginx from starting: a variable in proxy_pass with a resolver, or After=network-online.target nss-lookup.target in its unit",
             )),

@@ -49,8 +49,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let (low, high) = snapshot.limits.port_range.unwrap_or((32_768, 60_999));
     let all = u64::from(high.saturating_sub(low)) + 1;
     let proved = used.is_some_and(|used| used.saturating_mul(10) >= all.saturating_mul(8));
+    // Counted, and most are free: something else keeps the address from being used.
+    let free = used.is_some_and(|used| used.saturating_mul(2) < all);
     let confidence = if proved {
         Confidence::Confirmed
+    } else if free {
+        Confidence::Possible
     } else {
         Confidence::Likely
     };

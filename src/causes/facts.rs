@@ -141,6 +141,14 @@ pub(super) fn contact_of(exchange: &Exchange) -> Contact {
     Contact::OtherAnswer(http::speaks(&exchange.bytes.0))
 }
 
+/// A nameserver's address as nginx's `resolver` directive takes it: IPv6 in brackets.
+pub(super) fn resolver_address(address: std::net::IpAddr) -> String {
+    match address {
+        std::net::IpAddr::V4(address) => address.to_string(),
+        std::net::IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 /// True when an endpoint gives the proxy what it wants.
 pub(super) fn works(evidence: &EndpointEvidence, pass: &Pass) -> bool {
     match (contact(evidence), pass.protocol) {
@@ -449,11 +457,20 @@ pub(super) fn same_port_elsewhere<'a>(
     evidence: &EndpointEvidence,
 ) -> Option<&'a Listener> {
     let wanted = evidence.endpoint.tcp()?;
+    // The proxy's own port is not the service: to dial it would be a loop.
+    let of_the_proxy = |listener: &Listener| {
+        snapshot.proxy.as_ref().is_some_and(|proxy| {
+            listener.processes.iter().any(|owner| {
+                owner.pid == proxy.master.pid || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
+            })
+        })
+    };
     snapshot.listeners.seen()?.iter().find(|listener| {
-        listener
-            .endpoint
-            .tcp()
-            .is_some_and(|address| address.port() == wanted.port() && address != wanted)
+        !of_the_proxy(listener)
+            && listener
+                .endpoint
+                .tcp()
+                .is_some_and(|address| address.port() == wanted.port() && address != wanted)
     })
 }
 

@@ -47,7 +47,19 @@ fn by_rule(snapshot: &Snapshot) -> Option<Finding> {
     let (evidence, answer) = snapshot.endpoints.iter().find_map(|evidence| {
         let there = blocked(snapshot, &evidence.endpoint)
             .filter(|answer| answer.fate == Fate::Dropped)
-            .filter(|_| matches!(contact(evidence), None | Some(Contact::Silent | Contact::Denied)));
+            .filter(|_| match contact(evidence) {
+                Some(Contact::Silent | Contact::Denied) => true,
+                // Not asked: then the log must not tell of something else.
+                None => !log_says_otherwise(
+                    snapshot,
+                    &[
+                        Symptom::ConnectTimeout,
+                        Symptom::PermissionDenied,
+                        Symptom::NoLiveUpstreams,
+                    ],
+                ),
+                Some(_) => false,
+            });
         let back = || {
             answer_blocked(snapshot, &evidence.endpoint)
                 .filter(|_| contact(evidence) == Some(Contact::Silent))

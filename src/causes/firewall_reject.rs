@@ -1,8 +1,8 @@
 //! `firewall-reject`: a rule answers the connection with a refusal.
 
 use super::facts::{
-    Contact, blocked, contact, failing, listeners_command, log_line, log_says_otherwise, logged_now, open,
-    owner_words, probe_line, unconnectable,
+    Contact, blocked, contact, failing, listeners_command, log_line, log_says_otherwise, logged_now,
+    nobody_listens, open, owner_words, probe_line, unconnectable,
 };
 use super::{Answer, Cause, found};
 use crate::evidence::{Fate, Snapshot, Symptom, errno};
@@ -76,12 +76,18 @@ fn by_rule(snapshot: &Snapshot) -> Option<Finding> {
             listeners_command(&evidence.endpoint),
         ));
     }
-    Some(allow(
-        finding,
-        &rule.allow,
-        &rule.undo,
-        &evidence.endpoint.to_string(),
-    ))
+    let nobody = nobody_listens(evidence).filter(|_| evidence.on_this_host);
+    let also_down = nobody.is_some();
+    finding = finding.because_all(nobody);
+    let finding = allow(finding, &rule.allow, &rule.undo, &evidence.endpoint.to_string());
+    Some(if also_down {
+        finding.remedy(Remedy::advise(format!(
+            "then start the application: nothing listens on {} either",
+            evidence.endpoint
+        )))
+    } else {
+        finding
+    })
 }
 
 /// The allow rule as a remedy; never a flush, never a policy.
@@ -128,18 +134,36 @@ fn by_behaviour(snapshot: &Snapshot) -> Option<Finding> {
     if !(listens || quick) {
         return None;
     }
-    let message = format!(
-        "{} refuses although it is there: a packet filter answers in its place",
-        evidence.endpoint
-    );
+    // A router on the way answers as quickly for a machine that it misses itself.
+    let routed = evidence
+        .kernel_route
+        .seen()
+        .is_some_and(|route| route.gateway.is_some());
+    let confidence = if routed && !listens {
+        Confidence::Possible
+    } else {
+        Confidence::Likely
+    };
+    let message = if listens {
+        format!(
+            "{} refuses although a service listens there: a packet filter answers in its place",
+            evidence.endpoint
+        )
+    } else {
+        format!(
+            "{} is refused at once with no route to host: a packet filter on the way or on that machine rejects it",
+            evidence.endpoint
+        )
+    };
+    let where_ = if listens { "this host" } else { "that machine" };
     Some(
         CAUSE
-            .finding(Confidence::Likely, message)
+            .finding(confidence, message)
             .because_all(probe_line(evidence))
             .because_all(evidence.listener.seen().map(|listener| {
                 Exhibit::shown_by("process", format!("{} listens there", owner_words(listener)), listeners_command(&evidence.endpoint))
             }))
-            .remedy(Remedy::advise(format!("look for the rule on that machine: sudo nft list ruleset; sudo iptables-save; then allow the proxy's address to {}", evidence.endpoint))),
+            .remedy(Remedy::advise(format!("look for the rule on {where_}: sudo nft list ruleset; sudo iptables-save; then allow the proxy's address to {}", evidence.endpoint))),
     )
 }
 

@@ -38,9 +38,6 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .filter_map(|attempt| attempt.exchange.seen())
         .any(Exchange::refused);
-    let here = snapshot.target.host.parse().is_ok_and(|address: std::net::IpAddr| {
-        address.is_loopback() || snapshot.limits.addresses.iter().any(|(own, _)| *own == address)
-    }) || snapshot.target.host == "localhost";
     if !refused {
         return None;
     }
@@ -49,12 +46,28 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .map(|attempt| attempt.address.clone())
         .find(|address| !address.is_empty())?;
+    let ip = address
+        .parse::<std::net::SocketAddr>()
+        .map(|address| address.ip())
+        .or_else(|_| snapshot.target.host.parse())
+        .ok();
+    let here = snapshot.target.host == "localhost"
+        || ip.is_some_and(|ip| {
+            ip.is_loopback() || snapshot.limits.addresses.iter().any(|(own, _)| *own == ip)
+        });
+    if !here {
+        return Some(elsewhere(snapshot, &address));
+    }
+    // Something listens and is refused all the same: a packet filter, not a missing proxy.
+    if snapshot.front_listener.seen().is_some() {
+        return None;
+    }
     let test = snapshot.config_test.seen();
     let emerg = test
         .filter(|test| !test.passed)
         .and_then(|test| test.output.lines().find(|line| line.contains("[emerg]")));
     let runs = snapshot.proxy.is_some();
-    let nobody = here && snapshot.front_listener.is_absent();
+    let nobody = snapshot.front_listener.is_absent();
     let confidence = if nobody {
         Confidence::Confirmed
     } else {
@@ -91,7 +104,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 command_line(&test.command),
             ))
             .remedy(Remedy::advise(format!(
-                "repair what nginx -t says, then start nginx: {line}"
+                "repair what nginx -t says, then {}: {line}",
+                if runs {
+                    "nginx -s reload"
+                } else {
+                    "systemctl start nginx"
+                }
             )));
     }
     let unit = snapshot
@@ -101,7 +119,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if let Some(unit) = unit {
         finding = finding.because(unit_line(unit));
     }
-    if emerg.is_none() {
+    if emerg.is_none() && runs {
+        finding = finding.remedy(Remedy::advise(format!(
+            "see where the proxy does listen (ss -Hltnp); add listen {port} to the server block that should answer, then nginx -t && nginx -s reload, or correct the URL"
+        )));
+    } else if emerg.is_none() {
         finding = finding.remedy(if unit.is_some() {
             Remedy::run(
                 "start the proxy, after nginx -t passes",
@@ -115,6 +137,24 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         });
     }
     Some(finding)
+}
+
+/// Another machine refuses: what runs here says nothing about it.
+fn elsewhere(snapshot: &Snapshot, address: &str) -> Finding {
+    let port = snapshot.target.port;
+    CAUSE
+        .finding(
+            Confidence::Likely,
+            format!("{address} refuses connections: no proxy listens there, or a packet filter in front of it rejects"),
+        )
+        .because(Exhibit::shown_by(
+            "probe",
+            format!("{address} refuses connections"),
+            format!("curl -v {}", quoted(snapshot.target.url.as_deref().unwrap_or_default())),
+        ))
+        .remedy(Remedy::advise(format!(
+            "on that machine: ss -Hltnp 'sport = :{port}' says whether a proxy listens; when none does, nginx -t && systemctl start nginx"
+        )))
 }
 
 /// The edge says that it did not reach the origin.

@@ -45,21 +45,35 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !(dead || slow) {
         return None;
     }
-    let hop = route
-        .and_then(|route| route.gateway.clone())
-        .unwrap_or_else(|| address.ip().to_string());
+    // The neighbour is the gateway where there is one: when that is known and the answer is still late, the
+    // gateway is the one that misses the machine.
+    let gateway = route.and_then(|route| route.gateway.clone());
+    let neighbour = gateway.clone().unwrap_or_else(|| address.ip().to_string());
+    let gateway = gateway.filter(|_| dead);
+    let hop = gateway.clone().unwrap_or_else(|| address.ip().to_string());
+    let message = match &gateway {
+        Some(gateway) => format!(
+            "the gateway {gateway} on the way to {} does not answer on its network",
+            address.ip()
+        ),
+        None => format!("{hop} does not answer on its network: the machine is off, or the address is wrong"),
+    };
+    let first = match &gateway {
+        Some(gateway) => format!(
+            "bring back the gateway {gateway}, or correct the route: ip route get {}",
+            address.ip()
+        ),
+        None => format!("start the machine or container that should have {}", address.ip()),
+    };
     Some(
         CAUSE
-            .finding(
-                Confidence::Confirmed,
-                format!("{hop} does not answer on its network: the machine is off, or the address is wrong"),
-            )
+            .finding(Confidence::Confirmed, message)
             .at(&evidence.place)
             .because_all(evidence.neighbour.seen().map(|state| {
                 Exhibit::shown_by(
                     "probe",
-                    format!("the neighbour entry of {hop} is {state}"),
-                    format!("ip neigh show {hop}"),
+                    format!("the neighbour entry of {neighbour} is {state}"),
+                    format!("ip neigh show {neighbour}"),
                 )
             }))
             .because_all(probe_line(evidence))
@@ -68,10 +82,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                     .last()
                     .map(|entry| log_line(entry)),
             )
-            .remedy(Remedy::advise(format!(
-                "start the machine or container that should have {}",
-                address.ip()
-            )))
+            .remedy(Remedy::advise(first))
             .remedy(Remedy::advise(
                 "or correct the address in the proxy's configuration, then nginx -t && nginx -s reload",
             )),

@@ -11,6 +11,7 @@ mod cached_502;
 mod configured_502;
 mod conntrack_full;
 mod container_localhost_misroute;
+mod dial;
 mod dns_no_resolver;
 mod dns_nxdomain;
 mod dns_server_failure;

@@ -1,6 +1,6 @@
 //! `no-route`: the kernel has no way to the address.
 
-use super::facts::{Contact, blocked, failing, probe_line, unconnectable};
+use super::facts::{Contact, blocked, contact, failing, probe_line, unconnectable};
 use super::{Answer, Cause, found};
 use crate::evidence::{Snapshot, errno};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -28,13 +28,21 @@ fn loopback_down(snapshot: &Snapshot) -> Option<Finding> {
         .host
         .parse()
         .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        || snapshot.target.host == "localhost"
         || snapshot.endpoints.iter().any(|evidence| {
             evidence
                 .endpoint
                 .tcp()
                 .is_some_and(|address| address.ip().is_loopback())
         });
-    on_loopback.then(|| {
+    let answers = snapshot.endpoints.iter().any(|evidence| {
+        let loopback = evidence
+            .endpoint
+            .tcp()
+            .is_some_and(|address| address.ip().is_loopback());
+        loopback && matches!(contact(evidence), Some(Contact::Answered(_)))
+    });
+    (on_loopback && !answers).then(|| {
         CAUSE
             .finding(
                 Confidence::Confirmed,

@@ -1,6 +1,9 @@
 //! `proxy-capacity-limit`: `max_conns` or a similar limit is reached.
 
-use super::facts::{Contact, endpoints_with, failing, log_line, logged_now, passing_route, probe_line};
+use super::dial::server_line;
+use super::facts::{
+    Contact, endpoints_with, failing, log_line, logged_before, logged_now, passing_route, probe_line,
+};
 use super::{Answer, Cause, found};
 use crate::evidence::{Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -14,6 +17,16 @@ pub(super) static CAUSE: Cause = Cause {
     explains: &["upstreams-marked-down"],
     diagnose,
 };
+
+/// What marks a peer as failed.
+const FAILURES: [Symptom; 6] = [
+    Symptom::ClosedBeforeHeader,
+    Symptom::ConnectTimeout,
+    Symptom::ConnectionRefused,
+    Symptom::HeaderTimeout,
+    Symptom::HostUnreachable,
+    Symptom::ResetBeforeHeader,
+];
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
@@ -41,28 +54,51 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) || limited.is_empty() || logged.is_empty() || reachable.is_empty() {
         return None;
     }
+    // Peers that failed a moment ago are marked as failed, whatever their limit.
+    let longest_ms = pass
+        .peers
+        .iter()
+        .map(|peer| peer.fail_timeout_ms)
+        .max()
+        .and_then(|longest| i64::try_from(longest).ok())
+        .unwrap_or(i64::MAX);
+    let failed_lately = logged_before(snapshot, &FAILURES).iter().any(|entry| {
+        entry
+            .at_ms
+            .is_some_and(|at_ms| at_ms.saturating_add(longest_ms) >= snapshot.log.attempts_began_ms)
+    });
+    if failed_lately || !logged_now(snapshot, &FAILURES).is_empty() {
+        return None;
+    }
     let entry = logged.last()?;
-    let total: u32 = limited.iter().map(|peer| peer.max_conns).sum();
-    let place = &limited.first()?.place;
+    let total: u64 = limited.iter().map(|peer| u64::from(peer.max_conns)).sum();
+    let first = limited.first()?;
+    let place = &first.place;
+    let connections = if total == 1 {
+        "1 connection".to_owned()
+    } else {
+        format!("{total} connections")
+    };
+    let all = if total == 1 { "it is" } else { "all are" };
     Some(
         CAUSE
             .finding(
                 Confidence::Confirmed,
-                format!("max_conns admits {total} connections to the upstream at a time, and all are in use"),
+                format!("max_conns admits {connections} to the upstream at a time, and {all} in use"),
             )
             .at(place)
             .because(log_line(entry))
             .because(Exhibit::in_file(
                 "config",
-                format!("max_conns={}", limited.first()?.max_conns),
+                format!("max_conns={}", first.max_conns),
                 place,
             ))
             .because_all(reachable.first().and_then(|evidence| probe_line(evidence)))
             .remedy(
                 Remedy::edit(
-                    "raise it to what the upstream can take, then nginx -t && nginx -s reload",
+                    "raise it to what the upstream can take, then nginx -t && nginx -s reload (keep the other parameters of the line)",
                     place,
-                    "server ADDRESS max_conns=100;",
+                    server_line(first, &format!("max_conns={}", first.max_conns.saturating_mul(2))),
                 )
                 .risk("the limit protects the upstream: more than it can take only moves the failure"),
             )

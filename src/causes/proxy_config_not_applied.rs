@@ -35,17 +35,29 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .rev()
         .find(|entry| entry.symptom.is_some() && entry.upstream.is_some())?;
     let dialled = address_of(entry.upstream.as_deref()?)?;
-    let in_file = pass.peers.iter().any(|peer| match &peer.address {
-        PeerAddress::Ip(address) => Endpoint::Tcp(*address) == dialled,
-        PeerAddress::Unix(path) => Endpoint::Unix(path.clone()) == dialled,
-        PeerAddress::Name(_) => true,
+    let in_file = |dialled: &Endpoint| {
+        pass.peers.iter().any(|peer| match &peer.address {
+            PeerAddress::Ip(address) => Endpoint::Tcp(*address) == *dialled,
+            PeerAddress::Unix(path) => Endpoint::Unix(path.clone()) == *dialled,
+            PeerAddress::Name(_) => true,
+        })
+    };
+    // One request may ask several upstreams: an error_page fallback, a subrequest for authentication. When
+    // the running proxy dials an address of the file as well, or the address belongs to another location,
+    // the file is loaded.
+    let loaded = snapshot
+        .log
+        .during
+        .iter()
+        .filter_map(|entry| entry.upstream.as_deref().and_then(address_of))
+        .any(|dialled| in_file(&dialled));
+    let of_another = snapshot.config.seen().is_some_and(|config| {
+        config
+            .upstream_addresses
+            .iter()
+            .any(|known| *known == dialled.to_string())
     });
-    // A request inside the request (an authorization, a mirror) and a fallback dial upstreams of their own.
-    let elsewhere_in_file = snapshot
-        .config
-        .seen()
-        .is_some_and(|config| config.upstream_addresses.contains(&dialled.to_string()));
-    if in_file || elsewhere_in_file {
+    if loaded || of_another {
         return None;
     }
     let rejected = snapshot

@@ -1,8 +1,8 @@
 //! `proxy-connection-slots-exhausted`: `worker_connections` or the descriptor limit of the proxy is used up.
 
-use super::facts::{failing, log_line, logged_now};
+use super::facts::{failing, log_line, log_says_otherwise, logged_now};
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{ErrorEntry, Snapshot, Symptom};
+use crate::evidence::{ErrorEntry, Place, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/proxy-connection-slots-exhausted.md`.
@@ -29,12 +29,16 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let recent = |entry: &&ErrorEntry| {
         entry
             .at_ms
-            .is_some_and(|at_ms| at_ms + 60_000 >= snapshot.host.now_ms)
+            .is_some_and(|at_ms| at_ms.saturating_add(60_000) >= snapshot.host.now_ms)
     };
     let entry = logged_now(snapshot, &[Symptom::SlotsExhausted])
         .into_iter()
         .next_back()
         .or_else(|| {
+            // A line about another request does not explain ours when the log tells of ours.
+            if log_says_otherwise(snapshot, &[Symptom::SlotsExhausted]) {
+                return None;
+            }
             snapshot
                 .log
                 .general
@@ -47,7 +51,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .proxy
         .as_ref()
         .and_then(|proxy| proxy.descriptors.seen())
-        .filter(|used| used.limit > 0 && used.open + 2 >= used.limit);
+        .filter(|used| used.limit > 0 && used.open.saturating_add(2) >= used.limit)
+        .filter(|_| !log_says_otherwise(snapshot, &[Symptom::SlotsExhausted]));
     if entry.is_none() && used.is_none() {
         return None;
     }
@@ -67,7 +72,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         }
     });
     let count = value.map_or_else(String::new, |value| format!(" ({})", value.value));
-    let place = value.and_then(|value| value.place.clone()).unwrap_or_default();
+    let main_file = snapshot
+        .proxy
+        .as_ref()
+        .map(|proxy| proxy.config.clone())
+        .filter(|file| !file.is_empty());
+    let place = value.and_then(|value| value.place.clone()).unwrap_or_else(|| Place {
+        file: main_file.unwrap_or_else(|| "/etc/nginx/nginx.conf".to_owned()),
+        ..Place::default()
+    });
     let mut finding = CAUSE
         .finding(
             Confidence::Confirmed,
@@ -91,10 +104,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             ),
         ));
     }
+    // Never less than there is.
+    let now = value.map_or(0, |value| value.value);
     let directive = if descriptors {
-        "worker_rlimit_nofile 65535;"
+        format!("worker_rlimit_nofile {};", now.saturating_mul(2).max(65_535))
     } else {
-        "worker_connections 4096;"
+        format!("worker_connections {};", now.saturating_mul(2).max(4_096))
     };
     Some(
         finding

@@ -37,7 +37,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .ok()
         })
         .filter(|address| {
-            !address.is_loopback()
+            // With `transparent` a foreign address is what is wanted.
+            !bind.is_some_and(|bind| bind.value.contains("transparent"))
+                && !address.is_loopback()
                 && !snapshot.limits.addresses.is_empty()
                 && !snapshot.limits.addresses.iter().any(|(own, _)| own == address)
         });
@@ -48,6 +50,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let place = bind
         .and_then(|bind| bind.place.clone())
         .unwrap_or_else(|| pass.place.clone());
+    let directive = format!("{}_bind", pass.protocol.directive_prefix());
     let address = bind.map_or_else(|| "the address".to_owned(), |bind| bind.value.clone());
     Some(
         CAUSE
@@ -57,7 +60,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 } else {
                     Confidence::Confirmed
                 },
-                format!("proxy_bind {address}: this host does not have that address"),
+                format!("{directive} {address}: this host does not have that address"),
             )
             .at(&place)
             .because_all(logged.last().map(|entry| log_line(entry)))
@@ -68,13 +71,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             ))
             .because(Exhibit::in_file(
                 "config",
-                format!("proxy_bind {address}"),
+                format!("{directive} {address}"),
                 &place,
             ))
             .remedy(Remedy::edit(
                 "take it out or name an address of this host, then nginx -t && nginx -s reload",
                 &place,
-                "proxy_bind off;",
+                format!("{directive} off;"),
             ))
             .remedy(Remedy::advise("or give the address back to this host")),
     )

@@ -1,6 +1,6 @@
 //! `proxy-worker-crash`: the proxy's own worker died on the request.
 
-use super::facts::{failing, log_line};
+use super::facts::{CUT_BEFORE_HEADER, failing, log_line, log_says_otherwise};
 use super::{Answer, Cause, found};
 use crate::evidence::{KernelEventKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -20,7 +20,9 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
-    if !failing(snapshot) {
+    // A worker that crashes writes nothing about its request; an inner tier is cut off in mid request. Any
+    // other line about our own requests says that the crash hit somebody else's.
+    if !failing(snapshot) || log_says_otherwise(snapshot, &CUT_BEFORE_HEADER) {
         return None;
     }
     let began_ms = snapshot.log.attempts_began_ms / 1_000 * 1_000;
@@ -38,7 +40,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(Confidence::Confirmed, "a worker of the proxy crashes on this request")
             .because(log_line(entry))
             .because_all(segfault.map(|event| Exhibit::shown_by("kernel", event.text.clone(), "dmesg | grep nginx")))
-            .remedy(Remedy::advise("take out the third-party module that serves this location (perl, lua, a WAF), or bring module and nginx to the same version; then nginx -t && restart"))
+            .remedy(Remedy::advise("take out the third-party module that serves this location (perl, lua, a WAF), or bring module and nginx to the same version; then nginx -t && systemctl restart nginx")
+                .risk("a module is only exchanged by a restart, which interrupts open connections"))
             .remedy(Remedy::advise("coredumpctl info nginx shows where it crashed")),
     )
 }

@@ -2,7 +2,7 @@
 
 use super::facts::{failing, log_line, probe_line};
 use super::{Answer, Cause, found};
-use crate::evidence::Snapshot;
+use crate::evidence::{Exchange, Snapshot};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/route-policy-denied.md`.
@@ -24,10 +24,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let evidence = snapshot.endpoints.iter().find(|evidence| {
-        evidence
+        let refused = evidence
             .kernel_route
             .seen()
-            .is_some_and(|route| route.refused_by.is_some())
+            .is_some_and(|route| route.refused_by.is_some());
+        // Whoever gets through is not denied, whatever a table says.
+        refused && !evidence.as_proxy().is_some_and(Exchange::connected)
     })?;
     let route = evidence.kernel_route.seen()?;
     let (address, kind) = (evidence.endpoint.tcp()?.ip(), route.refused_by.clone()?);
@@ -54,7 +56,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .undo(["ip", "route", "add", kind.as_str(), &address.to_string()]),
             )
             .remedy(Remedy::advise(
-                "it may come from a rule or another table: ip rule list; ip route show table all",
+                format!("it may stand for a wider prefix, or come from a rule or another table: ip rule list; ip route show table all | grep {kind}"),
             )),
     )
 }

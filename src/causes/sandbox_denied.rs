@@ -2,7 +2,7 @@
 
 use super::facts::{failing, log_line, logged_now};
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{KernelEventKind, Snapshot, Symptom};
+use crate::evidence::{Endpoint, KernelEventKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/sandbox-denied.md`.
@@ -15,13 +15,34 @@ pub(super) static CAUSE: Cause = Cause {
     diagnose,
 };
 
-/// Properties of a unit that forbid sockets or addresses.
-const FORBIDS: [&str; 4] = [
-    "RestrictAddressFamilies",
-    "IPAddressDeny",
-    "PrivateNetwork",
-    "InaccessiblePaths",
-];
+/// True when a sandboxing property of the proxy's unit gives this refusal: each has its own errno.
+fn forbids(property: &(String, String), symptom: Option<Symptom>, endpoint: &Endpoint) -> bool {
+    let (name, value) = property;
+    match (name.as_str(), symptom) {
+        ("RestrictAddressFamilies", Some(Symptom::SocketRefused)) => {
+            let family = match endpoint {
+                Endpoint::Tcp(address) if address.is_ipv4() => "AF_INET",
+                Endpoint::Tcp(_) => "AF_INET6",
+                Endpoint::Unix(_) => "AF_UNIX",
+            };
+            let listed = value
+                .trim_start_matches('~')
+                .split_whitespace()
+                .any(|word| word == family);
+            listed == value.starts_with('~')
+        }
+        ("IPAddressDeny", Some(Symptom::PermissionDenied | Symptom::ConnectTimeout)) => {
+            endpoint.tcp().is_some()
+        }
+        ("InaccessiblePaths", Some(Symptom::PermissionDenied)) => endpoint.unix().is_some_and(|path| {
+            value
+                .split_whitespace()
+                .map(|hidden| hidden.trim_start_matches(['-', '+']).trim_end_matches('/'))
+                .any(|hidden| path.strip_prefix(hidden).is_some_and(|rest| rest.starts_with('/')))
+        }),
+        _ => false,
+    }
+}
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(
@@ -56,17 +77,24 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let unit = name
         .as_ref()
         .and_then(|name| snapshot.units.seen()?.iter().find(|unit| unit.name == *name));
-    let property =
-        unit.and_then(|unit| unit.sandbox.iter().find(|(name, _)| FORBIDS.contains(&name.as_str())));
-    let denial = snapshot.kernel.seen().and_then(|events| {
-        events
-            .iter()
-            .rev()
-            .find(|event| event.kind == KernelEventKind::ApparmorDenial && event.text.contains("nginx"))
+    let property = unit.and_then(|unit| {
+        unit.sandbox.iter().find(|property| {
+            snapshot
+                .endpoints
+                .iter()
+                .any(|evidence| forbids(property, entry.symptom, &evidence.endpoint))
+        })
     });
-    let timed_out = entry.symptom == Some(Symptom::ConnectTimeout);
-    let address_denied = property.is_some_and(|(name, _)| name == "IPAddressDeny");
-    if (property.is_none() && denial.is_none()) || (timed_out && !address_denied) {
+    let denial = snapshot.kernel.seen().and_then(|events| {
+        events.iter().rev().find(|event| {
+            // Of our own requests, not of something that nginx was denied long ago.
+            let now = event
+                .at_ms
+                .is_none_or(|at_ms| at_ms.saturating_add(60_000) >= snapshot.log.attempts_began_ms);
+            now && event.kind == KernelEventKind::ApparmorDenial && event.text.contains("nginx")
+        })
+    });
+    if property.is_none() && (denial.is_none() || entry.symptom == Some(Symptom::ConnectTimeout)) {
         return None;
     }
     let what = match (property, denial) {

@@ -1,5 +1,6 @@
 //! `unix-socket-path-mismatch`: the proxy names a socket that does not exist, the service another one.
 
+use super::dial::dial;
 use super::facts::{Contact, config_line, log_line, logged_now, owner_words, passing_route, unconnectable};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Listener, Protocol, Snapshot, Symptom};
@@ -66,11 +67,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                     .map(|entry| log_line(entry)),
             )
             .because_all(config_line(snapshot, evidence))
-            .remedy(Remedy::edit(
-                format!("let the proxy dial unix:{path}, then nginx -t && nginx -s reload"),
-                &evidence.place,
-                format!("unix:{path}"),
-            ))
+            .remedy(dial(snapshot, evidence, &listener.endpoint, ""))
             .remedy(Remedy::advise(format!("or let the service listen on {wanted}"))),
     )
 }
@@ -107,12 +104,16 @@ fn closeness(snapshot: &Snapshot, listener: &Listener, wanted: &str, path: &str)
         text.rsplit_once('/')
             .map_or(String::new(), |(directory, _)| directory.to_owned())
     };
-    if name(wanted) == name(path) {
+    let file = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
+    if file(wanted) == file(path) {
         return 2;
     }
     let fastcgi = passing_route(snapshot).is_some_and(|(_, pass)| pass.protocol == Protocol::FastCgi);
     if fastcgi && owner.starts_with("php-fpm") {
         return 2;
     }
-    u8::from(directory(wanted) == directory(path))
+    // `app1.sock` may be `app2.sock` today, or another application. A directory that all programs share says
+    // nothing about who belongs to whom.
+    let shared = ["/run", "/var/run", "/tmp", "/var/tmp", "/dev/shm"].contains(&directory(wanted).as_str());
+    u8::from(name(wanted) == name(path) || !shared && directory(wanted) == directory(path))
 }

@@ -28,7 +28,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     }
     let denied = !logged_now(snapshot, &[Symptom::PermissionDenied]).is_empty();
     let evidence = snapshot.endpoints.iter().find(|evidence| {
-        evidence.endpoint.unix().is_some() && (denied || contact(evidence) == Some(Contact::Denied))
+        let barred = evidence.socket_file.seen().is_some_and(|file| file.barrier.is_some());
+        barred && evidence.endpoint.unix().is_some() && (denied || contact(evidence) == Some(Contact::Denied))
     })?;
     let path = evidence.endpoint.unix()?;
     let file = evidence.socket_file.seen()?;
@@ -84,10 +85,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .remedy(
                 Remedy::run(
                     "until the next restart of the application, by hand",
-                    ["chgrp", barrier.user.as_str(), path],
+                    ["setfacl", "-m", &format!("u:{}:rw", barrier.user), path],
                 )
-                .risk("lasts only as long as this socket; needs mode 0660 too (chmod g+rw)")
-                .undo(["chgrp", barrier.group.as_str(), path]),
+                .risk("lasts only as long as this socket; lets that one user connect")
+                .undo(["setfacl", "-x", &format!("u:{}", barrier.user), path]),
             )
     } else {
         finding

@@ -106,6 +106,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !hidden {
         return None;
     }
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let name = file
+        .split('.')
+        .next()
+        .filter(|name| !name.is_empty())
+        .unwrap_or("app");
     let worker = proxy.workers.first().map_or(proxy.master.pid, |worker| worker.pid);
     let unit = proxy.master.unit.clone().unwrap_or_default();
     let sandbox = sandbox_of(snapshot, &unit);
@@ -118,13 +124,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .at(&evidence.place)
         .because(Exhibit::shown_by(
             "file",
-            format!("a shell sees {path} (mode {:o})", outside.mode),
+            format!("a shell sees {path} (mode {:04o})", outside.mode),
             format!("ls -l {}", quoted(path)),
         ))
         .because(Exhibit::shown_by(
             "file",
             format!("the worker {worker} does not"),
-            format!("ls -l /proc/{worker}/root{path}"),
+            format!("ls -l {}", quoted(&format!("/proc/{worker}/root{path}"))),
         ))
         .because_all(
             logged_now(snapshot, &[Symptom::SocketMissing, Symptom::PermissionDenied])
@@ -140,9 +146,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     }
     Some(
         finding
-            .remedy(Remedy::advise(
-                "move the socket to a directory that both see: RuntimeDirectory=app in the application's unit and a socket in /run/app/, then name that path in the proxy's configuration",
-            ))
+            .remedy(Remedy::advise(format!(
+                "move the socket to a directory that both see: RuntimeDirectory={name} in the application's unit and the socket at /run/{name}/{file}, then name that path in the proxy's configuration, nginx -t && nginx -s reload"
+            )))
             .remedy(Remedy::advise("keep the sandbox of the proxy: taking PrivateTmp or ProtectHome away would repair this one path and open all others")),
     )
 }

@@ -5,7 +5,7 @@ use super::facts::{
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::Snapshot;
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, Severity, StepId, quoted};
 
 /// See `docs/causes/upstream-crash-loop.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -51,10 +51,17 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if evidence.listener.seen().is_some() && !socket_listens {
         return None;
     }
-    let confidence = if link == Link::OnlyCandidate {
-        Confidence::Likely
+    // A service that nothing ties to the endpoint and that was never started again by systemd may as well be
+    // a nightly job.
+    let confidence = match link {
+        Link::OnlyCandidate if unit.restarts == 0 => Confidence::Possible,
+        Link::OnlyCandidate => Confidence::Likely,
+        Link::Name | Link::Address => Confidence::Confirmed,
+    };
+    let severity = if confidence == Confidence::Possible {
+        Severity::Warning
     } else {
-        Confidence::Confirmed
+        Severity::Error
     };
     let how = match (unit.exec_main_code, unit.exec_main_status) {
         (1, status) => format!("exit status {status}"),
@@ -69,6 +76,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let message = format!("{} ends at its start ({how}); {gave_up}", unit.name);
     let mut finding = CAUSE
         .finding(confidence, message)
+        .severity(severity)
         .because(unit_line(unit))
         .because_all(nobody_listens(evidence))
         .because_all(probe_line(evidence));
@@ -82,22 +90,22 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         finding = finding.because(Exhibit::shown_by(
             "log",
             line.message.clone(),
-            format!("journalctl -u {} -n 50", unit.name),
+            format!("journalctl -u {} -n 50", quoted(&unit.name)),
         ));
     }
-    Some(
-        finding
-            .remedy(Remedy::advise(format!(
-                "repair what it complains about: journalctl -u {} -n 50 (its command is: {})",
-                quoted(&unit.name),
-                unit.exec_start
-            )))
-            .remedy(
-                Remedy::run(
-                    "then clear the failed state and start it",
-                    ["systemctl", "restart", unit.name.as_str()],
-                )
-                .risk("starts the application; run systemctl reset-failed first when it hit its start limit"),
-            ),
-    )
+    finding = finding.remedy(Remedy::advise(format!(
+        "repair what it complains about: journalctl -u {} -n 50 (its command is: {})",
+        quoted(&unit.name),
+        unit.exec_start
+    )));
+    if unit.result == "start-limit-hit" {
+        finding = finding.remedy(Remedy::run(
+            "then clear its failed state, which keeps it from being started",
+            ["systemctl", "reset-failed", unit.name.as_str()],
+        ));
+    }
+    Some(finding.remedy(Remedy::run(
+        "then start it",
+        ["systemctl", "restart", unit.name.as_str()],
+    )))
 }

@@ -102,11 +102,6 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 format!("journalctl -u {} -n 20", unit.name),
             ));
         }
-        let sure = if link == Link::OnlyCandidate {
-            "start the service, which seems to be"
-        } else {
-            "start"
-        };
         let enable = unit.file_state == "disabled";
         let argv: &[&str] = if enable {
             &["systemctl", "enable", "--now"]
@@ -114,13 +109,25 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             &["systemctl", "start"]
         };
         let argv = argv.iter().copied().chain([unit.name.as_str()]);
-        finding = finding.remedy(
-            Remedy::run(format!("{sure} {}", unit.name), argv)
+        finding = finding.remedy(if link == Link::OnlyCandidate {
+            // Nothing ties it to the endpoint: it may be a job that must not run now.
+            Remedy::advise(format!(
+                "start the application that should serve {}; if that is {2}: {1} {2}",
+                evidence.endpoint,
+                if enable {
+                    "systemctl enable --now"
+                } else {
+                    "systemctl start"
+                },
+                unit.name
+            ))
+        } else {
+            Remedy::run(format!("start {}", unit.name), argv)
                 .risk(
                     "when somebody stopped it on purpose (a migration), starting it can do damage: ask first",
                 )
-                .undo(["systemctl", "stop", unit.name.as_str()]),
-        );
+                .undo(["systemctl", "stop", unit.name.as_str()])
+        });
     } else {
         let where_ = if evidence.on_this_host {
             "on this host"

@@ -1,12 +1,12 @@
 //! `upstream-oom-killed`: the kernel ended the upstream over a memory limit.
 
 use super::facts::{
-    CUT_BEFORE_HEADER, cut_before_header, failing, log_line, logged_now, nobody_listens, probe_line,
-    unit_line, unit_of,
+    CUT_BEFORE_HEADER, Contact, Link, contact, cut_before_header, failing, log_line, logged_now,
+    nobody_listens, probe_line, unit_line, unit_of,
 };
 use super::{Answer, Cause, found};
 use crate::evidence::{KernelEvent, KernelEventKind, Snapshot};
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, Severity, StepId, quoted};
 
 /// See `docs/causes/upstream-oom-killed.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -32,10 +32,22 @@ fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) {
         return None;
     }
-    let (evidence, unit, _) = snapshot
+    let (evidence, unit, link) = snapshot
         .endpoints
         .iter()
         .find_map(|evidence| unit_of(snapshot, evidence).map(|(unit, link)| (evidence, unit, link)))?;
+    // A service that answers was not killed, and one that nothing ties to the endpoint counts only where
+    // nobody listens.
+    let gone = contact(evidence).is_some_and(|contact| {
+        matches!(
+            contact,
+            Contact::Refused | Contact::SocketMissing | Contact::Closed | Contact::Reset | Contact::NoAnswer
+        )
+    });
+    let stranger = link == Link::OnlyCandidate && !evidence.listener.is_absent();
+    if stranger || !(gone || cut_before_header(snapshot)) {
+        return None;
+    }
     let event = snapshot.kernel.seen().and_then(|events| {
         events.iter().rev().find(|event| {
             event.kind == KernelEventKind::OomKill
@@ -62,7 +74,20 @@ fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
         .memory_max_bytes
         .map_or_else(String::new, |bytes| format!(" (limit {} MiB)", bytes >> 20));
     let message = format!("{} was killed by the kernel for lack of memory{limit}", unit.name);
-    let mut finding = CAUSE.finding(Confidence::Confirmed, message).because(unit_line(unit));
+    let confidence = match link {
+        Link::OnlyCandidate if unit.restarts == 0 => Confidence::Possible,
+        Link::OnlyCandidate => Confidence::Likely,
+        Link::Name | Link::Address => Confidence::Confirmed,
+    };
+    let severity = if confidence == Confidence::Possible {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    let mut finding = CAUSE
+        .finding(confidence, message)
+        .severity(severity)
+        .because(unit_line(unit));
     if let Some(event) = event {
         finding = finding.because(Exhibit::shown_by(
             "kernel",
@@ -74,7 +99,7 @@ fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
         finding = finding.because(Exhibit::shown_by(
             "log",
             line.message.clone(),
-            format!("journalctl -u {} -n 50", unit.name),
+            format!("journalctl -u {} -n 50", quoted(&unit.name)),
         ));
     }
     finding = finding
@@ -83,8 +108,13 @@ fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
     Some(
         finding
             .remedy(
-                Remedy::run(format!("start {} again", unit.name), ["systemctl", "restart", unit.name.as_str()])
-                    .risk("interrupts what the application is doing"),
+                if unit.active == "active" {
+                    Remedy::run(format!("when it does not recover by itself, restart {}", unit.name), ["systemctl", "restart", unit.name.as_str()])
+                        .risk("interrupts what the application is doing")
+                } else {
+                    Remedy::run(format!("start {} again", unit.name), ["systemctl", "start", unit.name.as_str()])
+                        .risk("it meets the same limit again until one of the next two is done")
+                },
             )
             .remedy(
                 Remedy::run("give it more memory than it needs at its peak, once you know that it is no leak", [
@@ -101,7 +131,7 @@ fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
 fn of_our_attempts(snapshot: &Snapshot, event: &KernelEvent) -> bool {
     event
         .at_ms
-        .is_some_and(|at_ms| at_ms + 2_000 >= snapshot.log.attempts_began_ms)
+        .is_some_and(|at_ms| at_ms.saturating_add(2_000) >= snapshot.log.attempts_began_ms)
 }
 
 /// The kernel killed something while our own requests were cut.

@@ -22,6 +22,9 @@ pub(super) static CAUSE: Cause = Cause {
     diagnose,
 };
 
+/// How long ago the stop of a restart may be.
+const LATELY_MS: i64 = 10 * 60 * 1_000;
+
 fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
 }
@@ -40,6 +43,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .rev()
         .find(|line| line.from == "systemd" && line.message.starts_with("Stopp"))?;
+    // Stopped long ago and started now is a start, not a restart.
+    if stopped.at_ms > 0 && stopped.at_ms.saturating_add(LATELY_MS) < snapshot.host.now_ms {
+        return None;
+    }
     // Stopped in order by somebody, not ended by itself.
     let failed = unit
         .journal
@@ -55,7 +62,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let finding = CAUSE
         .finding(Confidence::Confirmed, message)
         .because(unit_line(unit))
-        .because(Exhibit::shown_by("log", stopped.message.clone(), format!("journalctl -u {} -n 20", unit.name)))
+        .because(Exhibit::shown_by("log", stopped.message.clone(), format!("journalctl -u {} -n 20", quoted(&unit.name))))
         .because_all(nobody_listens(evidence))
         .because_all(logged_before(snapshot, &CUT_BEFORE_HEADER).last().map(|entry| log_line(entry)))
         .remedy(Remedy::advise(format!("wait until it listens: systemctl status {}; the requests then succeed", quoted(&unit.name))))

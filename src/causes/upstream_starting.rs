@@ -67,13 +67,18 @@ fn by_process(snapshot: &Snapshot) -> Option<Finding> {
     let evidence = refused_tcp(snapshot).filter(|evidence| evidence.listener.is_absent())?;
     let listeners = snapshot.listeners.seen()?;
     let process = snapshot.processes.seen()?.iter().find(|process| {
-        snapshot.applications.iter().any(|server| server.pid == process.pid)
-            && process.started_ms + YOUNG_MS > snapshot.host.now_ms
+        let endpoint = evidence.endpoint.to_string();
+        // One that is set to listen elsewhere is another service.
+        let may_serve = snapshot.applications.iter().any(|server| {
+            server.pid == process.pid && (server.listens.is_empty() || server.listens.contains(&endpoint))
+        });
+        may_serve
+            && process.started_ms.saturating_add(YOUNG_MS) > snapshot.host.now_ms
             && !listeners
                 .iter()
                 .any(|listener| listener.processes.iter().any(|owner| owner.pid == process.pid))
     })?;
-    let age_s = (snapshot.host.now_ms - process.started_ms) / 1_000;
+    let age_s = snapshot.host.now_ms.saturating_sub(process.started_ms).max(0) / 1_000;
     let message = format!(
         "{} (process {}) started {age_s} s ago and listens nowhere yet",
         process.name, process.pid

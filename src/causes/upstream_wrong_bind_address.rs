@@ -1,5 +1,6 @@
 //! `upstream-wrong-bind-address`: right port, other address or family.
 
+use super::dial::{dial, dialable};
 use super::facts::{
     config_line, listeners_command, owner_words, probe_line, refused_tcp, same_port_elsewhere,
 };
@@ -51,14 +52,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             ))
             .because_all(probe_line(evidence))
             .because_all(config_line(snapshot, evidence))
-            .remedy(Remedy::edit(
-                format!(
-                    "let the proxy dial {}, then nginx -t && nginx -s reload",
-                    listener.endpoint
-                ),
-                &evidence.place,
-                format!("{}", listener.endpoint),
-            ))
+            .remedy(dial(snapshot, evidence, &dialable(&listener.endpoint), ""))
             .remedy(
                 Remedy::advise(format!("or let the service listen on {}", evidence.endpoint))
                     .risk("an address that others can reach opens the service to them"),

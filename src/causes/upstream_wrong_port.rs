@@ -1,5 +1,6 @@
 //! `upstream-wrong-port`: right service, other port.
 
+use super::dial::{dial, dialable};
 use super::facts::{
     Link, config_line, listeners_command, nobody_listens, owner_words, passing_route, probe_line,
     refused_tcp, unit_of,
@@ -18,6 +19,18 @@ pub(super) static CAUSE: Cause = Cause {
     explains: &[],
     diagnose,
 };
+
+/// Programs that answer HTTP on many hosts and are the upstream of hardly any.
+const BYSTANDERS: [&str; 8] = [
+    "alertmanager",
+    "cupsd",
+    "grafana",
+    "grafana-server",
+    "netdata",
+    "prometheus",
+    "promtail",
+    "telegraf",
+];
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(
@@ -53,6 +66,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .processes
             .first()
             .map_or("", |owner| owner.name.as_str());
+        // The kernel cuts names after 15 characters: `postgres_exporter` is `postgres_export`.
+        if BYSTANDERS.contains(&owner) || owner.contains("_export") {
+            return false;
+        }
         match wants {
             Protocol::Http => other
                 .exchange
@@ -105,13 +122,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             ))
             .because_all(probe_line(evidence))
             .because_all(config_line(snapshot, evidence))
-            .remedy(Remedy::edit(
-                format!(
-                    "if that is the service, let the proxy dial {}, then nginx -t && nginx -s reload",
-                    other.listener.endpoint
-                ),
-                &evidence.place,
-                format!("{}", other.listener.endpoint),
+            .remedy(dial(
+                snapshot,
+                evidence,
+                &dialable(&other.listener.endpoint),
+                "if that is the service, ",
             ))
             .remedy(Remedy::advise(format!(
                 "or let the service listen on port {wanted} again, as the proxy expects"

@@ -1,6 +1,9 @@
 //! `upstreams-all-disabled`: all peers are marked down in the configuration.
 
-use super::facts::{all_disabled, failing, log_line, logged_now, passing_route, probe_line};
+use super::dial::server_line;
+use super::facts::{
+    all_disabled, failing, log_line, log_says_otherwise, logged_now, passing_route, probe_line, works,
+};
 use super::{Answer, Cause, found};
 use crate::evidence::{Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -39,7 +42,17 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) || !all_disabled(snapshot) {
         return None;
     }
-    let place = pass.peers.first().map_or(&pass.place, |peer| &peer.place);
+    // A log that tells of a peer that was dialled is that of another configuration than the file's.
+    if log_says_otherwise(snapshot, &[Symptom::NoLiveUpstreams]) {
+        return None;
+    }
+    let good = snapshot.endpoints.iter().find(|evidence| works(evidence, pass));
+    let peer = pass
+        .peers
+        .iter()
+        .find(|peer| good.is_some_and(|good| good.place == peer.place))
+        .or(pass.peers.first())?;
+    let place = &peer.place;
     let name = pass
         .group
         .as_ref()
@@ -65,9 +78,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .because_all(snapshot.endpoints.iter().filter_map(probe_line).take(3))
             .remedy(
                 Remedy::edit(
-                    "take the word down off a server that works, then nginx -t && nginx -s reload",
+                    if good.is_some() {
+                        "take the word down off a server that works, then nginx -t && nginx -s reload (keep the other parameters of the line)"
+                    } else {
+                        "take the word down off a server, once it works again, then nginx -t && nginx -s reload (keep the other parameters of the line)"
+                    },
                     place,
-                    "server ADDRESS;",
+                    server_line(peer, ""),
                 )
                 .risk("somebody may have taken it out for maintenance: ask first"),
             ),

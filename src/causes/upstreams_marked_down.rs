@@ -1,5 +1,6 @@
 //! `upstreams-marked-down`: the proxy remembers failures that are over.
 
+use super::dial::server_line;
 use super::facts::{all_work, failing, log_line, logged_before, logged_now, passing_route, probe_line};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Snapshot, Symptom};
@@ -55,7 +56,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             Symptom::ResetBeforeHeader,
         ],
     );
-    Some(
+    let finding =
         CAUSE
             .finding(Confidence::Confirmed, format!("the proxy counts every peer of {name} as failed for up to {longest_s} s, although all of them answer"))
             .at(place)
@@ -64,8 +65,19 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .because_all(earlier.last().map(|entry| log_line(entry)))
             .remedy(
                 Remedy::run("clear the marks now (nginx -t first)", ["nginx", "-s", "reload"])
-                    .risk("applies every other pending edit of the configuration as well"),
-            )
-            .remedy(Remedy::edit("so that one slip does not take a peer out for long", place, "server ADDRESS max_fails=3 fail_timeout=10s;")),
-    )
+                    .risk("applies every other pending edit of the configuration as well; without it the marks end by themselves"),
+            );
+    // Only where one slip is enough, or the mark lasts: more than that is not the proxy's fault.
+    let strict = pass
+        .peers
+        .iter()
+        .find(|peer| peer.place != pass.place && (peer.max_fails == 1 || peer.fail_timeout_ms > 10_000));
+    Some(match strict {
+        Some(peer) => finding.remedy(Remedy::edit(
+            "so that one slip does not take a peer out for long, for each of them (keep the other parameters of the line)",
+            &peer.place,
+            server_line(peer, "max_fails=3 fail_timeout=10s"),
+        )),
+        None => finding,
+    })
 }
