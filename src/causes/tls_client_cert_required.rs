@@ -1,6 +1,6 @@
 //! `tls-client-cert-required`: mutual TLS, and the proxy sends no certificate.
 
-use super::facts::{failing, log_line, logged_now, passing_route, probe_line};
+use super::facts::{failing, log_line, logged_now, near, passing_route, probe_line};
 use super::{Answer, Cause, found};
 use crate::evidence::{Exchange, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -68,7 +68,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .remedy(
                 Remedy::edit(
                     "send the certificate that the upstream's operator issued, then nginx -t && nginx -s reload",
-                    &pass.place,
+                    &near(&pass.place),
                     "proxy_ssl_certificate /etc/nginx/client.crt; proxy_ssl_certificate_key /etc/nginx/client.key;",
                 )
                 .risk("the key must be readable by root alone"),

@@ -1,6 +1,6 @@
 //! `tls-sni-missing`: the handshake works only with a name.
 
-use super::facts::{failing, log_line, logged_now, other_probe_line, passing_route, probe_line};
+use super::facts::{failing, log_line, logged_now, near, other_probe_line, passing_route, probe_line};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Pass, ProbeKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -133,7 +133,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .remedy(
                 Remedy::edit(
                     "send the name, then nginx -t && nginx -s reload",
-                    &pass.place,
+                    &near(&pass.place),
                     format!("proxy_ssl_server_name on; proxy_ssl_name {name};"),
                 )
                 .risk("the name decides which site of the upstream answers: use the one that is meant"),

@@ -47,9 +47,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !(large.is_some() || sending || reset) || !all_work(snapshot) || failing(snapshot) {
         return None;
     }
+    // A worker that dies over a large upload has read it whole: only what breaks the sending is a refusal.
     let confidence = match (large.is_some(), sending) {
-        (true, _) => Confidence::Confirmed,
-        (false, true) => Confidence::Likely,
+        (true, true) => Confidence::Confirmed,
+        (true, false) | (false, true) => Confidence::Likely,
         (false, false) => Confidence::Possible,
     };
     Some(

@@ -1,8 +1,8 @@
 //! `upstream-workers-saturated`: requests wait in the accept queue because nobody takes them.
 
 use super::facts::{
-    Contact, application_of, application_said, contact, failing, header_timed_out, listeners_command,
-    log_line, logged_now, probe_line,
+    Contact, LATELY_MS, application_of, application_said, contact, failing, header_timed_out,
+    listeners_command, log_line, logged_now, probe_line,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Snapshot, Symptom};
@@ -54,7 +54,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 "listen queue",
                 "seems busy",
             ],
-        );
+            LATELY_MS,
+        )
+        .map(|said| said.exhibit);
         let queue_full = full || contact(evidence) == Some(Contact::QueueFull);
         (waiting > 0 || said.is_some() || queue_full).then_some((evidence, said))
     })?;
@@ -67,7 +69,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .to_owned();
     let workers = capacity.map_or_else(String::new, |capacity| format!(" ({capacity} at a time)"));
     let waits_text = if waiting > 0 {
-        format!("; {waiting} connections wait to be accepted")
+        let noun = if waiting == 1 {
+            "connection waits"
+        } else {
+            "connections wait"
+        };
+        format!("; {waiting} {noun} to be accepted")
     } else {
         String::new()
     };
