@@ -58,7 +58,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         )
         .map(|said| said.exhibit);
         let queue_full = full || contact(evidence) == Some(Contact::QueueFull);
-        (waiting > 0 || said.is_some() || queue_full).then_some((evidence, said))
+        // One event loop that is blocked lets others wait as well, and has no workers to add.
+        let one_loop = application_of(snapshot, evidence).is_some_and(|server| server.kind == "node");
+        ((waiting > 0 && !one_loop) || said.is_some() || queue_full).then_some((evidence, said))
     })?;
     let listener = evidence.listener.seen();
     let (waiting, queue) = listener.map_or((0, None), |listener| (listener.waiting, listener.queue));
@@ -78,9 +80,16 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     } else {
         String::new()
     };
+    // Without a known number of workers, one that hangs and many that are busy look alike.
+    let confidence =
+        if capacity.is_some() || said.is_some() || full || contact(evidence) == Some(Contact::QueueFull) {
+            Confidence::Confirmed
+        } else {
+            Confidence::Likely
+        };
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, format!("all workers of {name}{workers} are busy{waits_text}"))
+            .finding(confidence, format!("all workers of {name}{workers} are busy{waits_text}"))
             .because_all(listener.map(|listener| {
                 let limit = queue.map_or_else(String::new, |queue| format!(" of {queue}"));
                 Exhibit::shown_by("process", format!("accept queue of {}: {}{limit} waiting", evidence.endpoint, listener.waiting), listeners_command(&evidence.endpoint))

@@ -25,10 +25,17 @@ fn numeric(head: &str, offset_s: i32) -> Option<i64> {
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     let rest = rest.strip_prefix(['T', ' '])?;
     let (time, zone) = rest.split_at_checked(8)?;
-    let zone = zone.trim_start_matches(|character: char| ".,".contains(character) || character.is_ascii_digit());
+    let zone =
+        zone.trim_start_matches(|character: char| ".,".contains(character) || character.is_ascii_digit());
     let zone = zone.split_whitespace().next().unwrap_or_default();
     let offset_s = zone_s(zone).unwrap_or(offset_s);
-    civil_ms(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?, time, offset_s)
+    civil_ms(
+        year.parse().ok()?,
+        month.parse().ok()?,
+        day.parse().ok()?,
+        time,
+        offset_s,
+    )
 }
 
 /// `22-Nov-2026 18:10:55`, as php-fpm writes it.
@@ -37,7 +44,13 @@ fn fpm(head: &str, offset_s: i32) -> Option<i64> {
     let mut parts = date.split('-');
     let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
     let time = rest.get(..8)?;
-    civil_ms(year.parse().ok()?, month_of(month)?, day.parse().ok()?, time, offset_s)
+    civil_ms(
+        year.parse().ok()?,
+        month_of(month)?,
+        day.parse().ok()?,
+        time,
+        offset_s,
+    )
 }
 
 /// `Sun Nov 22 18:11:05 2026`, as the C library writes it.
@@ -45,7 +58,13 @@ fn ctime(head: &str, offset_s: i32) -> Option<i64> {
     let mut words = head.split_whitespace().skip(1);
     let (month, day) = (words.next()?, words.next()?);
     let (time, year) = (words.next()?, words.next()?);
-    civil_ms(year.parse().ok()?, month_of(month)?, day.parse().ok()?, time, offset_s)
+    civil_ms(
+        year.parse().ok()?,
+        month_of(month)?,
+        day.parse().ok()?,
+        time,
+        offset_s,
+    )
 }
 
 fn month_of(name: &str) -> Option<i8> {
@@ -110,7 +129,14 @@ mod tests {
 
     #[test]
     fn what_is_no_time_gives_none() {
-        for line in ["", "[", "invalid request block size: 21573 (max 4096)...skip", "ééééééééééé", "2026-99-99 18:10:55", "+++"] {
+        for line in [
+            "",
+            "[",
+            "invalid request block size: 21573 (max 4096)...skip",
+            "ééééééééééé",
+            "2026-99-99 18:10:55",
+            "+++",
+        ] {
             assert_eq!(line_ms(line, 0), None, "{line}");
         }
         assert_eq!(zone_s("+9999999999"), Some(99 * 3_600 + 99 * 60));
