@@ -512,6 +512,32 @@ pub(super) fn near(place: &Place) -> Place {
     }
 }
 
+/// The certificate that an endpoint shows to the proxy, as proof.
+pub(super) fn certificate_line(evidence: &EndpointEvidence) -> Option<Exhibit> {
+    let tls = evidence.as_proxy()?.tls.as_ref()?;
+    let certificate = tls.chain.first()?;
+    let address = match &evidence.endpoint {
+        Endpoint::Tcp(address) => format!("-connect {address}"),
+        Endpoint::Unix(path) => format!("-unix {}", quoted(path)),
+    };
+    let name = tls.server_name.as_ref().map_or_else(
+        || "-noservername".to_owned(),
+        |name| format!("-servername {}", quoted(name)),
+    );
+    Some(Exhibit::shown_by(
+        "probe",
+        format!(
+            "it serves {} by {} for {}",
+            certificate.subject,
+            certificate.issuer,
+            certificate.names.join(", ")
+        ),
+        format!(
+            "openssl s_client {address} {name} </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
+        ),
+    ))
+}
+
 /// What servers answer to plain HTTP on their TLS port.
 const WANTS_TLS: [&str; 4] = [
     "The plain HTTP request was sent to HTTPS port",
@@ -600,6 +626,14 @@ pub(super) fn exchange_words(exchange: &Exchange) -> String {
         Contact::Answered(status) => format!(
             "answers {status} after {} ms",
             exchange.first_byte_us.unwrap_or_default() / 1_000
+        ),
+        Contact::Closed if exchange.end == End::TlsFailed => format!(
+            "ends the TLS connection after the handshake ({})",
+            exchange
+                .tls
+                .as_ref()
+                .and_then(|tls| tls.error.as_deref())
+                .unwrap_or("no answer")
         ),
         Contact::Closed => {
             format!("takes the connection and closes it after {milliseconds} ms without a whole answer")

@@ -70,8 +70,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let said = logged
         .iter()
         .any(|entry| entry.symptom == Some(Symptom::MalformedResponse));
+    let chunked = logged.iter().any(|entry| entry.message.contains("chunked"));
     let message = bad.as_ref().map_or_else(
-        || "the upstream's response is broken in its framing".to_owned(),
+        || {
+            if chunked {
+                "the upstream's chunked body is broken, and the proxy cuts the answer there".to_owned()
+            } else {
+                "the upstream's response is broken in its framing".to_owned()
+            }
+        },
         |(evidence, line, why)| {
             format!(
                 "{} answers \"{}\", which {why}",
@@ -88,6 +95,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 Some(Exhibit::shown_by("probe", format!("first line: {}", line.escape_debug()), format!("{command} 2>&1 | cat -A")))
             }))
             .because_all(logged.last().map(|entry| log_line(entry)))
-            .remedy(Remedy::advise("repair the server: the first line of an answer is HTTP/1.1, a blank and a status of three digits from 100 to 599; chunk sizes are hexadecimal")),
+            .remedy(Remedy::advise(if chunked && bad.is_none() {
+                "repair the server: each chunk begins with its size in hexadecimal, and the last one is 0; leave the chunking to its HTTP library"
+            } else {
+                "repair the server: the first line of an answer is HTTP/1.1, a blank and a status of three digits from 100 to 599, after which the answer follows"
+            })),
     )
 }

@@ -101,6 +101,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let sent = evidence
         .as_proxy()
         .and_then(|exchange| exchange.tls.as_ref()?.server_name.clone());
+    let shakes = evidence
+        .as_proxy()
+        .and_then(|exchange| exchange.tls.as_ref())
+        .is_some_and(|tls| tls.done);
+    let needs = if shakes {
+        "shows the right certificate only for names such as"
+    } else {
+        "answers TLS only for names such as"
+    };
     let what = sent.map_or_else(
         || "no server name (SNI)".to_owned(),
         |sent| format!("the server name {sent}"),
@@ -110,7 +119,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(
                 Confidence::Confirmed,
                 format!(
-                    "the proxy sends {what} to {}, which answers TLS only for names such as {name}",
+                    "the proxy sends {what} to {}, which {needs} {name}",
                     evidence.endpoint
                 ),
             )
