@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::evidence::{
     AppServer, Attempt, Connect, End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Fate, Handler,
-    Listener, PacketAnswer, Pass, ProbeKind, Protocol, Route, Snapshot, Speaks, Symptom, Unit, errno,
+    Listener, PacketAnswer, Pass, Place, ProbeKind, Protocol, Route, Snapshot, Speaks, Symptom, Unit, errno,
 };
 use crate::finding::{Exhibit, quoted};
 use crate::system::http;
@@ -411,15 +411,34 @@ pub(super) fn application_of<'a>(
     })
 }
 
-/// The newest line of the application's own log, or of its unit's journal, that holds one of these texts.
+/// A line of an application's own log.
+pub(super) struct Said {
+    /// The line as proof.
+    pub(super) exhibit: Exhibit,
+    /// The line has a time, and it lies in the window that was asked for.
+    pub(super) dated: bool,
+}
+
+/// Our requests and what they led to: a second for rounding, one for the line itself.
+pub(super) const DURING_MS: i64 = 2_000;
+
+/// A state that lasts: full pools and used up descriptors are logged once, when they begin.
+pub(super) const LATELY_MS: i64 = 600_000;
+
+/// The newest line of the application's own log, or of its unit's journal, that holds one of these texts and
+/// is not older than `slack_ms` before our first request. A line without a time may be of any time.
 pub(super) fn application_said(
     snapshot: &Snapshot,
     evidence: &EndpointEvidence,
     texts: &[&str],
-) -> Option<Exhibit> {
-    application_said_last(snapshot, evidence, |line| {
-        texts.iter().any(|text| line.contains(text))
-    })
+    slack_ms: i64,
+) -> Option<Said> {
+    application_said_last(
+        snapshot,
+        evidence,
+        |line| texts.iter().any(|text| line.contains(text)),
+        slack_ms,
+    )
 }
 
 /// The newest such line that passes a test.
@@ -427,28 +446,147 @@ pub(super) fn application_said_last(
     snapshot: &Snapshot,
     evidence: &EndpointEvidence,
     holds: impl Fn(&str) -> bool,
-) -> Option<Exhibit> {
+    slack_ms: i64,
+) -> Option<Said> {
+    let began_ms = snapshot.log.attempts_began_ms;
+    let recent = |at_ms: i64| began_ms == 0 || at_ms.saturating_add(slack_ms) >= began_ms;
     if let Some(server) = application_of(snapshot, evidence)
-        && let Some(line) = server.log.iter().rev().find(|line| holds(&line.text))
+        && let Some(line) = server
+            .log
+            .iter()
+            .rev()
+            .find(|line| holds(&line.text) && line.at_ms.is_none_or(recent))
     {
-        return Some(Exhibit {
-            kind: "log".to_owned(),
-            text: line.text.clone(),
-            command: Some(format!("tail -n 50 {}", quoted(&line.file))),
-            file: Some(line.file.clone()),
-            line: None,
+        return Some(Said {
+            exhibit: Exhibit {
+                kind: "log".to_owned(),
+                text: line.text.clone(),
+                command: Some(format!("tail -n 50 {}", quoted(&line.file))),
+                file: Some(line.file.clone()),
+                line: None,
+            },
+            dated: line.at_ms.is_some(),
         });
     }
     let (unit, link) = unit_of(snapshot, evidence)?;
     if link == Link::OnlyCandidate {
         return None;
     }
-    let line = unit.journal.iter().rev().find(|line| holds(&line.message))?;
+    let line = unit
+        .journal
+        .iter()
+        .rev()
+        .find(|line| holds(&line.message) && recent(line.at_ms))?;
+    Some(Said {
+        exhibit: Exhibit::shown_by(
+            "log",
+            line.message.clone(),
+            format!("journalctl -u {} -n 50", quoted(&unit.name)),
+        ),
+        dated: true,
+    })
+}
+
+/// The endpoint that failed our requests: the one that the proxy's log names, else the first whose contact
+/// ended in this way, else the first.
+pub(super) fn culprit<'a>(
+    snapshot: &'a Snapshot,
+    logged: Option<&ErrorEntry>,
+    wanted: impl Fn(Contact) -> bool,
+) -> Option<&'a EndpointEvidence> {
+    let named = logged
+        .and_then(|entry| entry.upstream.as_deref())
+        .and_then(|upstream| {
+            snapshot
+                .endpoints
+                .iter()
+                .find(|evidence| has_word(upstream, &evidence.endpoint.to_string()))
+        });
+    named
+        .or_else(|| {
+            snapshot
+                .endpoints
+                .iter()
+                .find(|evidence| contact(evidence).is_some_and(&wanted))
+        })
+        .or_else(|| snapshot.endpoints.first())
+}
+
+/// Where a `*_pass` goes, without its scheme and without the path after it: `127.0.0.1:9000`,
+/// `unix:/run/app.sock`, a group's name.
+pub(super) fn pass_address(pass: &Pass) -> String {
+    let rest = pass
+        .written
+        .split_once("://")
+        .map_or(pass.written.as_str(), |(_, rest)| rest);
+    match rest.strip_prefix("unix:") {
+        Some(path) => format!("unix:{}", path.split(':').next().unwrap_or(path)),
+        None => rest.split('/').next().unwrap_or(rest).to_owned(),
+    }
+}
+
+/// Anywhere in the file of a place: for a line to add, where one to replace would take out the old one.
+pub(super) fn near(place: &Place) -> Place {
+    Place {
+        file: place.file.clone(),
+        line: 0,
+        column: 0,
+    }
+}
+
+/// The certificate that an endpoint shows to the proxy, as proof.
+pub(super) fn certificate_line(evidence: &EndpointEvidence) -> Option<Exhibit> {
+    let tls = evidence.as_proxy()?.tls.as_ref()?;
+    let certificate = tls.chain.first()?;
+    let address = match &evidence.endpoint {
+        Endpoint::Tcp(address) => format!("-connect {address}"),
+        Endpoint::Unix(path) => format!("-unix {}", quoted(path)),
+    };
+    let name = tls.server_name.as_ref().map_or_else(
+        || "-noservername".to_owned(),
+        |name| format!("-servername {}", quoted(name)),
+    );
     Some(Exhibit::shown_by(
-        "log",
-        line.message.clone(),
-        format!("journalctl -u {} -n 50", quoted(&unit.name)),
+        "probe",
+        format!(
+            "it serves {} by {} for {}",
+            certificate.subject,
+            certificate.issuer,
+            certificate.names.join(", ")
+        ),
+        format!(
+            "openssl s_client {address} {name} </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
+        ),
     ))
+}
+
+/// What servers answer to plain HTTP on their TLS port.
+const WANTS_TLS: [&str; 4] = [
+    "The plain HTTP request was sent to HTTPS port",
+    "Client sent an HTTP request to an HTTPS server",
+    "This combination of host and port requires TLS",
+    "speaking plain HTTP to an SSL-enabled server port",
+];
+
+/// True when an answer to plain HTTP says that TLS is wanted.
+pub(super) fn says_wants_tls(exchange: &Exchange) -> bool {
+    let text = exchange.bytes.text();
+    WANTS_TLS.iter().any(|said| text.contains(said))
+}
+
+/// True when an endpoint gave a sign of TLS: a handshake, a certificate, an alert, or words.
+pub(super) fn speaks_tls(evidence: &EndpointEvidence) -> bool {
+    evidence
+        .probes
+        .iter()
+        .filter_map(|probe| probe.exchange.seen())
+        .any(|exchange| {
+            let shook = exchange
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.done || tls.alert.is_some() || !tls.chain.is_empty());
+            shook || says_wants_tls(exchange)
+        })
 }
 
 /// The listener of another program on the port of an endpoint, under another address.
@@ -519,6 +657,14 @@ pub(super) fn exchange_words(exchange: &Exchange) -> String {
         Contact::Answered(status) => format!(
             "answers {status} after {} ms",
             exchange.first_byte_us.unwrap_or_default() / 1_000
+        ),
+        Contact::Closed if exchange.end == End::TlsFailed => format!(
+            "ends the TLS connection after the handshake ({})",
+            exchange
+                .tls
+                .as_ref()
+                .and_then(|tls| tls.error.as_deref())
+                .unwrap_or("no answer")
         ),
         Contact::Closed => {
             format!("takes the connection and closes it after {milliseconds} ms without a whole answer")

@@ -1,7 +1,8 @@
 //! `fastcgi-protocol-mismatch`: one side speaks `FastCGI`, the other HTTP.
 
 use super::facts::{
-    Contact, contact, failing, log_line, logged_now, other_probe_line, passing_route, probe_line,
+    Contact, contact, failing, log_line, logged_now, other_probe_line, pass_address, passing_route,
+    probe_line,
 };
 use super::{Answer, Cause, found};
 use crate::evidence::{ProbeKind, Protocol, Snapshot, Speaks, Symptom};
@@ -62,7 +63,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     } else {
         ("HTTP", "FastCGI")
     };
-    let address = pass.written.replace("http://", "").trim_end_matches('/').to_owned();
+    let address = pass_address(pass);
     let right = if pass.protocol == Protocol::FastCgi {
         format!("proxy_pass http://{};", pass.written)
     } else {

@@ -1,9 +1,10 @@
 //! `keepalive-race`: idle connections live longer at the proxy than at the upstream.
 
-use super::facts::{application_of, attempt_failed, log_line, other_probe_line, passing_route, works};
+use super::facts::{application_of, attempt_failed, log_line, near, other_probe_line, passing_route, works};
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{End, ProbeKind, Snapshot, Symptom};
+use crate::evidence::{End, Exchange, ProbeKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::system::http;
 
 /// See `docs/causes/keepalive-race.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -22,12 +23,35 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
 }
 
+/// True when the upstream announces that it closes: the proxy then keeps nothing.
+fn says_close(exchange: Option<&Exchange>) -> bool {
+    exchange
+        .and_then(|exchange| http::head(&exchange.bytes.0))
+        .is_some_and(|head| {
+            let words = head.values("connection").join(",").to_lowercase();
+            let keeps = words.contains("keep-alive");
+            words.contains("close") || (head.status_line.starts_with("HTTP/1.0") && !keeps)
+        })
+}
+
 fn find(snapshot: &Snapshot) -> Option<Finding> {
-    let (_, pass) = passing_route(snapshot)?;
+    let (route, pass) = passing_route(snapshot)?;
     let group = pass
         .group
         .as_ref()
         .filter(|group| group.keepalive.is_some_and(|count| count > 0))?;
+    let settings = &route.settings;
+    let one_request = settings
+        .http_version
+        .as_ref()
+        .is_some_and(|version| version.value == "1.0")
+        || settings.request_headers.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close")
+        });
+    if one_request {
+        // The pool is there, and no connection ever gets into it.
+        return None;
+    }
     // Always failing is not a race.
     if !snapshot.attempts.iter().any(|attempt| !attempt_failed(attempt)) {
         return None;
@@ -43,6 +67,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .rev()
         .find(|entry| entry.symptom.is_some_and(|symptom| cut.contains(&symptom)))?;
     let evidence = snapshot.endpoints.iter().find(|evidence| works(evidence, pass))?;
+    if says_close(evidence.as_proxy()) || says_close(evidence.probe(ProbeKind::KeptConnection)) {
+        return None;
+    }
+    if super::upstream_worker_crash::crash_proof(snapshot, evidence).is_some() {
+        return None;
+    }
     let second = evidence
         .probe(ProbeKind::KeptConnection)
         .and_then(|exchange| exchange.second);
@@ -85,8 +115,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 idle_ms / 1_000 + 5
             )).risk("needs a restart of the application"))
             .remedy(Remedy::edit(
-                "or let the proxy give them up earlier, then nginx -t && nginx -s reload",
-                &group.place,
+                "or let the proxy give them up earlier, inside that upstream block, then nginx -t && nginx -s reload",
+                &near(&group.place),
                 format!("keepalive_timeout {}s;", shorter.max(1)),
             ))
             .remedy(Remedy::advise("proxy_next_upstream ... non_idempotent would repeat such requests").risk("a POST that was executed may be executed twice")),

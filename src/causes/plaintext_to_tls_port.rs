@@ -1,8 +1,11 @@
 //! `plaintext-to-tls-port`: http:// towards a TLS port.
 
-use super::facts::{Contact, contact_of, failing, log_line, other_probe_line, passing_route, probe_line};
+use super::facts::{
+    Contact, contact_of, failing, log_line, near, other_probe_line, pass_address, passing_route, probe_line,
+    says_wants_tls,
+};
 use super::{Answer, Cause, found};
-use crate::evidence::{ProbeKind, Snapshot, Speaks};
+use crate::evidence::{ProbeKind, Protocol, Snapshot, Speaks};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -20,14 +23,6 @@ pub(super) static CAUSE: Cause = Cause {
     diagnose,
 };
 
-/// What servers answer to plain HTTP on their TLS port.
-const TEXTS: [&str; 4] = [
-    "The plain HTTP request was sent to HTTPS port",
-    "Client sent an HTTP request to an HTTPS server",
-    "This combination of host and port requires TLS",
-    "speaking plain HTTP to an SSL-enabled server port",
-];
-
 fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
 }
@@ -38,8 +33,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         let Some(exchange) = evidence.as_proxy() else {
             return false;
         };
-        let text = exchange.bytes.text();
-        let says = TEXTS.iter().any(|said| text.contains(said));
+        let says = says_wants_tls(exchange);
         let alert = http::speaks(&exchange.bytes.0) == Speaks::Tls;
         let works = matches!(contact_of(exchange), Contact::Answered(status) if status != 400);
         let shakes = evidence
@@ -51,19 +45,55 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) && !snapshot.attempts.iter().any(|attempt| attempt.status == Some(400)) {
         return None;
     }
-    let secure = pass.written.replacen("http://", "https://", 1);
+    let prefix = pass.protocol.directive_prefix();
+    let speak_tls = match pass.protocol {
+        Protocol::Http => Remedy::edit(
+            "speak TLS to it, then nginx -t && nginx -s reload",
+            &pass.place,
+            format!("proxy_pass {};", pass.written.replacen("http://", "https://", 1)),
+        ),
+        Protocol::Grpc => Remedy::edit(
+            "speak TLS to it, then nginx -t && nginx -s reload",
+            &pass.place,
+            format!("grpc_pass grpcs://{};", pass_address(pass)),
+        ),
+        _ => Remedy::advise(format!(
+            "point {prefix}_pass to the port of the application that takes {prefix} without TLS, then nginx -t && nginx -s reload"
+        )),
+    };
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, format!("the proxy speaks plain HTTP to {}, which speaks TLS", evidence.endpoint))
-            .at(&pass.place)
-            .because_all(other_probe_line(evidence, ProbeKind::TlsWithoutName, "takes a TLS handshake"))
-            .because_all(probe_line(evidence))
-            .because_all(snapshot.log.during.iter().rev().find(|entry| entry.symptom.is_some()).map(log_line))
-            .because(Exhibit::in_file("config", pass.written.clone(), &pass.place))
-            .remedy(
-                Remedy::edit("speak TLS to it, then nginx -t && nginx -s reload", &pass.place, format!("proxy_pass {secure};"))
-                    .risk("nginx does not verify the certificate unless proxy_ssl_verify is on"),
+            .finding(
+                Confidence::Confirmed,
+                format!(
+                    "the proxy speaks plain HTTP to {}, which speaks TLS",
+                    evidence.endpoint
+                ),
             )
-            .remedy(Remedy::advise("with proxy_ssl_server_name on and proxy_ssl_name NAME where the upstream serves several names")),
+            .at(&pass.place)
+            .because_all(other_probe_line(
+                evidence,
+                ProbeKind::TlsWithoutName,
+                "takes a TLS handshake",
+            ))
+            .because_all(probe_line(evidence))
+            .because_all(
+                snapshot
+                    .log
+                    .during
+                    .iter()
+                    .rev()
+                    .find(|entry| entry.symptom.is_some())
+                    .map(log_line),
+            )
+            .because(Exhibit::in_file("config", pass.written.clone(), &pass.place))
+            .remedy(speak_tls.risk(format!(
+                "nginx does not verify the certificate unless {prefix}_ssl_verify is on"
+            )))
+            .remedy(Remedy::edit(
+                "where the upstream serves several names, send the one that is meant",
+                &near(&pass.place),
+                format!("{prefix}_ssl_server_name on; {prefix}_ssl_name NAME;"),
+            )),
     )
 }

@@ -33,7 +33,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             Some(Contact::Closed | Contact::Reset | Contact::NoAnswer | Contact::Answered(400))
         );
         let with = evidence.probe(ProbeKind::ProxyProtocol).is_some_and(|exchange| {
-            matches!(contact_of(exchange), Contact::Answered(status) if status != 400 && status < 500)
+            // A server that knows no PROXY line may call it a bad request or a bad method.
+            matches!(
+                contact_of(exchange),
+                Contact::Answered(200..=399 | 401 | 403 | 404)
+            )
         });
         without && with
     })?;

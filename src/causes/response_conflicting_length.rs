@@ -51,6 +51,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .into_iter()
                 .map(|value| format!("Transfer-Encoding: {value}")),
         );
+        if lines.is_empty() {
+            return None;
+        }
         let command = evidence.probes.first()?.command.clone();
         Some(Exhibit::shown_by(
             "probe",

@@ -30,22 +30,21 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let measured = snapshot
         .endpoints
         .iter()
-        .filter_map(|evidence| evidence.as_proxy())
-        .filter_map(|exchange| {
-            let bytes = if pass.protocol == Protocol::FastCgi {
-                crate::proxy::request::fastcgi_streams(&exchange.bytes.0).0
+        .filter_map(|evidence| {
+            let exchange = evidence.as_proxy()?;
+            let length = if pass.protocol == Protocol::FastCgi {
+                let bytes = crate::proxy::request::fastcgi_streams(&exchange.bytes.0).0;
+                let end = bytes.windows(4).position(|part| part == b"\r\n\r\n");
+                end.map(|position| position.saturating_add(4))
             } else {
-                exchange.bytes.0.clone()
+                http::head(&exchange.bytes.0)?.length_bytes
             };
-            let end = bytes
-                .windows(4)
-                .position(|part| part == b"\r\n\r\n")
-                .map(|position| position + 4);
-            end.or_else(|| http::head(&bytes).and_then(|head| head.length_bytes))
-                .map(|length| length as u64)
+            Some((u64::try_from(length?).ok()?, evidence))
         })
-        .max();
-    let too_big = measured.zip(limit).is_some_and(|(size, limit)| size > limit.value);
+        .max_by_key(|(size, _)| *size);
+    let too_big = measured
+        .zip(limit)
+        .is_some_and(|((size, _), limit)| size > limit.value);
     if logged.is_empty() && (!too_big || log_says_otherwise(snapshot, &[Symptom::HeaderTooBig])) {
         return None;
     }
@@ -55,9 +54,14 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         Confidence::Confirmed
     };
     let prefix = pass.protocol.directive_prefix();
-    let size = measured.filter(|size| limit.is_none_or(|limit| *size > limit.value));
+    let measured = measured.filter(|(size, _)| limit.is_none_or(|limit| *size > limit.value));
+    let size = measured.map(|(size, _)| size);
     let bytes = limit.map_or(4_096, |limit| limit.value);
-    let wanted = size.unwrap_or(bytes * 2).next_multiple_of(4_096).max(16_384) / 1_024;
+    let wanted = size
+        .unwrap_or_else(|| bytes.saturating_mul(2))
+        .clamp(16_384, 1 << 30)
+        .next_multiple_of(4_096)
+        / 1_024;
     let measured_words = size.map_or_else(String::new, |size| format!(" ({size} bytes)"));
     let place = limit.and_then(|limit| limit.place.clone()).unwrap_or_else(|| Place {
         line: 0,
@@ -85,8 +89,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             )
             .at(&place)
             .because_all(logged.last().map(|entry| log_line(entry)))
-            .because_all(size.and_then(|size| {
-                let evidence = snapshot.endpoints.first()?;
+            .because_all(measured.and_then(|(size, evidence)| {
                 let command = evidence.probes.first()?.command.clone();
                 Some(Exhibit::shown_by(
                     "probe",

@@ -11,7 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
     id: "response-invalid-header",
     title: "a header line of the response is malformed",
     step: StepId::Upstream,
-    proxy_error: "http_response_header_size",
+    proxy_error: "http_protocol_error",
     explains: &[],
     diagnose,
 };
@@ -53,7 +53,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         Some(Exhibit::shown_by(
             "probe",
             format!("header line: {}", line.escape_debug()),
-            format!("{command} | cat -A"),
+            format!("{command} 2>&1 | cat -A"),
         ))
     });
     Some(

@@ -1,8 +1,8 @@
 //! `response-malformed-framing`: something that begins like HTTP and does not go on like it.
 
-use super::facts::{Contact, contact, failing, log_line, logged_now};
+use super::facts::{failing, log_line, log_says_otherwise, logged_now};
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{Snapshot, Symptom};
+use crate::evidence::{EndpointEvidence, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -12,7 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the response's status line or framing is broken",
     step: StepId::Upstream,
     proxy_error: "http_protocol_error",
-    explains: &["upstream-worker-crash"],
+    explains: &["upstream-worker-crash", "response-truncated"],
     diagnose,
 };
 
@@ -31,6 +31,15 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
 }
 
+/// True when something comes after the first head.
+fn followed(evidence: &EndpointEvidence) -> bool {
+    evidence.as_proxy().is_some_and(|exchange| {
+        http::head(&exchange.bytes.0)
+            .and_then(|head| exchange.bytes.0.get(head.length_bytes?..))
+            .is_some_and(|rest| !rest.is_empty())
+    })
+}
+
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) {
         return None;
@@ -40,18 +49,36 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         let head = http::head(&evidence.as_proxy()?.bytes.0)?;
         let why = match head.status {
             None => "has no valid status",
-            Some(100..=199) if matches!(contact(evidence), Some(Contact::Answered(_))) => {
+            Some(100..=199) if head.length_bytes.is_some() && !followed(evidence) => {
                 "is only interim, and no answer follows"
             }
             _ => return None,
         };
         Some((evidence, head.status_line, why))
     });
-    if bad.is_none() && logged.is_empty() {
+    let other = log_says_otherwise(
+        snapshot,
+        &[
+            Symptom::NotHttp,
+            Symptom::MalformedResponse,
+            Symptom::ClosedBeforeHeader,
+        ],
+    );
+    if logged.is_empty() && (bad.is_none() || other) {
         return None;
     }
+    let said = logged
+        .iter()
+        .any(|entry| entry.symptom == Some(Symptom::MalformedResponse));
+    let chunked = logged.iter().any(|entry| entry.message.contains("chunked"));
     let message = bad.as_ref().map_or_else(
-        || "the upstream's response is broken in its framing".to_owned(),
+        || {
+            if chunked {
+                "the upstream's chunked body is broken, and the proxy cuts the answer there".to_owned()
+            } else {
+                "the upstream's response is broken in its framing".to_owned()
+            }
+        },
         |(evidence, line, why)| {
             format!(
                 "{} answers \"{}\", which {why}",
@@ -62,12 +89,16 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     );
     Some(
         CAUSE
-            .finding(if bad.is_some() { Confidence::Confirmed } else { Confidence::Likely }, message)
+            .finding(if bad.is_some() || said { Confidence::Confirmed } else { Confidence::Likely }, message)
             .because_all(bad.as_ref().and_then(|(evidence, line, _)| {
                 let command = evidence.probes.first()?.command.clone();
-                Some(Exhibit::shown_by("probe", format!("first line: {}", line.escape_debug()), format!("{command} | cat -A")))
+                Some(Exhibit::shown_by("probe", format!("first line: {}", line.escape_debug()), format!("{command} 2>&1 | cat -A")))
             }))
             .because_all(logged.last().map(|entry| log_line(entry)))
-            .remedy(Remedy::advise("repair the server: the first line of an answer is HTTP/1.1, a blank and a status of three digits from 100 to 599; chunk sizes are hexadecimal")),
+            .remedy(Remedy::advise(if chunked && bad.is_none() {
+                "repair the server: each chunk begins with its size in hexadecimal, and the last one is 0; leave the chunking to its HTTP library"
+            } else {
+                "repair the server: the first line of an answer is HTTP/1.1, a blank and a status of three digits from 100 to 599, after which the answer follows"
+            })),
     )
 }

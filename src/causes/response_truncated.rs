@@ -64,7 +64,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(Confidence::Confirmed, format!("the response {how} in the middle of its body, after its header was sent"))
             .because_all(logged.last().map(|entry| log_line(entry)))
             .because_all(probe)
-            .remedy(Remedy::advise("look into the application's log of that second: a worker that died or was ended, an exception while streaming, a wrong Content-Length"))
-            .remedy(Remedy::advise("when it streams with long pauses: send something more often than proxy_read_timeout")),
+            .remedy(Remedy::advise(if slow {
+                "find out what the application waits for in the middle of its answer; when it streams with long pauses, let it send something more often than proxy_read_timeout"
+            } else {
+                "look into the application's log of that second: a worker that died or was ended, an exception while streaming, a wrong Content-Length"
+            })),
     )
 }

@@ -1,9 +1,9 @@
 //! `tls-cert-date-invalid`: the certificate does not pass the proxy's verification.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use super::facts::{certificate_line, failing, log_line, log_says_otherwise, logged_now, passing_route};
 use super::{Answer, Cause, found};
 use crate::evidence::{Pass, Snapshot, Symptom};
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::finding::{Confidence, Finding, Remedy, StepId};
 
 /// See `docs/causes/tls-cert-date-invalid.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -54,19 +54,41 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         passing_route(snapshot)?.0.settings.tls_verify.as_ref(),
         &evidence.endpoint,
     );
+    let now_ms = snapshot.host.now_ms;
+    let span = |from_ms: i64, to_ms: i64| {
+        let hours = to_ms.saturating_sub(from_ms) / 3_600_000;
+        if hours < 72 {
+            format!("{hours} h")
+        } else {
+            format!("{} days", hours / 24)
+        }
+    };
+    let (what, early) = match certificate {
+        Some(certificate) if now_ms > 0 && now_ms > certificate.not_after_ms => (
+            format!("it expired {} ago", span(certificate.not_after_ms, now_ms)),
+            false,
+        ),
+        Some(certificate) if now_ms > 0 && now_ms < certificate.not_before_ms => (
+            format!("it becomes valid in {}", span(now_ms, certificate.not_before_ms)),
+            true,
+        ),
+        _ => ("it is expired or not valid yet".to_owned(), false),
+    };
+    let renew = Remedy::advise("renew the certificate on the upstream and reload it there");
+    let clock = Remedy::advise("when the dates look right, this host's clock is wrong: timedatectl");
+    let (first, second) = if early { (clock, renew) } else { (renew, clock) };
     Some(
         CAUSE
-            .finding(confidence, format!("the proxy refuses the certificate of {address}: it is expired or not valid yet"))
-            .at(verify.and_then(|setting| setting.place.as_ref()).unwrap_or(&pass.place))
+            .finding(
+                confidence,
+                format!("the proxy refuses the certificate of {address}: {what}"),
+            )
+            .at(verify
+                .and_then(|setting| setting.place.as_ref())
+                .unwrap_or(&pass.place))
             .because_all(logged.last().map(|entry| log_line(entry)))
-            .because_all(certificate.map(|certificate| {
-                Exhibit::shown_by(
-                    "probe",
-                    format!("it serves {} by {} for {}", certificate.subject, certificate.issuer, certificate.names.join(", ")),
-                    format!("openssl s_client -connect {address} -showcerts </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName"),
-                )
-            }))
-            .remedy(Remedy::advise("renew the certificate on the upstream and reload it there"))
-            .remedy(Remedy::advise("when the dates look right, this host's clock is wrong: timedatectl")),
+            .because_all(certificate_line(evidence))
+            .remedy(first)
+            .remedy(second),
     )
 }

@@ -1,9 +1,11 @@
 //! `tls-cert-name-mismatch`: the certificate does not pass the proxy's verification.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use super::facts::{
+    certificate_line, failing, log_line, log_says_otherwise, logged_now, near, passing_route,
+};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Pass, Snapshot, Symptom};
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::finding::{Confidence, Finding, Remedy, StepId};
 
 /// See `docs/causes/tls-cert-name-mismatch.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -53,6 +55,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let certificate = evidence
         .as_proxy()
         .and_then(|exchange| exchange.tls.as_ref()?.chain.first());
+    let name = certificate
+        .and_then(|certificate| certificate.names.iter().find(|name| !name.contains('*')))
+        .map_or("NAME", String::as_str);
     let (verify, address) = (
         passing_route(snapshot)?.0.settings.tls_verify.as_ref(),
         &evidence.endpoint,
@@ -62,14 +67,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(confidence, format!("the proxy refuses the certificate of {address}: it does not cover the name that the proxy verifies"))
             .at(verify.and_then(|setting| setting.place.as_ref()).unwrap_or(&pass.place))
             .because_all(logged.last().map(|entry| log_line(entry)))
-            .because_all(certificate.map(|certificate| {
-                Exhibit::shown_by(
-                    "probe",
-                    format!("it serves {} by {} for {}", certificate.subject, certificate.issuer, certificate.names.join(", ")),
-                    format!("openssl s_client -connect {address} -showcerts </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName"),
+            .because_all(certificate_line(evidence))
+            .remedy(
+                Remedy::edit(
+                    "when this is the upstream that is meant, verify a name that its certificate has, then nginx -t && nginx -s reload",
+                    &near(&pass.place),
+                    format!("proxy_ssl_server_name on; proxy_ssl_name {name};"),
                 )
-            }))
-            .remedy(Remedy::advise("verify the name that the certificate has: proxy_ssl_name NAME with proxy_ssl_server_name on; then nginx -t && nginx -s reload"))
+                .risk("a certificate for a foreign name may mean a foreign server"),
+            )
             .remedy(Remedy::advise("or issue a certificate with the name that the proxy uses")),
     )
 }

@@ -1,6 +1,6 @@
 //! `tls-client-cert-required`: mutual TLS, and the proxy sends no certificate.
 
-use super::facts::{failing, log_line, logged_now, passing_route, probe_line};
+use super::facts::{Contact, contact_of, failing, log_line, logged_now, near, passing_route, probe_line};
 use super::{Answer, Cause, found};
 use crate::evidence::{Exchange, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -43,7 +43,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .as_ref()
                 .is_some_and(|tls| !tls.done || tls.alert.is_some())
         });
-        wants && (refused || (!logged.is_empty() && failing(snapshot)))
+        // Some only ask: what answers without a certificate does not demand one.
+        let optional = evidence
+            .probes
+            .iter()
+            .filter_map(|probe| probe.exchange.seen())
+            .any(|exchange| asked(exchange) && matches!(contact_of(exchange), Contact::Answered(200..=399)));
+        wants && !optional && (refused || (!logged.is_empty() && failing(snapshot)))
     })?;
     if !failing(snapshot) && !snapshot.attempts.iter().any(|attempt| attempt.status == Some(400)) {
         return None;
@@ -68,7 +74,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .remedy(
                 Remedy::edit(
                     "send the certificate that the upstream's operator issued, then nginx -t && nginx -s reload",
-                    &pass.place,
+                    &near(&pass.place),
                     "proxy_ssl_certificate /etc/nginx/client.crt; proxy_ssl_certificate_key /etc/nginx/client.key;",
                 )
                 .risk("the key must be readable by root alone"),

@@ -7,6 +7,7 @@ use super::facts::{
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Pass, ProbeKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Finding, Remedy, StepId};
+use crate::system::http;
 
 /// See `docs/causes/tls-handshake-aborted.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -55,14 +56,25 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if logged.is_empty() && log_says_otherwise(snapshot, &[Symptom::TlsAborted]) {
         return None;
     }
+    let alert = evidence.as_proxy().and_then(|exchange| exchange.tls.as_ref()?.alert);
+    let what = match alert {
+        Some(number) => format!("refuses the TLS handshake with alert {number}"),
+        None => "cuts the connection in the TLS handshake".to_owned(),
+    };
+    let mute = evidence
+        .probe(ProbeKind::PlainHttp)
+        .is_some_and(|exchange| http::head(&exchange.bytes.0).is_none());
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, format!("{} cuts the connection in the TLS handshake", evidence.endpoint))
+            .finding(Confidence::Confirmed, format!("{} {what}", evidence.endpoint))
             .at(&pass.place)
             .because_all(probe_line(evidence))
-            .because_all(other_probe_line(evidence, ProbeKind::PlainHttp, "gives no HTTP answer in clear text either"))
+            .because_all(
+                mute.then(|| other_probe_line(evidence, ProbeKind::PlainHttp, "gives no HTTP answer in clear text either"))
+                    .flatten(),
+            )
             .because_all(logged.last().map(|entry| log_line(entry)))
-            .remedy(Remedy::advise("read the upstream's own log of that second: overload, a crashed TLS worker or a list of allowed addresses"))
+            .remedy(Remedy::advise("read the upstream's own log of that second: overload, a crashed TLS worker, a list of allowed addresses or of served names"))
             .remedy(Remedy::advise("ask from another machine: when it works there, the upstream filters this proxy's address")),
     )
 }

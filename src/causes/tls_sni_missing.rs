@@ -1,6 +1,6 @@
 //! `tls-sni-missing`: the handshake works only with a name.
 
-use super::facts::{failing, log_line, logged_now, other_probe_line, passing_route, probe_line};
+use super::facts::{failing, log_line, logged_now, near, other_probe_line, passing_route, probe_line};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Pass, ProbeKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -101,6 +101,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let sent = evidence
         .as_proxy()
         .and_then(|exchange| exchange.tls.as_ref()?.server_name.clone());
+    let shakes = evidence
+        .as_proxy()
+        .and_then(|exchange| exchange.tls.as_ref())
+        .is_some_and(|tls| tls.done);
+    let needs = if shakes {
+        "shows the right certificate only for names such as"
+    } else {
+        "answers TLS only for names such as"
+    };
     let what = sent.map_or_else(
         || "no server name (SNI)".to_owned(),
         |sent| format!("the server name {sent}"),
@@ -110,7 +119,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(
                 Confidence::Confirmed,
                 format!(
-                    "the proxy sends {what} to {}, which answers TLS only for names such as {name}",
+                    "the proxy sends {what} to {}, which {needs} {name}",
                     evidence.endpoint
                 ),
             )
@@ -133,7 +142,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .remedy(
                 Remedy::edit(
                     "send the name, then nginx -t && nginx -s reload",
-                    &pass.place,
+                    &near(&pass.place),
                     format!("proxy_ssl_server_name on; proxy_ssl_name {name};"),
                 )
                 .risk("the name decides which site of the upstream answers: use the one that is meant"),

@@ -1,8 +1,10 @@
 //! `tls-to-plaintext-port`: https:// towards a plain port.
 
-use super::facts::{failing, log_line, logged_now, other_probe_line, passing_route, probe_line};
+use super::facts::{
+    failing, log_line, logged_now, other_probe_line, pass_address, passing_route, probe_line, speaks_tls,
+};
 use super::{Answer, Cause, found};
-use crate::evidence::{EndpointEvidence, Pass, ProbeKind, Snapshot, Speaks, Symptom};
+use crate::evidence::{Pass, ProbeKind, Protocol, Snapshot, Speaks, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -34,7 +36,6 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         let answered_plain = evidence
             .probe(ProbeKind::PlainHttp)
             .and_then(|exchange| http::head(&exchange.bytes.0));
-        let wants_tls = answered_plain.as_ref().is_some_and(|head| head.status == Some(400));
         let handshake = evidence.as_proxy().and_then(|exchange| exchange.tls.as_ref());
         let failed = handshake.is_some_and(|tls| !tls.done);
         let not_tls = handshake.is_some_and(|tls| {
@@ -45,13 +46,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         let plain_http2 = evidence
             .probe(ProbeKind::PlainHttp)
             .is_some_and(|exchange| http::speaks(&exchange.bytes.0) == Speaks::Http2);
-        failed
-            && (not_tls
-                || plain_http2
-                || (answered_plain.is_some() && !(wants_tls && any_tls_done(evidence))))
+        // Many TLS servers answer plain HTTP too, to say that they want TLS.
+        failed && !speaks_tls(evidence) && (not_tls || plain_http2 || answered_plain.is_some())
     })?;
     let port = evidence.endpoint.to_string();
-    let plain = pass.written.replacen("https://", "http://", 1);
+    let plain = if pass.protocol == Protocol::Grpc {
+        format!("grpc_pass grpc://{};", pass_address(pass))
+    } else {
+        format!("proxy_pass {};", pass.written.replacen("https://", "http://", 1))
+    };
     Some(
         CAUSE
             .finding(
@@ -75,23 +78,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 Remedy::edit(
                     "speak plain HTTP to it, then nginx -t && nginx -s reload",
                     &pass.place,
-                    format!("proxy_pass {plain};"),
+                    plain,
                 )
                 .risk(
                     "in clear text over an untrusted network: then point to the upstream's TLS port instead",
                 ),
             ),
     )
-}
-
-fn any_tls_done(evidence: &EndpointEvidence) -> bool {
-    [
-        ProbeKind::TlsWithoutName,
-        ProbeKind::TlsWithName,
-        ProbeKind::Tls12,
-        ProbeKind::Tls13,
-    ]
-    .into_iter()
-    .filter_map(|kind| evidence.probe(kind))
-    .any(|exchange| exchange.tls.as_ref().is_some_and(|tls| tls.done))
 }

@@ -1,6 +1,8 @@
 //! `tls-version-cipher-mismatch`: no common version, cipher or group.
 
-use super::facts::{failing, log_line, logged_now, other_probe_line, passing_route, probe_line};
+use super::facts::{
+    failing, log_line, log_says_otherwise, logged_now, near, other_probe_line, passing_route, probe_line,
+};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{EndpointEvidence, Exchange, Pass, ProbeKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -53,6 +55,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         snapshot,
         &[Symptom::TlsVersion, Symptom::TlsAlert, Symptom::TlsAborted],
     );
+    let refused = logged_now(snapshot, &[Symptom::TlsVersion, Symptom::TlsAlert]);
+    if log_says_otherwise(
+        snapshot,
+        &[Symptom::TlsVersion, Symptom::TlsAlert, Symptom::TlsAborted],
+    ) {
+        return None;
+    }
     let evidence = snapshot.endpoints.iter().find(|evidence| {
         // Every probe of ours is modern: what refuses the proxy and takes one of them wants something newer,
         // what takes the imitation and refuses the proxy wants another cipher.
@@ -73,14 +82,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         !logged.is_empty()
             || alert(evidence) == Some(70)
             || (one_version && !any.is_empty())
-            || (other_cipher && !any.is_empty())
+            // A mere cut says nothing of versions: an overloaded upstream cuts too.
+            || (other_cipher && !refused.is_empty())
     })?;
     let takes = match (done(evidence, ProbeKind::Tls12), done(evidence, ProbeKind::Tls13)) {
         (true, false) => " takes TLS 1.2 only",
         (false, true) => " takes TLS 1.3 only",
-        _ => " takes none of the versions and ciphers that the proxy offers",
+        _ => " and the proxy agree on no TLS version and cipher",
     };
-    let place = [
+    let set = [
         &settings
             .tls_ciphers
             .as_ref()
@@ -93,16 +103,22 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     .into_iter()
     .flatten()
     .next()
-    .cloned()
-    .unwrap_or_else(|| pass.place.clone());
-    let offers = settings
-        .tls_protocols
+    .cloned();
+    let place = set.clone().unwrap_or_else(|| pass.place.clone());
+    let edit_place = set.unwrap_or_else(|| near(&pass.place));
+    let mut offers = settings.tls_protocols.as_ref().map_or_else(String::new, |setting| {
+        format!("; the proxy offers {}", setting.value.join(" "))
+    });
+    if let Some(ciphers) = settings
+        .tls_ciphers
         .as_ref()
-        .map(|setting| setting.value.join(" "))
-        .unwrap_or_default();
+        .filter(|setting| !offers.is_empty() && setting.place.is_some())
+    {
+        offers.push_str(&format!(" with the ciphers {}", ciphers.value));
+    }
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, format!("{}{takes}; the proxy offers {offers}", evidence.endpoint))
+            .finding(Confidence::Confirmed, format!("{}{takes}{offers}", evidence.endpoint))
             .at(&place)
             .because_all(any.last().map(|entry| log_line(entry)))
             .because_all(probe_line(evidence))
@@ -111,7 +127,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .because(Exhibit::in_file("config", "the versions and ciphers that the proxy offers", &place))
             .remedy(Remedy::edit(
                 "offer both current versions and the default ciphers, then nginx -t && nginx -s reload",
-                &place,
+                &edit_place,
                 "proxy_ssl_protocols TLSv1.2 TLSv1.3;",
             ))
             .remedy(Remedy::advise("an upstream that knows only older versions or ciphers: upgrade it; lowering the security level of this host weakens everything that uses it")),

@@ -1,7 +1,8 @@
 //! `upstream-acl-rejects-proxy`: a list of allowed addresses lacks the proxy.
 
 use super::facts::{
-    CUT_BEFORE_HEADER, application_of, application_said, cut_before_header, log_line, logged_now, probe_line,
+    CUT_BEFORE_HEADER, DURING_MS, application_of, application_said, cut_before_header, log_line, logged_now,
+    probe_line,
 };
 use super::{Answer, Cause, found};
 use crate::evidence::Snapshot;
@@ -25,20 +26,20 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !cut_before_header(snapshot) {
         return None;
     }
-    let texts = [
-        "Connection disallowed",
-        "not allowed",
-        "access forbidden",
-        "denied by",
-    ];
+    // What php-fpm says; a "not allowed" of an application may be about anything.
+    let texts = ["Connection disallowed"];
     let (evidence, said, listed) = snapshot.endpoints.iter().find_map(|evidence| {
-        let said = application_said(snapshot, evidence, &texts);
+        let said = application_said(snapshot, evidence, &texts, DURING_MS).map(|said| said.exhibit);
         let server = application_of(snapshot, evidence);
         let from = evidence
             .endpoint
             .tcp()
             .filter(|_| evidence.on_this_host)
-            .map(|address| address.ip().to_string());
+            .map(|address| {
+                // From a loopback address the kernel may pick another one of them as the source.
+                let picked = evidence.kernel_route.seen().and_then(|route| route.source.clone());
+                picked.unwrap_or_else(|| address.ip().to_string())
+            });
         let lacks = server
             .filter(|server| !server.allowed_clients.is_empty())
             .and_then(|server| {
@@ -79,7 +80,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         ));
     }
     Some(finding.remedy(
-        Remedy::advise("add the proxy's address to the list (php-fpm: listen.allowed_clients), then restart the application server")
+        Remedy::advise("add the proxy's address to listen.allowed_clients of the pool, then php-fpm -t and reload it")
             .risk("add that one address: php-fpm open to all is remote code execution"),
     ))
 }

@@ -42,13 +42,18 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) {
         return None;
     }
-    let (evidence, speaks) = snapshot.endpoints.iter().find_map(|evidence| {
+    let (evidence, speaks, first) = snapshot.endpoints.iter().find_map(|evidence| {
         let raw = evidence.as_proxy()?;
         let banner = raw
             .tls
             .as_ref()
             .and_then(|tls| tls.not_tls.as_ref())
             .map(|bytes| http::speaks(&bytes.0));
+        let first = raw
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.not_tls.as_ref())
+            .unwrap_or(&raw.bytes);
         let spoken = match (contact(evidence)?, banner) {
             (Contact::OtherAnswer(speaks), _) => speaks,
             (Contact::TlsFailed, Some(speaks))
@@ -58,25 +63,28 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             }
             _ => return None,
         };
-        (!matches!(spoken, Speaks::Http2 | Speaks::Tls | Speaks::FastCgi)).then_some((evidence, spoken))
+        (!matches!(spoken, Speaks::Http2 | Speaks::Tls | Speaks::FastCgi))
+            .then_some((evidence, spoken, first))
     })?;
-    let exchange = evidence.as_proxy()?;
-    let begins: String = exchange.bytes.text().chars().take(60).collect();
+    let begins: String = first.text().chars().take(60).collect();
     let known = speaks != Speaks::Unknown;
-    let what = if known {
-        format!("speaks {}", http::speaks_word(speaks))
+    let (confidence, what) = if known {
+        (
+            Confidence::Confirmed,
+            format!(
+                "speaks {}: another service is behind that port",
+                http::speaks_word(speaks)
+            ),
+        )
     } else {
-        "speaks no HTTP".to_owned()
+        (
+            Confidence::Likely,
+            "answers something that is no HTTP: another service is behind that port, or the application writes before its header".to_owned(),
+        )
     };
     Some(
         CAUSE
-            .finding(
-                Confidence::Confirmed,
-                format!(
-                    "{} {what}: another service is behind that port",
-                    evidence.endpoint
-                ),
-            )
+            .finding(confidence, format!("{} {what}", evidence.endpoint))
             .at(&evidence.place)
             .because_all(
                 evidence

@@ -48,10 +48,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !(large.is_some() || sending || reset) || !all_work(snapshot) || failing(snapshot) {
         return None;
     }
-    let confidence = if large.is_some() {
-        Confidence::Confirmed
-    } else {
-        Confidence::Likely
+    // A worker that dies over a large upload has read it whole: only what breaks the sending is a refusal.
+    let confidence = match (large.is_some(), sending) {
+        (true, true) => Confidence::Confirmed,
+        (true, false) | (false, true) => Confidence::Likely,
+        (false, false) => Confidence::Possible,
     };
     Some(
         CAUSE

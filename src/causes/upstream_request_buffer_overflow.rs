@@ -1,7 +1,8 @@
 //! `upstream-request-buffer-overflow`: URL, header or cookies exceed the upstream's own limit.
 
 use super::facts::{
-    Contact, application_of, application_said, application_said_last, contact, failing, has_word, probe_line,
+    Contact, DURING_MS, application_of, application_said, application_said_last, contact, failing, has_word,
+    probe_line,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::Snapshot;
@@ -36,13 +37,36 @@ fn by_status(snapshot: &Snapshot) -> Option<Finding> {
     let server = application_of(snapshot, evidence)
         .map_or("the upstream", |server| server.kind.as_str())
         .to_owned();
+    let raise = match server.as_str() {
+        "gunicorn" => {
+            "raise gunicorn's limit: --limit-request-line 8190 (the largest; 0 for none) for the URL, --limit-request-field_size 16384 for cookies"
+        }
+        "uwsgi" => "raise uWSGI's limit: buffer-size = 32768",
+        "node" => "raise Node's limit: node --max-http-header-size=32768",
+        _ => "raise the upstream's limit for the request line and its header",
+    };
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, format!("{server} refuses the request as too large ({status}); its target has {length} bytes"))
+            .finding(
+                Confidence::Confirmed,
+                format!(
+                    "{server} refuses the request as too large ({status}); its target has {length} bytes"
+                ),
+            )
             .because_all(probe_line(evidence))
-            .because_all(application_said(snapshot, evidence, &["Request Line is too large", "limit", "too large"]))
-            .remedy(Remedy::advise("raise the upstream's limit: gunicorn --limit-request-line 8190 --limit-request-field_size 16384, uWSGI buffer-size = 32768, Node --max-http-header-size=32768").risk("needs a restart of the application"))
-            .remedy(Remedy::advise("or send less: a POST body instead of a long query, smaller cookies")),
+            .because_all(
+                application_said(
+                    snapshot,
+                    evidence,
+                    &["too large", "HPE_HEADER_OVERFLOW"],
+                    DURING_MS,
+                )
+                .map(|said| said.exhibit),
+            )
+            .remedy(Remedy::advise(raise).risk("needs a restart of the application"))
+            .remedy(Remedy::advise(
+                "or send less: a POST body instead of a long query, smaller cookies",
+            )),
     )
 }
 
@@ -50,15 +74,17 @@ fn by_log(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) {
         return None;
     }
-    let evidence = snapshot.endpoints.first()?;
-    // The size that uWSGI reads out of "GET " and its like is no size: somebody spoke HTTP to it.
+    // The size that uWSGI reads out of a method is no size: the second and third letter of GET, POST, HEAD,
+    // PUT, DELETE, PATCH and OPTIONS, low byte first.
     let verb = |text: &str| {
-        ["21573", "20304", "17736", "16720"]
+        ["21573", "21327", "16709", "21589", "19525", "21569", "21584"]
             .iter()
             .any(|number| has_word(text, number))
     };
-    let said = application_said_last(snapshot, evidence, |line| {
-        line.contains("invalid request block size") && !verb(line)
+    let holds = |line: &str| line.contains("invalid request block size") && !verb(line);
+    let (evidence, said) = snapshot.endpoints.iter().find_map(|evidence| {
+        let said = application_said_last(snapshot, evidence, holds, DURING_MS)?;
+        Some((evidence, said.exhibit))
     })?;
     if any_found(&[&super::uwsgi_protocol_mismatch::CAUSE], snapshot) {
         return None;

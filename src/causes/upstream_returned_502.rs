@@ -45,13 +45,26 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .rev()
         .find(|entry| entry.upstream_status.as_deref() == Some(&status.to_string()));
+    // Only a log that was read can be said to be silent.
+    let silent_log = snapshot
+        .log
+        .files
+        .iter()
+        .find(|file| file.kind == "error" && file.read.seen().is_some())
+        .map(|file| {
+            Exhibit::shown_by(
+                "log",
+                "the proxy's error log has no line for these requests",
+                format!("tail {}", quoted(&file.path)),
+            )
+        });
     Some(
         CAUSE
             .finding(Confidence::Confirmed, format!("{}{by} answers {status} itself; this proxy only hands it on", evidence.endpoint))
             .at(&pass.place)
             .because_all(probe_line(evidence))
             .because_all(access.map(|entry| Exhibit { kind: "log".to_owned(), text: entry.text.clone(), ..Exhibit::default() }))
-            .because(Exhibit::shown_by("log", "the proxy's error log has no line for these requests", snapshot.log.files.iter().find(|file| file.kind == "error").map_or_else(|| "tail /var/log/nginx/error.log".to_owned(), |file| format!("tail {}", quoted(&file.path)))))
+            .because_all(silent_log)
             .remedy(Remedy::advise(match owner {
                 Some(owner) => format!("look into the log of {owner}: it, or what it asks, made this answer; run fix502 on its address too"),
                 None => format!("look into the log of the service on {}; run fix502 there", evidence.endpoint),

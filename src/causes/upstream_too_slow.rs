@@ -1,6 +1,6 @@
 //! `upstream-too-slow`: alive, but slower than the read timeout.
 
-use super::facts::{header_timed_out, log_line, logged_now, passing_route, probe_line};
+use super::facts::{Contact, culprit, header_timed_out, log_line, logged_now, passing_route, probe_line};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Place, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -40,36 +40,50 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let logged = logged_now(snapshot, &[Symptom::HeaderTimeout, Symptom::SendTimeout]);
-    let limit = route.settings.read_timeout.as_ref();
+    let sending = logged
+        .last()
+        .is_some_and(|entry| entry.symptom == Some(Symptom::SendTimeout));
+    let (directive, limit) = if sending {
+        ("send_timeout", route.settings.send_timeout.as_ref())
+    } else {
+        ("read_timeout", route.settings.read_timeout.as_ref())
+    };
     let limit_ms = limit.map_or(60_000, |limit| limit.value);
-    let evidence = snapshot.endpoints.first()?;
-    let answer_us = evidence.as_proxy().and_then(|exchange| exchange.first_byte_us);
+    let evidence = culprit(snapshot, logged.last().copied(), |contact| {
+        contact == Contact::NoAnswer
+    })?;
+    let answer_ms = evidence
+        .as_proxy()
+        .and_then(|exchange| exchange.first_byte_us)
+        .map(|micro| micro / 1_000);
     let prefix = pass.protocol.directive_prefix();
-    let needs = answer_us
-        .map(|micro| micro / 1_000)
-        .filter(|needed| *needed > limit_ms);
-    let message = match needs {
-        Some(needed) => format!(
+    let needs = answer_ms.filter(|needed| *needed > limit_ms && !sending);
+    let message = match (needs, answer_ms) {
+        (Some(needed), _) => format!(
             "{} needs {needed} ms to answer, the proxy waits {limit_ms} ms",
             evidence.endpoint
         ),
-        None => format!(
+        (None, Some(quick)) => format!(
+            "{} let a request of ours wait for more than the {limit_ms} ms that the proxy allows, and answers in {quick} ms when asked again: it is slow at times",
+            evidence.endpoint
+        ),
+        (None, None) if sending => format!(
+            "{} takes the connection and does not read the request within the {limit_ms} ms that the proxy waits",
+            evidence.endpoint
+        ),
+        (None, None) => format!(
             "{} takes the connection and does not answer within the {limit_ms} ms that the proxy waits",
             evidence.endpoint
         ),
     };
     let place = limit.and_then(|limit| limit.place.clone()).unwrap_or_default();
     let setting = if place.line > 0 {
-        Exhibit::in_file(
-            "config",
-            format!("{prefix}_read_timeout is {limit_ms} ms"),
-            &place,
-        )
+        Exhibit::in_file("config", format!("{prefix}_{directive} is {limit_ms} ms"), &place)
     } else {
         Exhibit::shown_by(
             "config",
-            format!("{prefix}_read_timeout is {limit_ms} ms, the default"),
-            "nginx -T | grep read_timeout",
+            format!("{prefix}_{directive} is {limit_ms} ms, the default"),
+            format!("nginx -T | grep {directive}"),
         )
     };
     let mut finding = CAUSE
@@ -80,7 +94,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .because(setting)
         .remedy(Remedy::advise("find out what it waits for: its own slow log, its database, an outside service without a timeout"));
     if let Some(needed) = needs {
-        let seconds = (needed * 3 / 2).div_ceil(1_000).max(1);
+        let seconds = (needed.saturating_mul(3) / 2).div_ceil(1_000).max(1);
         finding = finding.remedy(
             Remedy::edit(
                 format!("if {needed} ms are legitimate for this route: allow for it, then nginx -t && nginx -s reload"),
@@ -89,7 +103,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             )
             .risk("each slow request then holds a worker of the application for longer"),
         );
-    } else {
+    } else if answer_ms.is_none() {
         finding = finding.remedy(
             Remedy::advise("it may hang for good: look at its state and its processor use, then restart it")
                 .risk("the restart interrupts its requests; a longer timeout would only hide a dead pool"),

@@ -1,11 +1,11 @@
 //! `upstream-worker-crash`: closed or reset before an answer, and nothing more specific explains it.
 
 use super::facts::{
-    CUT_BEFORE_HEADER, Contact, application_said, contact, cut_before_header, failing, log_line,
-    logged_before, logged_now, passing_route, probe_line, works,
+    CUT_BEFORE_HEADER, Contact, DURING_MS, application_said, contact, culprit, cut_before_header, failing,
+    log_line, logged_before, logged_now, passing_route, probe_line, works,
 };
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{KernelEventKind, Snapshot};
+use crate::evidence::{EndpointEvidence, KernelEventKind, Snapshot};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/upstream-worker-crash.md`.
@@ -20,7 +20,7 @@ pub(super) static CAUSE: Cause = Cause {
 };
 
 /// What a crash looks like in the log of an application or its manager.
-const TEXTS: [&str; 15] = [
+const CRASHES: [&str; 12] = [
     "exited on signal",
     "died, killed by signal",
     "was sent SIG",
@@ -33,10 +33,32 @@ const TEXTS: [&str; 15] = [
     "uncaughtException",
     "Uncaught",
     "panicked at",
-    "Traceback",
-    "FATAL",
-    "Error:",
 ];
+
+/// What may belong to it: an exception that somebody caught looks the same.
+const HINTS: [&str; 3] = ["Traceback", "FATAL", "Error:"];
+
+/// What says that a process died while our requests ran: its own log, its unit's journal, or the kernel.
+pub(super) fn crash_proof(snapshot: &Snapshot, evidence: &EndpointEvidence) -> Option<Exhibit> {
+    application_said(snapshot, evidence, &CRASHES, DURING_MS)
+        .filter(|said| said.dated)
+        .map(|said| said.exhibit)
+        .or_else(|| {
+            let began_ms = snapshot.log.attempts_began_ms;
+            let event = snapshot.kernel.seen()?.iter().rev().find(|event| {
+                event.kind == KernelEventKind::Segfault
+                    && event.process.as_deref() != Some("nginx")
+                    && event
+                        .at_ms
+                        .is_some_and(|at_ms| at_ms.saturating_add(DURING_MS) >= began_ms)
+            })?;
+            Some(Exhibit::shown_by(
+                "kernel",
+                event.text.clone(),
+                "dmesg | grep segfault",
+            ))
+        })
+}
 
 /// What managers of workers write when one of them died.
 const DEATHS: [&str; 3] = ["exited on signal", "died, killed by signal", "was sent SIG"];
@@ -55,7 +77,7 @@ pub(super) fn workers_die(snapshot: &Snapshot) -> bool {
     cut && snapshot
         .endpoints
         .iter()
-        .any(|evidence| application_said(snapshot, evidence, &DEATHS).is_some())
+        .any(|evidence| application_said(snapshot, evidence, &DEATHS, 60_000).is_some())
 }
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
@@ -99,7 +121,7 @@ fn other_methods_only(snapshot: &Snapshot) -> Option<Finding> {
         .rfind(|entry| {
             let recent = entry
                 .at_ms
-                .is_some_and(|at_ms| at_ms + 60_000 >= snapshot.log.attempts_began_ms);
+                .is_some_and(|at_ms| at_ms.saturating_add(60_000) >= snapshot.log.attempts_began_ms);
             recent
                 && entry.request.as_deref().is_some_and(|request| {
                     let mut words = request.split(' ');
@@ -121,7 +143,7 @@ fn other_methods_only(snapshot: &Snapshot) -> Option<Finding> {
                 format!("{} ends the connection of {method} requests without an answer; GET requests work", evidence.endpoint),
             )
             .because(log_line(entry))
-            .because_all(application_said(snapshot, evidence, &TEXTS))
+            .because_all(application_said(snapshot, evidence, &CRASHES, 60_000).map(|said| said.exhibit))
             .because_all(probe_line(evidence))
             .remedy(Remedy::advise("read the application's own log of that second: an exception, an exit, a signal in what handles this method"))
             .remedy(Remedy::advise("when it happens to some of these requests only: the connection may have been kept too long, see keepalive-race")),
@@ -129,41 +151,33 @@ fn other_methods_only(snapshot: &Snapshot) -> Option<Finding> {
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
-    let (_, pass) = passing_route(snapshot)?;
+    passing_route(snapshot)?;
     if !(cut_before_header(snapshot) || failing(snapshot) && workers_die(snapshot)) {
         return None;
     }
-    let evidence = snapshot.endpoints.first()?;
-    let said = application_said(snapshot, evidence, &TEXTS);
-    let segfault = snapshot.kernel.seen().and_then(|events| {
-        events.iter().rev().find(|event| {
-            event.kind == KernelEventKind::Segfault
-                && event
-                    .at_ms
-                    .is_some_and(|at_ms| at_ms + 2_000 >= snapshot.log.attempts_began_ms)
-        })
-    });
-    let repeats = matches!(
-        contact(evidence),
-        Some(Contact::Closed | Contact::Reset | Contact::Refused)
-    );
-    let confidence = if said.is_some() || segfault.is_some() {
+    let logged = logged_now(snapshot, &CUT_BEFORE_HEADER);
+    let evidence = culprit(snapshot, logged.last().copied(), |contact| {
+        matches!(contact, Contact::Closed | Contact::Reset)
+    })?;
+    let proof = crash_proof(snapshot, evidence);
+    let hint = application_said(snapshot, evidence, &CRASHES, DURING_MS)
+        .or_else(|| application_said(snapshot, evidence, &HINTS, DURING_MS))
+        .map(|said| said.exhibit);
+    let confidence = if proof.is_some() {
         Confidence::Confirmed
     } else {
         Confidence::Likely
     };
-    let also = if repeats {
-        ", and does the same when asked directly"
-    } else {
-        ""
+    let also = match contact(evidence) {
+        Some(Contact::Closed | Contact::Reset) => ", and does the same when asked directly",
+        Some(Contact::Refused) => ", and refuses connections since",
+        _ => "",
     };
-    let _ = pass;
     Some(
         CAUSE
             .finding(confidence, format!("{} ends the connection without an answer{also}", evidence.endpoint))
-            .because_all(said)
-            .because_all(segfault.map(|event| Exhibit::shown_by("kernel", event.text.clone(), "dmesg | grep segfault")))
-            .because_all(logged_now(snapshot, &CUT_BEFORE_HEADER).last().map(|entry| log_line(entry)))
+            .because_all(proof.or(hint))
+            .because_all(logged.last().map(|entry| log_line(entry)))
             .because_all(probe_line(evidence))
             .remedy(Remedy::advise("read the application's own log of that second: an exception, an exit, a signal; coredumpctl list shows crashes of native code"))
             .remedy(Remedy::advise("when the application is well: something between (a list of allowed addresses, a request limit) may cut the connection")),

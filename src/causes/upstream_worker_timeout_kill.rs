@@ -1,11 +1,11 @@
 //! `upstream-worker-timeout-kill`: the server-side limit is shorter than the request.
 
 use super::facts::{
-    CUT_BEFORE_HEADER, application_of, application_said, attempt_failed, failed_status, failing, log_line,
-    logged_now, passing_route,
+    CUT_BEFORE_HEADER, DURING_MS, application_of, application_said, attempt_failed, failed_status, failing,
+    log_line, log_says_otherwise, logged_now, passing_route,
 };
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::Snapshot;
+use crate::evidence::{Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/upstream-worker-timeout-kill.md`.
@@ -39,10 +39,20 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) || failed_status(snapshot) == Some(504) {
         return None;
     }
+    // It ends the connection, or answers 500 itself: what the proxy could not even connect to is another case.
+    let fits = [
+        Symptom::ClosedBeforeHeader,
+        Symptom::ResetBeforeHeader,
+        Symptom::BodyCut,
+        Symptom::BackendStderr,
+    ];
+    if log_says_otherwise(snapshot, &fits) {
+        return None;
+    }
     let (_, pass) = passing_route(snapshot)?;
     let (evidence, server, said) = snapshot.endpoints.iter().find_map(|evidence| {
         let server = application_of(snapshot, evidence)?;
-        let said = application_said(snapshot, evidence, &TEXTS)?;
+        let said = application_said(snapshot, evidence, &TEXTS, DURING_MS)?;
         Some((evidence, server, said))
     })?;
     let limit_s = server.worker_timeout_s.unwrap_or_default();
@@ -54,7 +64,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .filter_map(|attempt| attempt.exchange.seen())
         .map(|exchange| exchange.total_us / 1_000)
         .max()?;
-    if limit_s > 0 && took_ms + 200 < limit_s.saturating_mul(1_000) {
+    if !said.dated && limit_s == 0 {
+        // A line of unknown age, and no limit to compare with.
+        return None;
+    }
+    if limit_s > 0 && took_ms.saturating_add(200) < limit_s.saturating_mul(1_000) {
         return None;
     }
     let prefix = pass.protocol.directive_prefix();
@@ -78,7 +92,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                     server.kind
                 ),
             )
-            .because(said)
+            .because(said.exhibit)
             .because_all(
                 logged_now(snapshot, &CUT_BEFORE_HEADER)
                     .last()

@@ -1,8 +1,8 @@
 //! `upstream-workers-saturated`: requests wait in the accept queue because nobody takes them.
 
 use super::facts::{
-    Contact, application_of, application_said, contact, failing, header_timed_out, listeners_command,
-    log_line, logged_now, probe_line,
+    Contact, LATELY_MS, application_of, application_said, contact, failing, header_timed_out,
+    listeners_command, log_line, logged_now, probe_line,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Snapshot, Symptom};
@@ -55,9 +55,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 "listen queue",
                 "seems busy",
             ],
-        );
+            LATELY_MS,
+        )
+        .map(|said| said.exhibit);
         let queue_full = full || contact(evidence) == Some(Contact::QueueFull);
-        (waiting > 0 || said.is_some() || queue_full).then_some((evidence, said))
+        // One event loop that is blocked lets others wait as well, and has no workers to add.
+        let one_loop = application_of(snapshot, evidence).is_some_and(|server| server.kind == "node");
+        ((waiting > 0 && !one_loop) || said.is_some() || queue_full).then_some((evidence, said))
     })?;
     let listener = evidence.listener.seen();
     let (waiting, queue) = listener.map_or((0, None), |listener| (listener.waiting, listener.queue));
@@ -68,13 +72,25 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .to_owned();
     let workers = capacity.map_or_else(String::new, |capacity| format!(" ({capacity} at a time)"));
     let waits_text = if waiting > 0 {
-        format!("; {waiting} connections wait to be accepted")
+        let noun = if waiting == 1 {
+            "connection waits"
+        } else {
+            "connections wait"
+        };
+        format!("; {waiting} {noun} to be accepted")
     } else {
         String::new()
     };
+    // Without a known number of workers, one that hangs and many that are busy look alike.
+    let confidence =
+        if capacity.is_some() || said.is_some() || full || contact(evidence) == Some(Contact::QueueFull) {
+            Confidence::Confirmed
+        } else {
+            Confidence::Likely
+        };
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, format!("all workers of {name}{workers} are busy{waits_text}"))
+            .finding(confidence, format!("all workers of {name}{workers} are busy{waits_text}"))
             .because_all(listener.map(|listener| {
                 let limit = queue.map_or_else(String::new, |queue| format!(" of {queue}"));
                 Exhibit::shown_by("process", format!("accept queue of {}: {}{limit} waiting", evidence.endpoint, listener.waiting), listeners_command(&evidence.endpoint))

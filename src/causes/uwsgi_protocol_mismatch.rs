@@ -1,8 +1,8 @@
 //! `uwsgi-protocol-mismatch`: uWSGI's binary protocol on one side, HTTP on the other.
 
 use super::facts::{
-    Contact, application_of, application_said, contact, failing, log_line, other_probe_line, passing_route,
-    probe_line,
+    Contact, DURING_MS, application_of, application_said, contact, failing, log_line, other_probe_line,
+    pass_address, passing_route, probe_line,
 };
 use super::{Answer, Cause, found};
 use crate::evidence::{ProbeKind, Protocol, Snapshot};
@@ -30,7 +30,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         match pass.protocol {
             Protocol::Http => {
                 let answers = evidence.probe(ProbeKind::Uwsgi).is_some_and(|exchange| {
-                    http::head(&exchange.bytes.0).is_some_and(|head| head.status != Some(400))
+                    // What an HTTP server says to a line that it cannot read is no answer to uwsgi.
+                    http::head(&exchange.bytes.0).is_some_and(|head| {
+                        !matches!(head.status, None | Some(400 | 405 | 408 | 414 | 431 | 501 | 505))
+                    })
                 });
                 failing(snapshot)
                     && (answers || spoken == Some("uwsgi"))
@@ -54,7 +57,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     } else {
         ("HTTP", "uwsgi")
     };
-    let address = pass.written.replace("http://", "").trim_end_matches('/').to_owned();
+    let address = pass_address(pass);
     let right = if pass.protocol == Protocol::Uwsgi {
         format!("proxy_pass http://{};", pass.written)
     } else {
@@ -76,11 +79,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             )
             .at(&pass.place)
             .because_all(other_probe_line(evidence, kind, &format!("answers {is}")))
-            .because_all(application_said(
-                snapshot,
-                evidence,
-                &["invalid request block size"],
-            ))
+            .because_all(
+                application_said(snapshot, evidence, &["invalid request block size"], DURING_MS)
+                    .map(|said| said.exhibit),
+            )
             .because_all(probe_line(evidence))
             .because_all(snapshot.log.during.last().map(log_line))
             .because(Exhibit::in_file("config", pass.written.clone(), &pass.place))

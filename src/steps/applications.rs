@@ -1,8 +1,9 @@
 //! Application servers on this host: their settings and their own logs.
 
 use crate::evidence::{AppServer, ErrorEntryText, Snapshot};
-use crate::host::{Host, ListDirectory, ReadFile, ReadLink};
+use crate::host::{Clock, Host, ListDirectory, ReadFile, ReadLink};
 use crate::system::applications::{self, FpmPool};
+use crate::system::log_time;
 
 /// Finds application servers and reads their settings.
 pub(super) fn ask(host: &Host, snapshot: &mut Snapshot) {
@@ -67,6 +68,11 @@ fn fpm(host: &Host, server: &mut AppServer, file: &str) {
 
 /// The newest lines of their logs: what they said when our requests failed.
 pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
+    let offset_s = host
+        .ask(&Clock { moment: 0 })
+        .into_seen()
+        .unwrap_or_default()
+        .offset_s;
     for server in &mut snapshot.applications {
         let mut files: Vec<String> = server
             .files
@@ -103,7 +109,7 @@ pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
                     .iter()
                     .map(|line| ErrorEntryText {
                         file: file.clone(),
-                        at_ms: None,
+                        at_ms: log_time::line_ms(line, offset_s),
                         text: line.chars().take(500).collect(),
                     }),
             );

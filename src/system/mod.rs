@@ -8,6 +8,7 @@ pub mod applications;
 pub mod firewall;
 pub mod http;
 pub mod kernel;
+pub mod log_time;
 pub mod network;
 pub mod sockets;
 pub mod systemd;
