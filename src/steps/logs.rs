@@ -291,3 +291,34 @@ fn same_path(snapshot: &Snapshot, entry: &AccessEntry) -> bool {
         .unwrap_or_default();
     logged.split('?').next() == Some(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Attempt;
+
+    #[test]
+    fn the_client_s_line_of_the_same_second_is_not_taken_for_ours() {
+        let line = |connection| ErrorEntry {
+            at_ms: Some(10_000),
+            connection: Some(connection),
+            request: Some("GET /shop HTTP/1.1".to_owned()),
+            file: "error.log".to_owned(),
+            ..ErrorEntry::default()
+        };
+        let mut snapshot = Snapshot::default();
+        snapshot.target.path = "/shop".to_owned();
+        snapshot.log.attempts_began_ms = 10_700;
+        snapshot.log.before = vec![line(1), line(3)];
+        snapshot.attempts = vec![
+            Attempt {
+                status: Some(502),
+                ..Attempt::default()
+            };
+            2
+        ];
+        let ours = newest_connections(&snapshot, &[line(5)]);
+        let expected = [("error.log".to_owned(), 3), ("error.log".to_owned(), 5)];
+        assert_eq!(ours, expected.into_iter().collect());
+    }
+}

@@ -237,6 +237,23 @@ fn a_variable_name_is_resolved_at_run_time_and_a_group_is_not() {
 }
 
 #[test]
+fn an_answer_behind_a_condition_that_is_not_known_is_possible() {
+    let config = in_server(
+        "if (-f /run/maintenance) {\n return 502; } if ($http_x_old) { return 410; }\
+         location / { proxy_pass http://127.0.0.1:9000; }",
+    );
+    let route = route(&config, "/");
+    assert_eq!(pass(&route).place.line, 2);
+    let possible: Vec<u16> = route
+        .possible_returns
+        .iter()
+        .map(|possible| possible.status)
+        .collect();
+    assert_eq!(possible.first(), Some(&502));
+    assert!(route.possible_returns[0].depends_on.contains("/run/maintenance"));
+}
+
+#[test]
 fn php_behind_try_files_gets_its_script_name() {
     let config = in_server(
         "root /srv/www; index index.php; location / { try_files $uri $uri/ /index.php?$args; }\
