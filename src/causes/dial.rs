@@ -33,6 +33,14 @@ pub(super) fn server_line(peer: &Peer, parameters: &str) -> String {
     line
 }
 
+/// A nameserver's address as nginx's `resolver` directive takes it: IPv6 in brackets.
+pub(super) fn resolver_address(address: std::net::IpAddr) -> String {
+    match address {
+        std::net::IpAddr::V4(address) => address.to_string(),
+        std::net::IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 /// An address that can be dialled for a listener: a wildcard stands for loopback.
 pub(super) fn dialable(endpoint: &Endpoint) -> Endpoint {
     match endpoint {

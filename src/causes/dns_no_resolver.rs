@@ -1,6 +1,7 @@
 //! `dns-no-resolver`: nginx cannot resolve a name at run time without a resolver.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route, resolver_address};
+use super::dial::resolver_address;
+use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
 use super::{Answer, Cause, found};
 use crate::evidence::{Place, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};

@@ -1,6 +1,7 @@
 //! `dns-server-failure`: no usable answer from the nameserver.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route, resolver_address};
+use super::dial::resolver_address;
+use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
 use super::{Answer, Cause, found};
 use crate::evidence::{NameOutcome, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};

@@ -141,14 +141,6 @@ pub(super) fn contact_of(exchange: &Exchange) -> Contact {
     Contact::OtherAnswer(http::speaks(&exchange.bytes.0))
 }
 
-/// A nameserver's address as nginx's `resolver` directive takes it: IPv6 in brackets.
-pub(super) fn resolver_address(address: std::net::IpAddr) -> String {
-    match address {
-        std::net::IpAddr::V4(address) => address.to_string(),
-        std::net::IpAddr::V6(address) => format!("[{address}]"),
-    }
-}
-
 /// True when an endpoint gives the proxy what it wants.
 pub(super) fn works(evidence: &EndpointEvidence, pass: &Pass) -> bool {
     match (contact(evidence), pass.protocol) {
