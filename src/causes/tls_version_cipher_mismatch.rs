@@ -114,7 +114,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .as_ref()
         .filter(|setting| !offers.is_empty() && setting.place.is_some())
     {
-        offers.push_str(&format!(" with the ciphers {}", ciphers.value));
+        offers = format!("{offers} with the ciphers {}", ciphers.value);
     }
     Some(
         CAUSE

@@ -116,7 +116,7 @@ impl Fetch {
         let answer = client::get(&self.url, self.authorization.as_ref(), left)?;
         fetched.status = Some(answer.status);
         for (name, value) in answer.headers {
-            fetched.keep(&name, value);
+            fetched.keep(&name, &value);
         }
         Ok(())
     }
@@ -212,13 +212,13 @@ impl Fetched {
         response.parse(bytes).ok()?;
         for header in response.headers.iter() {
             let name = header.name.to_ascii_lowercase();
-            self.keep(&name, String::from_utf8_lossy(header.value).into_owned());
+            self.keep(&name, &String::from_utf8_lossy(header.value));
         }
         response.code
     }
 
     /// Keeps a header, by its lower-case name, if it tells who answered.
-    fn keep(&mut self, name: &str, value: String) {
+    fn keep(&mut self, name: &str, value: &str) {
         let value: String = value.chars().take(200).collect();
         if name == "server" && !value.is_empty() {
             self.server = Some(value);
