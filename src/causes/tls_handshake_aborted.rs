@@ -1,11 +1,10 @@
 //! `tls-handshake-aborted`: closed or reset in the handshake without an alert.
 
 use super::facts::{
-    Contact, contact, failing, log_line, log_says_otherwise, logged_now, other_probe_line, passing_route,
-    probe_line,
+    Contact, contact, log_line, log_says_otherwise, logged_now, other_probe_line, probe_line, tls_route,
 };
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{Pass, ProbeKind, Snapshot, Symptom};
+use crate::evidence::{ProbeKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -18,14 +17,6 @@ pub(super) static CAUSE: Cause = Cause {
     explains: &[],
     diagnose,
 };
-
-fn tls_route(snapshot: &Snapshot) -> Option<&Pass> {
-    failing(snapshot)
-        .then(|| passing_route(snapshot))
-        .flatten()
-        .map(|(_, pass)| pass)
-        .filter(|pass| pass.tls)
-}
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(

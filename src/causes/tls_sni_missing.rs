@@ -1,8 +1,8 @@
 //! `tls-sni-missing`: the handshake works only with a name.
 
-use super::facts::{failing, log_line, logged_now, near, other_probe_line, passing_route, probe_line};
+use super::facts::{log_line, logged_now, near, other_probe_line, probe_line, tls_route};
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{Pass, ProbeKind, Snapshot, Symptom};
+use crate::evidence::{ProbeKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/tls-sni-missing.md`.
@@ -14,14 +14,6 @@ pub(super) static CAUSE: Cause = Cause {
     explains: &["tls-handshake-aborted", "tls-cert-name-mismatch"],
     diagnose,
 };
-
-fn tls_route(snapshot: &Snapshot) -> Option<&Pass> {
-    failing(snapshot)
-        .then(|| passing_route(snapshot))
-        .flatten()
-        .map(|(_, pass)| pass)
-        .filter(|pass| pass.tls)
-}
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(&[&super::tls_to_plaintext_port::CAUSE], snapshot) {

@@ -1,10 +1,8 @@
 //! `tls-to-plaintext-port`: https:// towards a plain port.
 
-use super::facts::{
-    failing, log_line, logged_now, other_probe_line, pass_address, passing_route, probe_line, speaks_tls,
-};
+use super::facts::{log_line, logged_now, other_probe_line, pass_address, probe_line, speaks_tls, tls_route};
 use super::{Answer, Cause, found};
-use crate::evidence::{Pass, ProbeKind, Protocol, Snapshot, Speaks, Symptom};
+use crate::evidence::{ProbeKind, Protocol, Snapshot, Speaks, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -17,14 +15,6 @@ pub(super) static CAUSE: Cause = Cause {
     explains: &["tls-handshake-aborted"],
     diagnose,
 };
-
-fn tls_route(snapshot: &Snapshot) -> Option<&Pass> {
-    failing(snapshot)
-        .then(|| passing_route(snapshot))
-        .flatten()
-        .map(|(_, pass)| pass)
-        .filter(|pass| pass.tls)
-}
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))

@@ -1,10 +1,10 @@
 //! `tls-version-cipher-mismatch`: no common version, cipher or group.
 
 use super::facts::{
-    failing, log_line, log_says_otherwise, logged_now, near, other_probe_line, passing_route, probe_line,
+    log_line, log_says_otherwise, logged_now, near, other_probe_line, passing_route, probe_line, tls_route,
 };
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{EndpointEvidence, Exchange, Pass, ProbeKind, Snapshot, Symptom};
+use crate::evidence::{EndpointEvidence, Exchange, ProbeKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/tls-version-cipher-mismatch.md`.
@@ -16,14 +16,6 @@ pub(super) static CAUSE: Cause = Cause {
     explains: &["tls-handshake-aborted"],
     diagnose,
 };
-
-fn tls_route(snapshot: &Snapshot) -> Option<&Pass> {
-    failing(snapshot)
-        .then(|| passing_route(snapshot))
-        .flatten()
-        .map(|(_, pass)| pass)
-        .filter(|pass| pass.tls)
-}
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(

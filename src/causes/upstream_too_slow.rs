@@ -1,6 +1,8 @@
 //! `upstream-too-slow`: alive, but slower than the read timeout.
 
-use super::facts::{Contact, culprit, header_timed_out, log_line, logged_now, passing_route, probe_line};
+use super::facts::{
+    Contact, culprit, failed_status, header_timed_out, log_line, logged_now, passing_route, probe_line,
+};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Place, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -70,6 +72,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         (None, None) if sending => format!(
             "{} takes the connection and does not read the request within the {limit_ms} ms that the proxy waits",
             evidence.endpoint
+        ),
+        // Our own patience ended first, so the proxy's limit was not seen to run out.
+        (None, None) if logged.is_empty() && failed_status(snapshot).is_none() => format!(
+            "{} takes the connection and gave no answer within {} ms, when this run stopped waiting; the proxy would wait {limit_ms} ms",
+            evidence.endpoint,
+            evidence.as_proxy().map_or(0, |exchange| exchange.total_us / 1_000)
         ),
         (None, None) => format!(
             "{} takes the connection and does not answer within the {limit_ms} ms that the proxy waits",

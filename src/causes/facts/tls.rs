@@ -1,7 +1,11 @@
 //! Facts about TLS with an endpoint.
 
-use crate::evidence::{Endpoint, EndpointEvidence, Exchange};
-use crate::finding::{Exhibit, quoted};
+use super::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use crate::causes::Cause;
+use crate::evidence::{
+    Certificate, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Pass, Place, Snapshot, Symptom,
+};
+use crate::finding::{Confidence, Exhibit, Finding, quoted};
 
 /// The certificate that an endpoint shows to the proxy, as proof.
 pub(in crate::causes) fn certificate_line(evidence: &EndpointEvidence) -> Option<Exhibit> {
@@ -56,4 +60,75 @@ pub(in crate::causes) fn speaks_tls(evidence: &EndpointEvidence) -> bool {
                 .is_some_and(|tls| tls.done || tls.alert.is_some() || !tls.chain.is_empty());
             shook || says_wants_tls(exchange)
         })
+}
+
+/// The upstream of the failing route, when it is asked over TLS.
+pub(in crate::causes) fn tls_route(snapshot: &Snapshot) -> Option<&Pass> {
+    failing(snapshot)
+        .then(|| passing_route(snapshot))
+        .flatten()
+        .map(|(_, pass)| pass)
+        .filter(|pass| pass.tls)
+}
+
+/// A certificate that the proxy's verification refuses.
+pub(in crate::causes) struct RefusedCertificate<'a> {
+    /// The upstream.
+    pub(in crate::causes) pass: &'a Pass,
+    /// Whose certificate.
+    pub(in crate::causes) evidence: &'a EndpointEvidence,
+    /// The certificate, when it was seen.
+    pub(in crate::causes) certificate: Option<&'a Certificate>,
+    logged: Option<&'a ErrorEntry>,
+    place: &'a Place,
+}
+
+/// The certificate that the proxy refuses for one reason: by its log, or where that is silent by our own
+/// verification, whose words hold one of the marks.
+pub(in crate::causes) fn refused_certificate<'a>(
+    snapshot: &'a Snapshot,
+    symptom: Symptom,
+    marks: &[&str],
+) -> Option<RefusedCertificate<'a>> {
+    let pass = tls_route(snapshot)?;
+    let logged = logged_now(snapshot, &[symptom]).last().copied();
+    if logged.is_none() && log_says_otherwise(snapshot, &[symptom, Symptom::TlsUntrusted]) {
+        return None;
+    }
+    let handshake =
+        |evidence: &'a EndpointEvidence| evidence.as_proxy().and_then(|exchange| exchange.tls.as_ref());
+    let evidence = snapshot.endpoints.iter().find(|evidence| {
+        let error = handshake(evidence).and_then(|tls| tls.verify_error.as_ref());
+        logged.is_some() || error.is_some_and(|error| marks.iter().any(|mark| error.contains(mark)))
+    })?;
+    let verify = passing_route(snapshot)?.0.settings.tls_verify.as_ref();
+    Some(RefusedCertificate {
+        pass,
+        evidence,
+        certificate: handshake(evidence).and_then(|tls| tls.chain.first()),
+        logged,
+        place: verify
+            .and_then(|setting| setting.place.as_ref())
+            .unwrap_or(&pass.place),
+    })
+}
+
+impl RefusedCertificate<'_> {
+    /// The finding with its proof; what to do is for the cause to add.
+    pub(in crate::causes) fn finding(&self, cause: &Cause, what: &str) -> Finding {
+        let confidence = if self.logged.is_some() {
+            Confidence::Confirmed
+        } else {
+            Confidence::Likely
+        };
+        let message = format!(
+            "the proxy refuses the certificate of {}: {what}",
+            self.evidence.endpoint
+        );
+        cause
+            .finding(confidence, message)
+            .at(self.place)
+            .because_all(self.logged.map(log_line))
+            .because_all(certificate_line(self.evidence))
+    }
 }
