@@ -1,7 +1,7 @@
 //! `upstream-crash-loop`: the upstream ends at its start, again and again, or gave up.
 
 use super::facts::{
-    Contact, Link, nobody_listens, probe_line, unconnectable, unit_failed, unit_line, unit_of,
+    Contact, Link, lasting, nobody_listens, probe_line, unconnectable, unit_failed, unit_line, unit_of,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::Snapshot;
@@ -51,10 +51,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if evidence.listener.seen().is_some() && !socket_listens {
         return None;
     }
-    // A service that nothing ties to the endpoint and that was never started again by systemd may as well be
-    // a nightly job.
+    // A unit that nothing ties to the endpoint and that is not meant to last may as well be a nightly job.
     let confidence = match link {
-        Link::OnlyCandidate if unit.restarts == 0 => Confidence::Possible,
+        Link::OnlyCandidate if !lasting(unit) => Confidence::Possible,
         Link::OnlyCandidate => Confidence::Likely,
         Link::Name | Link::Address => Confidence::Confirmed,
     };

@@ -1,7 +1,7 @@
 //! `upstream-oom-killed`: the kernel ended the upstream over a memory limit.
 
 use super::facts::{
-    CUT_BEFORE_HEADER, Contact, Link, contact, cut_before_header, failing, log_line, logged_now,
+    CUT_BEFORE_HEADER, Contact, Link, contact, cut_before_header, failing, lasting, log_line, logged_now,
     nobody_listens, probe_line, unit_line, unit_of,
 };
 use super::{Answer, Cause, found};
@@ -75,7 +75,7 @@ fn by_unit(snapshot: &Snapshot) -> Option<Finding> {
         .map_or_else(String::new, |bytes| format!(" (limit {} MiB)", bytes >> 20));
     let message = format!("{} was killed by the kernel for lack of memory{limit}", unit.name);
     let confidence = match link {
-        Link::OnlyCandidate if unit.restarts == 0 => Confidence::Possible,
+        Link::OnlyCandidate if !lasting(unit) => Confidence::Possible,
         Link::OnlyCandidate => Confidence::Likely,
         Link::Name | Link::Address => Confidence::Confirmed,
     };

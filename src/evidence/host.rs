@@ -144,6 +144,10 @@ pub struct ListenerOwner {
 pub struct Unit {
     /// `app.service`.
     pub name: String,
+    /// `Type=`: `simple`, `notify`, `forking`, `oneshot`, …; empty when not known.
+    pub service_type: String,
+    /// A timer starts it: a job, not a service that others rely on.
+    pub triggered_by_timer: bool,
     /// `Description=`.
     pub description: String,
     /// `active`, `inactive`, `failed`, `activating`, …

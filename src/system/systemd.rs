@@ -3,7 +3,7 @@
 use crate::evidence::{JournalLine, Unit};
 
 /// The properties that [`units`] reads, for `systemctl show -p`.
-pub const PROPERTIES: &str = "Id,Description,ActiveState,SubState,Result,ExecMainStatus,ExecMainCode,NRestarts,UnitFileState,MainPID,ExecStart,FragmentPath,ActiveEnterTimestamp,InactiveEnterTimestamp,StateChangeTimestamp,MemoryMax,WatchdogUSec,PrivateTmp,PrivateNetwork,ProtectHome,ProtectSystem,RootDirectory,InaccessiblePaths,IPAddressDeny,IPAddressAllow,RestrictAddressFamilies,NetworkNamespacePath,LimitNOFILE,Listen";
+pub const PROPERTIES: &str = "Id,Type,TriggeredBy,Description,ActiveState,SubState,Result,ExecMainStatus,ExecMainCode,NRestarts,UnitFileState,MainPID,ExecStart,FragmentPath,ActiveEnterTimestamp,InactiveEnterTimestamp,StateChangeTimestamp,MemoryMax,WatchdogUSec,PrivateTmp,PrivateNetwork,ProtectHome,ProtectSystem,RootDirectory,InaccessiblePaths,IPAddressDeny,IPAddressAllow,RestrictAddressFamilies,NetworkNamespacePath,LimitNOFILE,Listen";
 
 const SANDBOX: [&str; 9] = [
     "PrivateTmp",
@@ -32,6 +32,12 @@ fn unit(paragraph: &str) -> Option<Unit> {
         let number = || value.parse().unwrap_or_default();
         match name {
             "Id" => value.clone_into(&mut unit.name),
+            "Type" => value.clone_into(&mut unit.service_type),
+            "TriggeredBy" => {
+                unit.triggered_by_timer = value
+                    .split_whitespace()
+                    .any(|trigger| trigger.rsplit_once('.').is_some_and(|(_, kind)| kind == "timer"));
+            }
             "Description" => value.clone_into(&mut unit.description),
             "ActiveState" => value.clone_into(&mut unit.active),
             "SubState" => value.clone_into(&mut unit.sub),

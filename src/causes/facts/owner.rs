@@ -131,3 +131,11 @@ pub(in crate::causes) fn same_port_elsewhere<'a>(
                 .is_some_and(|address| address.port() == wanted.port() && address != wanted)
     })
 }
+
+/// True for a unit that is meant to keep running: by its type, or because systemd starts it again. A job that a
+/// timer starts is not.
+pub(in crate::causes) fn lasting(unit: &Unit) -> bool {
+    const TYPES: [&str; 6] = ["simple", "exec", "notify", "notify-reload", "forking", "dbus"];
+    let by_type = TYPES.contains(&unit.service_type.as_str()) && !unit.triggered_by_timer;
+    by_type || unit.restarts > 0 || unit.sub == "auto-restart"
+}
