@@ -23,6 +23,14 @@ pub struct RunCommand {
     /// Run in the network namespace of this process.
     #[serde(skip_serializing_if = "Identity::is_own")]
     pub identity: Identity,
+    /// Distinguishes runs of the same command at different moments of one diagnosis.
+    #[serde(skip_serializing_if = "is_first")]
+    pub moment: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_first(moment: &u32) -> bool {
+    *moment == 0
 }
 
 /// What a program printed.
@@ -44,6 +52,7 @@ impl RunCommand {
             limit_ms: 2_000,
             cap_bytes: 1 << 20,
             identity: Identity::default(),
+            moment: 0,
         }
     }
 
@@ -51,6 +60,13 @@ impl RunCommand {
     #[must_use]
     pub fn within(mut self, identity: Identity) -> Self {
         self.identity = identity;
+        self
+    }
+
+    /// Runs it again, at a later moment of the diagnosis.
+    #[must_use]
+    pub fn at_moment(mut self, moment: u32) -> Self {
+        self.moment = moment;
         self
     }
 

@@ -259,14 +259,9 @@ pub(super) fn kernel(host: &Host, plan: &Plan) -> Observed<Vec<KernelEvent>> {
 }
 
 fn kernel_log(host: &Host, moment: u32) -> Observed<Vec<KernelEvent>> {
-    let boot_ms = boot_from_uptime(host, moment);
-    // The moment is part of the question; dmesg takes an option twice without a difference.
-    let mut argv = vec!["dmesg"];
-    argv.extend(std::iter::repeat_n(
-        "--noescape",
-        usize::try_from(moment).unwrap_or(0),
-    ));
-    match host.ask(&RunCommand::new(argv).cap_bytes(4 << 20)) {
+    let boot_ms = boot_from_uptime(host);
+    let question = RunCommand::new(["dmesg"]).cap_bytes(4 << 20).at_moment(moment);
+    match host.ask(&question) {
         Observed::Seen(output) if output.status == Some(0) => {
             Observed::Seen(kernel::events(&output.stdout.0, boot_ms))
         }
@@ -280,8 +275,7 @@ fn kernel_log(host: &Host, moment: u32) -> Observed<Vec<KernelEvent>> {
 }
 
 /// The time of boot by the clock that the kernel log uses.
-fn boot_from_uptime(host: &Host, moment: u32) -> Option<i64> {
-    let _ = moment;
+fn boot_from_uptime(host: &Host) -> Option<i64> {
     let uptime = text(host, "/proc/uptime")?;
     let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
     #[expect(clippy::cast_possible_truncation, reason = "an uptime in milliseconds fits")]
