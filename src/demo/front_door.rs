@@ -12,7 +12,8 @@ use super::serve::Connection;
 use super::upstream::{self, Answer, Failure};
 use crate::evidence::{Endpoint, Handler, LogTarget, Observed, Pass, PeerAddress, Protocol, Route};
 use crate::host::{Host, ListDirectory, ReadFile, TemporaryDirectory};
-use crate::proxy::nginx::{self, Config, Environment, FileBytes, Files, RouteRequest};
+use crate::proxy::nginx::{self, Config, Environment};
+use crate::proxy::{FileBytes, Files, RouteRequest};
 
 /// How long a client may take to send its request.
 const CLIENT_LIMIT: Duration = Duration::from_secs(5);
@@ -108,6 +109,7 @@ impl FrontDoor {
             host: host.clone(),
             method: (*method).to_owned(),
             target: (*target).to_owned(),
+            ..RouteRequest::default()
         });
         let Some(route) = route else {
             return client.finish();

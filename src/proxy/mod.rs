@@ -1,8 +1,15 @@
-//! BYTES → EVIDENCE for proxy servers: configurations, logs, version banners. Pure: names no host, opens
-//! nothing; whatever it needs to read it gets handed as bytes (or through a reader function it is given).
+//! BYTES → EVIDENCE for proxy servers: configurations, routes, lint, logs, version banners. Pure: names no
+//! host, opens nothing; whatever it needs to read it gets handed as bytes (or through a reader function it is
+//! given).
 //!
-//! One directory for each proxy type. To add one: `proxy/<type>/`, one line here, one variant of
-//! [`crate::evidence::ProxyKind`]; no cause, step or report changes.
+//! One directory for each proxy type. To add one: `proxy/<type>/`, one line here, a variant of
+//! [`Configuration`] and of [`crate::evidence::ProxyKind`]; no cause, step or report changes.
 
+mod configuration;
+mod files;
+pub mod lint;
 pub mod nginx;
 pub mod request;
+
+pub use configuration::{Configuration, RouteRequest};
+pub use files::{FileBytes, Files};

@@ -8,7 +8,8 @@ use crate::evidence::{
     ProxyProcess, Route, Snapshot,
 };
 use crate::host::{Host, ListDirectory, ReadFile, RunCommand, SystemLookup};
-use crate::proxy::nginx::{self, Config, Environment, FileBytes, Files, RouteRequest};
+use crate::proxy::nginx::{self, Config, Environment};
+use crate::proxy::{FileBytes, Files, RouteRequest};
 use crate::report::StepStatus;
 use crate::system::sockets;
 
@@ -232,6 +233,7 @@ fn follow(snapshot: &mut Snapshot, config: &Config) {
         host: retry::host_header(target),
         method: "GET".to_owned(),
         target: target.path.clone(),
+        ..RouteRequest::default()
     };
     snapshot.route = config.route(&request).into();
 }
@@ -302,6 +304,7 @@ fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build, config: &C
             host: host_header,
             method: "GET".to_owned(),
             target: current.request_target.clone().unwrap_or_else(|| "/".to_owned()),
+            ..RouteRequest::default()
         });
         // Plain HTTP to a TLS listener goes no further than that listener.
         let Some(inner) = inner.filter(|inner| !inner.listener.as_ref().is_some_and(|listen| listen.tls))

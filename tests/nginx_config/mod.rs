@@ -7,7 +7,8 @@ mod statements;
 use std::collections::BTreeMap;
 
 use fix502::evidence::{Handler, PeerAddress, Route};
-use fix502::proxy::nginx::{self, Config, Environment, FileBytes, Files, RouteRequest};
+use fix502::proxy::nginx::{self, Config, Environment};
+use fix502::proxy::{FileBytes, Files, RouteRequest};
 
 /// Files that exist only in memory.
 struct Memory(BTreeMap<String, String>);
@@ -199,7 +200,7 @@ fn a_group_gives_its_peers_their_parameters() {
         .into_iter()
         .map(|problem| problem.rule)
         .collect();
-    assert_eq!(rules, ["tls-to-port-80", "keepalive-unused"]);
+    assert_eq!(rules, ["N024-https-port80", "N069-keepalive-unused"]);
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn a_variable_name_is_resolved_at_run_time_and_a_group_is_not() {
     assert!(pass(&thawed).runtime_name.is_none() && pass(&thawed).peers.len() == 1);
     let lint = config.summary().lint;
     assert_eq!(lint.len(), 1, "{lint:#?}");
-    assert_eq!(lint[0].rule, "no-resolver");
+    assert_eq!(lint[0].rule, "N020-no-resolver");
     assert!(lint[0].message.contains("backend.test"));
 }
 
@@ -417,36 +418,36 @@ fn a_sound_configuration_gets_no_lint() {
 #[test]
 fn each_lint_rule_finds_its_fault() {
     for (rule, text) in [
-        ("upstream-all-down", "upstream u { server 127.0.0.1:1 down; }"),
-        ("fixed-502", "server { listen 81; return 502; }"),
-        ("cache-valid-502", "proxy_cache_valid any 1m;"),
+        ("N030-all-down", "upstream u { server 127.0.0.1:1 down; }"),
+        ("N080-fixed-502", "server { listen 81; return 502; }"),
+        ("N081-cached-502", "proxy_cache_valid any 1m;"),
         (
-            "server-name-conflict",
+            "N002-name-conflict",
             "server { listen 81; server_name x.y; } server { listen 81; server_name x.y; }",
         ),
-        ("server-name-port", "server { listen 81; server_name x.y:81; }"),
+        ("N004-name-port", "server { listen 81; server_name x.y:81; }"),
         (
-            "dead-location",
+            "N005-dead-nested-prefix",
             "server { listen 81; location ~ /a { location /a/b { } } }",
         ),
         (
-            "no-resolver",
+            "N020-no-resolver",
             "server { listen 81; location / { set $u app.test; proxy_pass http://$u; } }",
         ),
         (
-            "fastcgi-script-filename",
+            "N043-fcgi-script",
             "server { listen 81; location ~ \\.php$ { fastcgi_param A b; fastcgi_pass 127.0.0.1:9; } }",
         ),
         (
-            "ssl-verify-without-certificate",
+            "N055-verify-untrusted",
             "server { listen 81; location / { proxy_ssl_verify on; proxy_pass https://1.1.1.1; } }",
         ),
         (
-            "keepalive-unused",
+            "N069-keepalive-unused",
             "upstream u { server 127.0.0.1:1; keepalive 2; } server { listen 81; location / { proxy_pass http://u; } }",
         ),
         (
-            "tls-to-port-80",
+            "N024-https-port80",
             "upstream u { server 127.0.0.1; } server { listen 81; location / { proxy_pass https://u; } }",
         ),
     ] {

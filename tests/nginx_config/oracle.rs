@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use super::statements::STATEMENTS;
 use fix502::evidence::{Handler, Route};
-use fix502::proxy::nginx::{self, Config, Environment, FileBytes, Files, RouteRequest};
+use fix502::proxy::nginx::{self, Config, Environment};
+use fix502::proxy::{FileBytes, Files, RouteRequest};
 
 /// The real file system.
 pub(super) struct Disk;
@@ -645,7 +646,7 @@ fn statements_are_accepted_and_refused_as_by_the_real_server() {
         let certificate = summary
             .lint
             .iter()
-            .any(|problem| problem.rule == "ssl-verify-without-certificate");
+            .any(|problem| problem.rule == "N055-verify-untrusted");
         if accepted != (summary.errors.is_empty() && !certificate) {
             wrong.push(format!(
                 "{statement}\n nginx: {message}\n here: {:?}",

@@ -96,6 +96,7 @@ pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
             },
             excerpt: String::new(),
             repair: Some("events {}".to_owned()),
+            ..ConfigProblem::default()
         });
     }
     problems

@@ -74,7 +74,7 @@ impl Reader<'_> {
             message,
             place,
             excerpt,
-            repair: None,
+            ..ConfigProblem::default()
         });
     }
 

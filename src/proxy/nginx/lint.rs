@@ -1,39 +1,68 @@
 //! Rules about configurations that nginx accepts, and that then make or hide a 502.
 //!
-//! A rule is one function that pushes problems; it must stay silent on a sound configuration, so each one
-//! says in its comment what keeps it quiet. To add a rule: a function here (or a new file below), one line
-//! in [`lint`].
+//! One file for each rule, named after its id (see [`crate::proxy::lint`]). To add one: the file, its `mod`
+//! line and its line in [`CHECKS`], and its page `docs/rules/<id>.md`. What several rules share stands in
+//! files without a number.
 
-mod pass_rules;
-mod server_rules;
+mod n002_name_conflict;
+mod n004_name_port;
+mod n005_dead_nested_prefix;
+mod n020_no_resolver;
+mod n021_var_name_port;
+mod n024_https_port80;
+mod n030_all_down;
+mod n043_fcgi_script;
+mod n055_verify_untrusted;
+mod n069_keepalive_unused;
+mod n080_fixed_502;
+mod n081_cached_502;
+mod n082_misspelt;
+mod run_time_names;
 
-use super::Config;
 use super::tree::NodeId;
-use crate::evidence::{ConfigProblem, ProblemLevel};
+use super::variables::has_variables;
+use super::{Config, pass};
+use crate::evidence::{ConfigFile, ConfigProblem};
+use crate::proxy::lint::{Check, Rule, Source};
 
-/// Everything the rules find, in the order of the files.
-pub(super) fn lint(config: &Config) -> Vec<ConfigProblem> {
-    let mut problems = Vec::new();
-    pass_rules::upstreams(config, &mut problems);
-    pass_rules::passes(config, &mut problems);
-    server_rules::fixed_502(config, &mut problems);
-    server_rules::cached_errors(config, &mut problems);
-    server_rules::name_conflicts(config, &mut problems);
-    server_rules::names_with_port(config, &mut problems);
-    server_rules::dead_locations(config, &mut problems);
-    server_rules::misspelt(config, &mut problems);
-    let order = |place: &crate::evidence::Place| {
-        config
-            .tree
-            .files
-            .iter()
-            .position(|file| file.path == place.file)
-            .unwrap_or(usize::MAX)
-    };
-    problems.sort_by_key(|problem| (order(&problem.place), problem.place.line, problem.place.column));
-    problems
+/// All rules about nginx, by id.
+pub static CHECKS: &[Check<Config>] = &[
+    n002_name_conflict::CHECK,
+    n004_name_port::CHECK,
+    n005_dead_nested_prefix::CHECK,
+    n020_no_resolver::CHECK,
+    n021_var_name_port::CHECK,
+    n024_https_port80::CHECK,
+    n030_all_down::CHECK,
+    n043_fcgi_script::CHECK,
+    n055_verify_untrusted::CHECK,
+    n069_keepalive_unused::CHECK,
+    n080_fixed_502::CHECK,
+    n081_cached_502::CHECK,
+    n082_misspelt::CHECK,
+];
+
+impl Source for Config {
+    fn files(&self) -> Vec<ConfigFile> {
+        self.config_files()
+    }
 }
 
-fn found(config: &Config, rule: &str, level: ProblemLevel, node: NodeId, message: String) -> ConfigProblem {
-    config.problem(rule, level, node, message)
+/// What a rule found at a directive, at the rule's own level.
+fn problem(config: &Config, rule: &Rule, node: NodeId, message: String) -> ConfigProblem {
+    config.problem(rule.id, rule.level, node, message)
+}
+
+/// Every literal `*_pass` to a named group, with where it leads.
+fn passes_to_groups(config: &Config) -> Vec<(NodeId, pass::Destination, NodeId)> {
+    let tree = &config.tree;
+    pass::all_passes(config)
+        .into_iter()
+        .filter(|node| !has_variables(tree.argument(*node, 0)))
+        .filter_map(|node| {
+            let destination = pass::destination(pass::protocol(tree.name(node)), tree.argument(node, 0));
+            let group = tree.upstream(pass::host_and_port(&destination.authority).0)?;
+            Some((node, destination, group))
+        })
+        .collect()
 }

@@ -14,7 +14,7 @@ mod directives;
 pub mod error_log;
 mod include;
 mod lexer;
-mod lint;
+pub mod lint;
 mod location_select;
 mod pass;
 mod pattern;
@@ -28,31 +28,12 @@ mod uri;
 mod variables;
 
 use crate::evidence::{
-    ConfigFile, ConfigProblem, ConfigSummary, Listen, PeerAddress, Place, ProblemLevel, Route,
+    ConfigFile, ConfigProblem, ConfigSummary, Listen, PeerAddress, Place, ProblemLevel, Route, Snapshot,
 };
 
+use super::{Files, RouteRequest};
 use server_select::Server;
 use tree::{NodeId, Tree};
-
-/// How the reader gets bytes: implemented by the caller on top of the host.
-pub trait Files {
-    /// The bytes of a file. The error is a lower-case reason such as "permission denied", "is a directory",
-    /// "no such file".
-    fn read(&self, path: &str) -> Result<FileBytes, String>;
-    /// The names in a directory, in any order; empty when it cannot be listed.
-    fn list(&self, directory: &str) -> Vec<String>;
-}
-
-/// One file as the caller read it.
-#[derive(Clone, Debug, Default)]
-pub struct FileBytes {
-    /// The content.
-    pub bytes: Vec<u8>,
-    /// Modification time, milliseconds since 1970.
-    pub modified_ms: Option<i64>,
-    /// The caller stopped at its own limit: the content is not complete.
-    pub truncated: bool,
-}
 
 /// What the reader must know about the program that reads this configuration.
 #[derive(Clone, Debug)]
@@ -92,25 +73,6 @@ impl Environment {
     fn at_least(&self, major: u32, minor: u32, patch: u32) -> bool {
         self.version.unwrap_or((1, 24, 0)) >= (major, minor, patch)
     }
-}
-
-/// The request whose way is asked for.
-#[derive(Clone, Debug, Default)]
-pub struct RouteRequest {
-    /// The address that accepts the connection; `None`: not known, any listener on the port will do.
-    pub local_address: Option<std::net::IpAddr>,
-    /// The port that accepts the connection.
-    pub port: u16,
-    /// The unix socket that accepts the connection; then address and port do not count.
-    pub unix_socket: Option<String>,
-    /// The client speaks TLS.
-    pub tls: bool,
-    /// The Host header as sent, with its port when it has one; empty when there is none.
-    pub host: String,
-    /// The method.
-    pub method: String,
-    /// Path and query as sent.
-    pub target: String,
 }
 
 /// A configuration that was read: all files, the tree, the servers, the errors.
@@ -183,18 +145,9 @@ impl Config {
                 .first()
                 .map(|file| file.path.clone())
                 .unwrap_or_default(),
-            files: self
-                .tree
-                .files
-                .iter()
-                .map(|file| ConfigFile {
-                    path: file.path.clone(),
-                    bytes: u64::try_from(file.bytes.len()).unwrap_or(u64::MAX),
-                    modified_ms: file.modified_ms,
-                })
-                .collect(),
+            files: self.config_files(),
             errors: self.errors.clone(),
-            lint: lint::lint(self),
+            lint: crate::proxy::lint::run(self, lint::CHECKS, &Snapshot::default()),
             server_names,
             listeners,
             upstream_addresses,
@@ -204,6 +157,19 @@ impl Config {
     /// The way of a request. `None`: nothing listens on that address and port.
     pub fn route(&self, request: &RouteRequest) -> Option<Route> {
         route::route(self, request)
+    }
+
+    /// All files in the order in which they were read first.
+    fn config_files(&self) -> Vec<ConfigFile> {
+        self.tree
+            .files
+            .iter()
+            .map(|file| ConfigFile {
+                path: file.path.clone(),
+                bytes: u64::try_from(file.bytes.len()).unwrap_or(u64::MAX),
+                modified_ms: file.modified_ms,
+            })
+            .collect()
     }
 
     fn place(&self, node: NodeId) -> Place {
@@ -218,7 +184,7 @@ impl Config {
             message,
             excerpt: self.tree.excerpt(&place),
             place,
-            repair: None,
+            ..ConfigProblem::default()
         }
     }
 }

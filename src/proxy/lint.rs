@@ -1,0 +1,78 @@
+//! What a lint rule is, whichever server it is about, and how rules are run.
+//!
+//! A rule finds what a server accepts and users then suffer from. It stands in a file of its own,
+//! `proxy/<type>/lint/<id in snake case>.rs`, as one [`Check`]; the table of its proxy lists it; its page is
+//! `docs/rules/<id>.md`, whose examples are run as tests. A rule must be silent on a sound configuration and
+//! on whatever it cannot know: the page says what keeps it quiet.
+
+use crate::evidence::{ConfigFile, ConfigProblem, Place, ProblemLevel, ProxyKind, Snapshot};
+
+use super::nginx;
+
+/// A lint rule as lists, pages and reports show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name for all time: `N020-no-resolver`. Its number alone (`N020`) is understood too.
+    pub id: &'static str,
+    /// Whose configurations it is about.
+    pub proxy: ProxyKind,
+    /// One line, lower case, no full stop.
+    pub title: &'static str,
+    /// The worst it reports.
+    pub level: ProblemLevel,
+    /// The root cause in the catalogue that it would lead to, where there is one.
+    pub cause: Option<&'static str>,
+    /// It needs facts of the host, and is silent without them.
+    pub needs_host: bool,
+}
+
+impl Rule {
+    /// `N020` of `N020-no-resolver`.
+    pub fn number(&self) -> &'static str {
+        self.id.split('-').next().unwrap_or(self.id)
+    }
+}
+
+/// A rule and the function that finds what it is about. The function pushes problems whose `rule` is its
+/// own id; it must take time proportional to the size of the configuration.
+pub struct Check<C: 'static> {
+    /// The rule.
+    pub rule: Rule,
+    /// Finds the problems. What is known of the host stands in the snapshot; everything there that nobody
+    /// looked at keeps the rule silent.
+    pub find: fn(&C, &Snapshot, &mut Vec<ConfigProblem>),
+}
+
+/// What the running of rules needs of a configuration.
+pub(super) trait Source {
+    /// The files, in the order in which they were read first.
+    fn files(&self) -> Vec<ConfigFile>;
+}
+
+/// Runs all checks; the problems come in the order of the files, lines and columns, then of the table.
+pub(super) fn run<C: Source>(config: &C, checks: &[Check<C>], around: &Snapshot) -> Vec<ConfigProblem> {
+    let mut problems = Vec::new();
+    for check in checks {
+        (check.find)(config, around, &mut problems);
+    }
+    let files = config.files();
+    let order: std::collections::HashMap<&str, usize> = files
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(index, file)| (file.path.as_str(), index))
+        .collect();
+    let position = |place: &Place| order.get(place.file.as_str()).copied().unwrap_or(usize::MAX);
+    problems.sort_by_key(|problem| (position(&problem.place), problem.place.line, problem.place.column));
+    problems
+}
+
+/// All rules of all servers, in the order of their ids within each server.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    nginx::lint::CHECKS.iter().map(|check| &check.rule)
+}
+
+/// The rule of an id or a number, in any case.
+pub fn rule(name: &str) -> Option<&'static Rule> {
+    rules().find(|rule| rule.id.eq_ignore_ascii_case(name) || rule.number().eq_ignore_ascii_case(name))
+}

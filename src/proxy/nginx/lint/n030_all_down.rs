@@ -1,0 +1,32 @@
+//! Every server of a group is marked `down`.
+
+use super::super::{Config, pass};
+use super::{Check, Rule, problem};
+use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
+
+pub(super) const CHECK: Check<Config> = Check {
+    rule: Rule {
+        id: "N030-all-down",
+        proxy: ProxyKind::Nginx,
+        title: "every server of an upstream group is marked down",
+        level: ProblemLevel::Error,
+        cause: Some("upstreams-all-disabled"),
+        needs_host: false,
+    },
+    find,
+};
+
+fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
+    let tree = &config.tree;
+    for http in tree.http_blocks() {
+        for upstream in tree.named(http, "upstream").filter(|node| tree.node(*node).is_block) {
+            let name = tree.argument(upstream, 0);
+            let peers = pass::group_peers(config, upstream);
+            if !peers.is_empty() && peers.iter().all(|peer| peer.down) {
+                let message =
+                    format!("all servers of upstream \"{name}\" are marked down: every request gets 502");
+                problems.push(problem(config, &CHECK.rule, upstream, message));
+            }
+        }
+    }
+}

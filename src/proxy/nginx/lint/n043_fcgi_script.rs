@@ -1,0 +1,59 @@
+//! PHP needs `SCRIPT_FILENAME`.
+
+use super::super::tree::NodeId;
+use super::super::{Config, pass};
+use super::{Check, Rule, problem};
+use crate::evidence::{ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot};
+
+pub(super) const CHECK: Check<Config> = Check {
+    rule: Rule {
+        id: "N043-fcgi-script",
+        proxy: ProxyKind::Nginx,
+        title: "no SCRIPT_FILENAME is among the parameters in force",
+        level: ProblemLevel::Warning,
+        cause: None,
+        needs_host: false,
+    },
+    find,
+};
+
+fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
+    for node in pass::all_passes(config) {
+        if pass::protocol(config.tree.name(node)) == Protocol::FastCgi {
+            script_file_name(config, node, config.tree.node(node).parent, problems);
+        }
+    }
+}
+
+/// PHP needs `SCRIPT_FILENAME`. Quiet when any parameter list is read from a file that could not be read,
+/// and for applications that are not PHP (no `.php` in sight).
+fn script_file_name(config: &Config, node: NodeId, block: NodeId, problems: &mut Vec<ConfigProblem>) {
+    let tree = &config.tree;
+    let parameters = tree.nearest_all(block, "fastcgi_param");
+    if parameters
+        .iter()
+        .any(|parameter| tree.argument(*parameter, 0) == "SCRIPT_FILENAME")
+    {
+        return;
+    }
+    let unread = config.errors.iter().any(|error| error.rule.starts_with("include-"));
+    let looks_like_php = tree.argument(node, 0).contains("php")
+        || tree.around(block).any(|level| {
+            tree.name(level) == "location" && tree.arguments(level).any(|word| word.contains("php"))
+        });
+    if unread || !looks_like_php {
+        return;
+    }
+    let message = if parameters.is_empty() {
+        "fastcgi_pass without fastcgi_param SCRIPT_FILENAME: PHP finds no script".to_owned()
+    } else {
+        let place = parameters
+            .first()
+            .map(|first| config.place(*first).to_string())
+            .unwrap_or_default();
+        format!("the fastcgi_param list in force (from {place}) has no SCRIPT_FILENAME: PHP finds no script")
+    };
+    let mut found = problem(config, &CHECK.rule, node, message);
+    found.repair = Some("fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;".to_owned());
+    problems.push(found);
+}

@@ -1,0 +1,61 @@
+//! Verification without a list of trusted certificates; nginx refuses it for a literal `https://`.
+
+use super::super::tree::NodeId;
+use super::super::{Config, pass, units};
+use super::{Check, Rule, problem};
+use crate::evidence::{ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot};
+
+pub(super) const CHECK: Check<Config> = Check {
+    rule: Rule {
+        id: "N055-verify-untrusted",
+        proxy: ProxyKind::Nginx,
+        title: "the certificate of the upstream is verified against nothing",
+        level: ProblemLevel::Error,
+        cause: Some("tls-cert-untrusted"),
+        needs_host: false,
+    },
+    find,
+};
+
+fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
+    let tree = &config.tree;
+    for node in pass::all_passes(config) {
+        let protocol = pass::protocol(tree.name(node));
+        let destination = pass::destination(protocol, tree.argument(node, 0));
+        let block = tree.node(node).parent;
+        verify_without_certificate(config, node, block, protocol, destination.tls, problems);
+    }
+}
+
+/// Verification without a list of trusted certificates; nginx refuses it for a literal `https://`.
+fn verify_without_certificate(
+    config: &Config,
+    node: NodeId,
+    block: NodeId,
+    protocol: Protocol,
+    tls: bool,
+    problems: &mut Vec<ConfigProblem>,
+) {
+    let tree = &config.tree;
+    let prefix = protocol.directive_prefix();
+    let verify = tree.nearest(block, &format!("{prefix}_ssl_verify"));
+    let Some(verify) = verify.filter(|verify| units::flag(tree.argument(*verify, 0)) == Some(true)) else {
+        return;
+    };
+    let name = format!("{prefix}_ssl_trusted_certificate");
+    if !tls || tree.nearest(block, &name).is_some() {
+        return;
+    }
+    let message = format!(
+        "{prefix}_ssl_verify is on, but no {name} is set for {}",
+        tree.argument(node, 0)
+    );
+    let mut found = problem(config, &CHECK.rule, verify, message);
+    found.repair = Some(format!("{name} /etc/ssl/certs/ca-certificates.crt;"));
+    if !problems
+        .iter()
+        .any(|known| known.rule == found.rule && known.place == found.place)
+    {
+        problems.push(found);
+    }
+}
