@@ -57,7 +57,6 @@ fn problem(config: &Config, rule: &Rule, node: NodeId, message: String) -> Confi
 fn passes_to_groups(config: &Config) -> Vec<(NodeId, pass::Destination, NodeId)> {
     let tree = &config.tree;
     pass::all_passes(config)
-        .into_iter()
         .filter(|node| !has_variables(tree.argument(*node, 0)))
         .filter_map(|node| {
             let destination = pass::destination(pass::protocol(tree.name(node)), tree.argument(node, 0));

@@ -22,7 +22,6 @@ pub(super) struct Unresolvable {
 pub(super) fn unresolvable(config: &Config) -> Vec<Unresolvable> {
     let peers = pass::all_peers(config);
     pass::all_passes(config)
-        .into_iter()
         .filter_map(|node| without_resolver(config, &peers, node))
         .collect()
 }
