@@ -31,7 +31,8 @@ complete -c fix502 -n "__fish_fix502_needs_command" -l proxy -d 'Another way to 
 complete -c fix502 -n "__fish_fix502_needs_command" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_needs_command" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_needs_command" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
 always\t'Always'
@@ -72,7 +73,8 @@ complete -c fix502 -n "__fish_fix502_needs_command" -a "proxy" -d 'Step 7: ask b
 complete -c fix502 -n "__fish_fix502_needs_command" -a "bundle" -d 'Step 8: write what the hosting provider needs into one file'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "explain" -d 'Explain a cause, a step, or how to read a verdict'
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
 always\t'Always'
@@ -84,7 +86,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s q -l quiet -d 'On
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix502 -n "__fish_fix502_using_subcommand triage" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand triage" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand triage" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
 always\t'Always'
@@ -117,7 +120,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l proxy -d 'Anothe
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -150,7 +154,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l proxy -d 'Anothe
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -183,7 +188,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxy -d 'Another
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -216,7 +222,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l proxy -d 'Ano
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -249,7 +256,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l proxy -d 'Ano
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -282,7 +290,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l proxy -d 'Another 
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -315,7 +324,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l proxy -d 'Anothe
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -348,7 +358,8 @@ complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l proxy -d 'Anoth
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+html\t'one page for a browser, with everything in it'"
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''

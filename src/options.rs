@@ -85,6 +85,9 @@ pub enum OutputFormat {
     /// `fix502.report/v1`, for a program.
     #[value(help = "fix502.report/v1, for a program")]
     Json,
+    /// One page for a browser, with everything in it.
+    #[value(help = "one page for a browser, with everything in it")]
+    Html,
 }
 
 impl OutputFormat {
@@ -93,6 +96,7 @@ impl OutputFormat {
         match self {
             Self::Text => "text",
             Self::Json => "json",
+            Self::Html => "html",
         }
     }
 }

@@ -11,6 +11,7 @@ mod demo;
 mod demo_nginx;
 mod firewall_packets;
 mod house;
+mod html;
 mod lab;
 mod nginx_config;
 mod other_route;

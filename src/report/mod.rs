@@ -3,9 +3,12 @@
 //! A [`Report`] holds everything a format may print; a format adds no facts and no judgement. To add one:
 //! `report/<format>.rs` with `pub fn render(&Report, &mut dyn Write)`, and one line in [`FORMATS`].
 
+pub mod history;
+mod html;
 mod json;
 pub mod sanitize;
 mod text;
+mod way;
 
 pub(crate) use text::layout;
 pub use text::{TextStyle, render as render_text, render_step};
@@ -120,6 +123,10 @@ pub struct Format {
 
 /// All formats; `text` takes the style of the terminal and is rendered by [`render_text`].
 pub static FORMATS: &[Format] = &[
+    Format {
+        name: "html",
+        render: html::render,
+    },
     Format {
         name: "json",
         render: json::render,

@@ -8,7 +8,7 @@ mod excerpt;
 pub(crate) mod layout;
 mod path;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io::{self, Write};
 
