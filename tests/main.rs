@@ -16,4 +16,5 @@ mod lab;
 mod nginx_config;
 mod other_route;
 mod pages;
+mod rules;
 mod terminal;
