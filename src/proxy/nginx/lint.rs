@@ -4,9 +4,19 @@
 //! line and its line in [`CHECKS`], and its page `docs/rules/<id>.md`. What several rules share stands in
 //! files without a number.
 
+mod edits;
+mod n001_addr_shadow;
 mod n002_name_conflict;
+mod n003_dot_conflict;
 mod n004_name_port;
 mod n005_dead_nested_prefix;
+mod n006_dead_regex;
+mod n007_nested_no_pass;
+mod n008_auto_301;
+mod n009_return_beats_pass;
+mod n010_server_tryfiles_dead;
+mod n011_enc_location;
+mod n012_regex_brace;
 mod n020_no_resolver;
 mod n021_var_name_port;
 mod n024_https_port80;
@@ -27,9 +37,18 @@ use crate::proxy::lint::{Check, Rule, Source};
 
 /// All rules about nginx, by id.
 pub static CHECKS: &[Check<Config>] = &[
+    n001_addr_shadow::CHECK,
     n002_name_conflict::CHECK,
+    n003_dot_conflict::CHECK,
     n004_name_port::CHECK,
     n005_dead_nested_prefix::CHECK,
+    n006_dead_regex::CHECK,
+    n007_nested_no_pass::CHECK,
+    n008_auto_301::CHECK,
+    n009_return_beats_pass::CHECK,
+    n010_server_tryfiles_dead::CHECK,
+    n011_enc_location::CHECK,
+    n012_regex_brace::CHECK,
     n020_no_resolver::CHECK,
     n021_var_name_port::CHECK,
     n024_https_port80::CHECK,

@@ -10,7 +10,7 @@ use super::{Config, RouteRequest, units};
 use crate::evidence::Place;
 
 /// What a `listen` binds to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Socket {
     /// An address, possibly the wildcard, and a port.
     Ip(SocketAddr),
