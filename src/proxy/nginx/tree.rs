@@ -50,6 +50,8 @@ pub(super) struct Tree {
     index: HashMap<NodeId, HashMap<String, Vec<NodeId>>>,
     /// `upstream` blocks of `http` by lower-case name; the first of a name counts.
     upstreams: HashMap<String, NodeId>,
+    /// Where the lines of each file begin, by path, so that an excerpt need not look for its line.
+    lines: HashMap<String, (usize, Vec<usize>)>,
 }
 
 impl Tree {
@@ -63,6 +65,7 @@ impl Tree {
             empty: Node::default(),
             index: HashMap::new(),
             upstreams: HashMap::new(),
+            lines: HashMap::new(),
         }
     }
 
@@ -126,6 +129,13 @@ impl Tree {
             }
         }
         self.upstreams = upstreams;
+        for (index, file) in self.files.iter().enumerate() {
+            let ends = file.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            let starts = std::iter::once(0).chain(ends.map(|(at, _)| at.saturating_add(1)));
+            self.lines
+                .entry(file.path.clone())
+                .or_insert_with(|| (index, starts.collect()));
+        }
     }
 
     /// The `upstream` block of a name.
@@ -203,14 +213,19 @@ impl Tree {
 
     /// The source line of a place, at most 200 bytes.
     pub(super) fn excerpt(&self, place: &Place) -> String {
-        let Some(file) = self.files.iter().find(|file| file.path == place.file) else {
-            return String::new();
-        };
         let wanted = usize::try_from(place.line).unwrap_or(0).saturating_sub(1);
+        // While the files are still being read there is no index.
+        let (file, start, skipped) = match self.lines.get(&place.file) {
+            Some((index, starts)) => (
+                self.files.get(*index),
+                starts.get(wanted).copied().unwrap_or(usize::MAX),
+                wanted,
+            ),
+            None => (self.files.iter().find(|file| file.path == place.file), 0, 0),
+        };
         let line = file
-            .bytes
-            .split(|byte| *byte == b'\n')
-            .nth(wanted)
+            .and_then(|file| file.bytes.get(start..))
+            .and_then(|rest| rest.split(|byte| *byte == b'\n').nth(wanted.saturating_sub(skipped)))
             .unwrap_or_default();
         let shown = line.get(..EXCERPT_BYTES).unwrap_or(line);
         String::from_utf8_lossy(shown).trim_end().to_owned()
