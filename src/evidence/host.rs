@@ -254,6 +254,8 @@ pub struct Limits {
     pub somaxconn: Option<u64>,
     /// `SELinux` is enforcing.
     pub selinux_enforcing: Option<bool>,
+    /// `net.ipv4.ip_nonlocal_bind` is on: connections may come from addresses that no interface has.
+    pub nonlocal_bind: Option<bool>,
     /// Addresses of this host, with their interface.
     pub addresses: Vec<(std::net::IpAddr, String)>,
     /// Interfaces that are down (`lo` among them matters).

@@ -19,15 +19,36 @@ mod n011_enc_location;
 mod n012_regex_brace;
 mod n020_no_resolver;
 mod n021_var_name_port;
+mod n022_no_scheme_var;
+mod n023_upstream_typo;
 mod n024_https_port80;
+mod n025_http_to_tls_port;
+mod n026_frozen_dns;
+mod n028_resolver_public;
 mod n030_all_down;
+mod n031_localhost_dual;
+mod n035_unix_path;
+mod n036_unix_in_tmp;
+mod n037_proxy_bind;
+mod n040_wrong_protocol;
 mod n043_fcgi_script;
+mod n044_ws_always;
+mod n045_hdr_lost;
+mod n046_host_name_mismatch;
+mod n047_two_hosts;
+mod n050_no_sni;
+mod n051_sni_is_upstream_name;
+mod n052_verify_name;
+mod n053_old_proto;
+mod n054_client_cert;
 mod n055_verify_untrusted;
 mod n069_keepalive_unused;
 mod n080_fixed_502;
 mod n081_cached_502;
 mod n082_misspelt;
 mod run_time_names;
+mod unix_sockets;
+mod upstreams;
 
 use super::tree::NodeId;
 use super::variables::has_variables;
@@ -51,9 +72,28 @@ pub static CHECKS: &[Check<Config>] = &[
     n012_regex_brace::CHECK,
     n020_no_resolver::CHECK,
     n021_var_name_port::CHECK,
+    n022_no_scheme_var::CHECK,
+    n023_upstream_typo::CHECK,
     n024_https_port80::CHECK,
+    n025_http_to_tls_port::CHECK,
+    n026_frozen_dns::CHECK,
+    n028_resolver_public::CHECK,
     n030_all_down::CHECK,
+    n031_localhost_dual::CHECK,
+    n035_unix_path::CHECK,
+    n036_unix_in_tmp::CHECK,
+    n037_proxy_bind::CHECK,
+    n040_wrong_protocol::CHECK,
     n043_fcgi_script::CHECK,
+    n044_ws_always::CHECK,
+    n045_hdr_lost::CHECK,
+    n046_host_name_mismatch::CHECK,
+    n047_two_hosts::CHECK,
+    n050_no_sni::CHECK,
+    n051_sni_is_upstream_name::CHECK,
+    n052_verify_name::CHECK,
+    n053_old_proto::CHECK,
+    n054_client_cert::CHECK,
     n055_verify_untrusted::CHECK,
     n069_keepalive_unused::CHECK,
     n080_fixed_502::CHECK,

@@ -34,7 +34,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             .arguments(node)
             .position(|word| word.eq_ignore_ascii_case(&name));
         found.edit =
-            index.and_then(|index| edits::replace_argument(config, node, index, format!("*.{bare}")));
+            index.and_then(|index| edits::replace_argument(config, node, index, &format!("*.{bare}")));
         problems.push(found);
     }
 }

@@ -39,7 +39,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             let last = tree.node(node).arguments.len().saturating_sub(1);
             found.repair = Some(format!("\"{decoded}\""));
             if !glued {
-                found.edit = edits::replace_argument(config, node, last, format!("\"{decoded}\""));
+                found.edit = edits::replace_argument(config, node, last, &format!("\"{decoded}\""));
             }
         }
         problems.push(found);
