@@ -6,11 +6,13 @@
 //! [`Configuration`] and of [`crate::evidence::ProxyKind`]; no cause, step or report changes.
 
 mod configuration;
+mod detect;
 mod files;
 pub mod lint;
 pub mod nginx;
 pub mod request;
 pub mod squid;
 
-pub use configuration::{Configuration, RouteRequest};
+pub use configuration::{Around, Configuration, Extent, RouteRequest, read};
+pub use detect::detect;
 pub use files::{FileBytes, Files};
