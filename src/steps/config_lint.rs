@@ -5,7 +5,7 @@ use super::retry;
 use super::summary::Line;
 use crate::evidence::{
     ConfigTest, Endpoint, Handler, Observed, Obstacle, PeerAddress, Place, ProblemLevel, Protocol,
-    ProxyProcess, Route, Snapshot,
+    ProxyProcess, Route, Snapshot, Target,
 };
 use crate::host::{Host, ListDirectory, ReadFile, RunCommand, SystemLookup};
 use crate::proxy::nginx::{self, Config, Environment};
@@ -17,10 +17,20 @@ use crate::system::sockets;
 const FILE_CAP_BYTES: u64 = 8 << 20;
 
 /// Files of the host, as the reader wants them.
-struct HostFiles<'a> {
+pub(super) struct HostFiles<'a> {
     host: &'a Host,
     /// What the proxy's own root looks like from here.
     below: String,
+}
+
+impl<'a> HostFiles<'a> {
+    /// The files as this program sees them.
+    pub(super) fn of(host: &'a Host) -> Self {
+        Self {
+            host,
+            below: String::new(),
+        }
+    }
 }
 
 impl Files for HostFiles<'_> {
@@ -97,7 +107,9 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     snapshot.config = Observed::Seen(config.summary());
     test(host, plan, snapshot, &main_file);
     follow(snapshot, &config);
-    further_tiers(host, snapshot, &build, &config);
+    if !plan.files_only {
+        further_tiers(host, snapshot, &build, &config);
+    }
 }
 
 /// What `nginx -V` tells about the build.
@@ -193,6 +205,9 @@ fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, main_file: &str) {
         snapshot.config_test = Observed::Absent;
         return;
     }
+    if plan.files_only {
+        return;
+    }
     if plan.other_root {
         snapshot.config_test =
             Observed::Unavailable(Obstacle::Failed("the files lie below another root".to_owned()));
@@ -224,8 +239,12 @@ fn follow(snapshot: &mut Snapshot, config: &Config) {
     if snapshot.target.url.is_none() {
         return;
     }
-    let target = &snapshot.target;
-    let request = RouteRequest {
+    snapshot.route = config.route(&request(&snapshot.target)).into();
+}
+
+/// The request that a client makes for a target.
+pub(super) fn request(target: &Target) -> RouteRequest {
+    RouteRequest {
         local_address: target.host.parse().ok(),
         port: target.port,
         unix_socket: None,
@@ -234,8 +253,7 @@ fn follow(snapshot: &mut Snapshot, config: &Config) {
         method: "GET".to_owned(),
         target: target.path.clone(),
         ..RouteRequest::default()
-    };
-    snapshot.route = config.route(&request).into();
+    }
 }
 
 /// Tiers of nginx behind the first one on this host: the route goes on through their configurations, which

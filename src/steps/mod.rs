@@ -13,6 +13,7 @@ mod config_lint;
 mod dns_flush;
 mod firewall;
 mod inside;
+pub mod lint;
 mod logs;
 mod machine;
 mod other_route;
