@@ -12,8 +12,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use crate::options::{
-    Action, Address, ColorChoice, Credentials, FailOn, KindName, Options, OutputFormat, ProxyAddress, UsageError,
-    parse_address, parse_proxy, parse_target,
+    Action, Address, ColorChoice, Credentials, FailOn, KindName, Options, OutputFormat, ProxyAddress,
+    UsageError, parse_address, parse_proxy, parse_target,
 };
 pub use generate::{completions, man};
 
@@ -411,7 +411,10 @@ impl RouteArguments {
         if !matches!(options.format, OutputFormat::Text | OutputFormat::Json) {
             return Err(UsageError::new("route prints text or json"));
         }
-        Ok(Options { proxy_kind, ..options })
+        Ok(Options {
+            proxy_kind,
+            ..options
+        })
     }
 }
 

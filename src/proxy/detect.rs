@@ -127,16 +127,40 @@ mod tests {
     #[test]
     fn whole_files_and_fragments_are_recognised() {
         for (text, expected) in [
-            ("events {}\nhttp { include conf.d/*.conf; }\n", Some(ProxyKind::Nginx)),
-            ("server {\n  listen 80;\n  location / { proxy_pass http://app; }\n}\n", Some(ProxyKind::Nginx)),
-            ("location /api/ {\n    proxy_pass http://127.0.0.1:9000/;\n}", Some(ProxyKind::Nginx)),
+            (
+                "events {}\nhttp { include conf.d/*.conf; }\n",
+                Some(ProxyKind::Nginx),
+            ),
+            (
+                "server {\n  listen 80;\n  location / { proxy_pass http://app; }\n}\n",
+                Some(ProxyKind::Nginx),
+            ),
+            (
+                "location /api/ {\n    proxy_pass http://127.0.0.1:9000/;\n}",
+                Some(ProxyKind::Nginx),
+            ),
             ("proxy_set_header Host $host;\n", Some(ProxyKind::Nginx)),
-            ("<VirtualHost *:80>\n  ServerName a.test\n  ProxyPass / http://127.0.0.1:9000/\n</VirtualHost>\n", Some(ProxyKind::Apache)),
-            ("ProxyPass \"/\" \"http://127.0.0.1:9000/\"\n", Some(ProxyKind::Apache)),
+            (
+                "<VirtualHost *:80>\n  ServerName a.test\n  ProxyPass / http://127.0.0.1:9000/\n</VirtualHost>\n",
+                Some(ProxyKind::Apache),
+            ),
+            (
+                "ProxyPass \"/\" \"http://127.0.0.1:9000/\"\n",
+                Some(ProxyKind::Apache),
+            ),
             ("Listen 8080\nServerRoot /etc/apache2\n", Some(ProxyKind::Apache)),
-            ("http_port 3128\nacl local src 10.0.0.0/8\nhttp_access allow local\n", Some(ProxyKind::Squid)),
-            ("cache_peer 10.0.0.1 parent 8080 0 no-query\n", Some(ProxyKind::Squid)),
-            ("global\n    daemon\ndefaults\n    mode http\nfrontend web\n    bind :80\n", Some(ProxyKind::Haproxy)),
+            (
+                "http_port 3128\nacl local src 10.0.0.0/8\nhttp_access allow local\n",
+                Some(ProxyKind::Squid),
+            ),
+            (
+                "cache_peer 10.0.0.1 parent 8080 0 no-query\n",
+                Some(ProxyKind::Squid),
+            ),
+            (
+                "global\n    daemon\ndefaults\n    mode http\nfrontend web\n    bind :80\n",
+                Some(ProxyKind::Haproxy),
+            ),
             ("# http_port 3128\n\n", None),
             ("", None),
             ("[Unit]\nDescription=x\n", None),

@@ -3,11 +3,16 @@
 //! A [`Report`] holds everything a format may print; a format adds no facts and no judgement. To add one:
 //! `report/<format>.rs` with `pub fn render(&Report, &mut dyn Write)`, and one line in [`FORMATS`].
 
+mod github;
 pub mod history;
 mod html;
 mod json;
+mod junit;
+mod markdown;
+mod place;
 pub mod route;
 pub mod sanitize;
+mod sarif;
 mod text;
 mod way;
 
@@ -60,6 +65,8 @@ pub struct Examined {
     pub files: Vec<String>,
     /// The rules that were run.
     pub rules: Vec<RuleNote>,
+    /// The least that counts as a failure.
+    pub fail_on: ProblemLevel,
 }
 
 /// A lint rule, as reports speak of it.
@@ -171,12 +178,28 @@ pub struct Format {
 /// All formats; `text` takes the style of the terminal and is rendered by [`render_text`].
 pub static FORMATS: &[Format] = &[
     Format {
+        name: "github",
+        render: github::render,
+    },
+    Format {
         name: "html",
         render: html::render,
     },
     Format {
         name: "json",
         render: json::render,
+    },
+    Format {
+        name: "junit",
+        render: junit::render,
+    },
+    Format {
+        name: "markdown",
+        render: markdown::render,
+    },
+    Format {
+        name: "sarif",
+        render: sarif::render,
     },
     Format {
         name: "text",

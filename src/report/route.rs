@@ -108,7 +108,7 @@ fn row(page: &mut Page<'_>, label: &str, value: &str, place: Option<&Place>) {
 
 /// Listener, server, location, upstream, peers: what hands the request to whom.
 fn hops(page: &mut Page<'_>, route: &Route) {
-    row(page, "proxy", route.proxy.name(), None::<&Place>.or(route.server.as_ref().map(|server| &server.place)));
+    page.labelled(&[("  proxy", Tone::Faint)], 13, route.proxy.name(), Tone::Plain);
     if let Some(listen) = &route.listener {
         let mut words = listen.address.clone();
         if listen.tls {
@@ -120,7 +120,11 @@ fn hops(page: &mut Page<'_>, route: &Route) {
         row(page, "listener", &words, Some(&listen.place));
     }
     if let Some(server) = &route.server {
-        let name = if server.name.is_empty() { "(no name)" } else { &server.name };
+        let name = if server.name.is_empty() {
+            "(no name)"
+        } else {
+            &server.name
+        };
         row(page, "server", name, Some(&server.place));
     }
     if let Some(location) = &route.location {
@@ -148,7 +152,12 @@ fn passed(page: &mut Page<'_>, pass: &Pass) {
     let protocol = pass.protocol.directive_prefix();
     let tls = if pass.tls { " over TLS" } else { "" };
     let spoken = if protocol == "proxy" { "http" } else { protocol };
-    row(page, "passes to", &format!("{} ({spoken}{tls})", pass.written), Some(&pass.place));
+    row(
+        page,
+        "passes to",
+        &format!("{} ({spoken}{tls})", pass.written),
+        Some(&pass.place),
+    );
     if let Some(group) = &pass.group {
         let mut words = group.name.clone();
         if let Some(keepalive) = group.keepalive {
@@ -166,7 +175,12 @@ fn passed(page: &mut Page<'_>, pass: &Pass) {
         let words = format!("{}:{}, resolved for each request", name.name, name.port);
         row(page, "peer", &words, Some(&pass.place));
     } else if pass.peers.is_empty() {
-        page.labelled(&[("  peer", Tone::Faint)], 13, "known at run time only", Tone::Warning);
+        page.labelled(
+            &[("  peer", Tone::Faint)],
+            13,
+            "known at run time only",
+            Tone::Warning,
+        );
     }
 }
 
@@ -176,7 +190,11 @@ fn peer_words(peer: &Peer) -> String {
         PeerAddress::Name(name) => format!("{}:{}", name.name, name.port),
         PeerAddress::Unix(path) => format!("unix:{path}"),
     };
-    for (set, word) in [(peer.down, ", down"), (peer.backup, ", backup"), (peer.resolve, ", resolve")] {
+    for (set, word) in [
+        (peer.down, ", down"),
+        (peer.backup, ", backup"),
+        (peer.resolve, ", resolve"),
+    ] {
         if set {
             words.push_str(word);
         }
@@ -201,7 +219,34 @@ fn effective(page: &mut Page<'_>, route: &Route) {
         let label = format!("  {:widest$}  ", shown_name(route, &name));
         let at = place.as_ref().map_or_else(|| "default".to_owned(), Place::to_string);
         let indent = page.hanging(label.len());
-        page.opposed((&label, Tone::Faint), indent, (&value.1, Tone::Plain), (&at, Tone::Faint));
+        page.opposed(
+            (&label, Tone::Faint),
+            indent,
+            (&value.1, Tone::Plain),
+            (&at, Tone::Faint),
+        );
+    }
+    for (title, logs) in [
+        ("error_log", &route.settings.error_logs),
+        ("access_log", &route.settings.access_logs),
+    ] {
+        for log in logs {
+            if title == "error_log" && log.target.is_empty() {
+                continue;
+            }
+            let at = log
+                .place
+                .as_ref()
+                .map_or_else(|| "default".to_owned(), Place::to_string);
+            let label = format!("  {title:widest$}  ");
+            let indent = page.hanging(label.len());
+            page.opposed(
+                (&label, Tone::Faint),
+                indent,
+                (&log.target, Tone::Plain),
+                (&at, Tone::Faint),
+            );
+        }
     }
     for (title, pairs) in [
         ("Request headers set", &route.settings.request_headers),
@@ -215,31 +260,24 @@ fn effective(page: &mut Page<'_>, route: &Route) {
             page.prose(2, &format!("{name}: {value}"), Tone::Plain);
         }
     }
-    for (title, logs) in [
-        ("error_log", &route.settings.error_logs),
-        ("access_log", &route.settings.access_logs),
-    ] {
-        for log in logs {
-            if title == "error_log" && log.target.is_empty() {
-                continue;
-            }
-            let at = log.place.as_ref().map_or_else(|| "default".to_owned(), Place::to_string);
-            let label = format!("  {title:widest$}  ");
-            let indent = page.hanging(label.len());
-            page.opposed((&label, Tone::Faint), indent, (&log.target, Tone::Plain), (&at, Tone::Faint));
-        }
-    }
 }
 
 /// `proxy_read_timeout` for a setting of nginx, words for the others.
 fn shown_name(route: &Route, name: &str) -> String {
     let bare = name.trim_end_matches("_ms").trim_end_matches("_bytes");
     let (ProxyKind::Nginx, Handler::Pass(pass)) = (route.proxy, &route.handler) else {
-        return bare.replace('_', " ");
+        return match route.proxy {
+            ProxyKind::Nginx => bare.to_owned(),
+            ProxyKind::Apache | ProxyKind::Haproxy | ProxyKind::Squid => bare.replace('_', " "),
+        };
     };
     let prefix = pass.protocol.directive_prefix();
     let directive = match bare {
-        "resolver" | "resolver_timeout" | "worker_connections" | "worker_rlimit_nofile" | "user"
+        "resolver"
+        | "resolver_timeout"
+        | "worker_connections"
+        | "worker_rlimit_nofile"
+        | "user"
         | "client_max_body_size" => return bare.to_owned(),
         "error_page_502" => return "error_page for 502".to_owned(),
         "cache_valid_502" => "cache_valid for 502",
@@ -279,7 +317,9 @@ pub(super) fn settings(settings: &RouteSettings) -> Vec<Row> {
     times("resolver_timeout_ms", &settings.resolver_timeout);
     times("cache_valid_502_ms", &settings.cache_valid_502);
     let mut numbers = |name: &str, setting: &Option<Setting<u64>>| {
-        put(&mut rows, name, setting, |value| (json!(value), value.to_string()));
+        put(&mut rows, name, setting, |value| {
+            (json!(value), value.to_string())
+        });
     };
     numbers("buffer_size_bytes", &settings.buffer_size);
     numbers("client_max_body_size_bytes", &settings.client_max_body_size);

@@ -37,7 +37,9 @@ pub(super) fn lint(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
     let others: Vec<Finding> = others
         .filter(|cause| {
             // The cause that a rule leads to says the same in other words.
-            !findings.iter().any(|finding| finding.cause == cause.cause && finding.at == cause.at)
+            !findings
+                .iter()
+                .any(|finding| finding.cause == cause.cause && finding.at == cause.at)
         })
         .collect();
     findings.extend(others);
@@ -108,7 +110,12 @@ fn hint(error: &crate::steps::lint::LintError) -> String {
 /// Where a named file lies: below `--root` it is a path of that tree.
 pub(super) fn located(path: &Path, options: &Options) -> String {
     if options.root.is_some() {
-        format!("/{}", path.to_string_lossy().trim_start_matches("./").trim_start_matches('/'))
+        format!(
+            "/{}",
+            path.to_string_lossy()
+                .trim_start_matches("./")
+                .trim_start_matches('/')
+        )
     } else {
         plain(&absolute(path))
     }
@@ -116,7 +123,10 @@ pub(super) fn located(path: &Path, options: &Options) -> String {
 
 /// A path without `.` and `..` where they change nothing, as the files of a report are compared by name.
 fn plain(path: &str) -> String {
-    let plain: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let plain: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     format!("/{}", plain.join("/"))
 }
 
@@ -131,11 +141,15 @@ fn finish(report: &mut Report, scope: Examined, findings: Vec<Finding>, options:
         .iter()
         .filter(|finding| finding.severity >= least)
         .max_by_key(|finding| finding.severity);
-    let status = if worst.is_some() { Status::Found } else { Status::Healthy };
-    let cause = worst.map(|finding| finding.cause.clone()).filter(|cause| !cause.is_empty());
-    let confidence = cause
-        .as_ref()
-        .and_then(|_| worst.map(|finding| finding.confidence));
+    let status = if worst.is_some() {
+        Status::Found
+    } else {
+        Status::Healthy
+    };
+    let cause = worst
+        .map(|finding| finding.cause.clone())
+        .filter(|cause| !cause.is_empty());
+    let confidence = cause.as_ref().and_then(|_| worst.map(|finding| finding.confidence));
     report.findings = findings;
     let counted: Vec<String> = [
         (Severity::Error, "error"),
@@ -166,5 +180,8 @@ fn finish(report: &mut Report, scope: Examined, findings: Vec<Finding>, options:
         confidence,
         ..Verdict::default()
     };
-    report.lint = Some(scope);
+    report.lint = Some(Examined {
+        fail_on: options.fail_on,
+        ..scope
+    });
 }

@@ -27,7 +27,12 @@ pub(super) fn route(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
             }
             (Observed::Absent, _) => Some("no proxy configuration was found".to_owned()),
         };
-        way.files = snapshot.config.seen().map(|config| config.main_file.clone()).into_iter().collect();
+        way.files = snapshot
+            .config
+            .seen()
+            .map(|config| config.main_file.clone())
+            .into_iter()
+            .collect();
         way.route = snapshot.route.into_seen();
     } else {
         let paths: Vec<String> = options.configs.iter().map(|path| located(path, options)).collect();

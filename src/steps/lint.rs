@@ -62,7 +62,13 @@ pub fn read_named(
     let files = HostFiles::of(host);
     let mut found = Vec::new();
     let mut whole = |kind: ProxyKind, path: &String, extent: Extent| {
-        let read = proxy::read(kind, std::slice::from_ref(path), extent, &files, &Around::default());
+        let read = proxy::read(
+            kind,
+            std::slice::from_ref(path),
+            extent,
+            &files,
+            &Around::default(),
+        );
         match read {
             Some(configuration) => {
                 found.push(configuration);
@@ -174,7 +180,10 @@ fn parts_below(host: &Host, directory: &str) -> Result<Vec<String>, LintError> {
                 });
             }
         };
-        let of_sites = place.rsplit('/').next().is_some_and(|name| name.starts_with("sites-"));
+        let of_sites = place
+            .rsplit('/')
+            .next()
+            .is_some_and(|name| name.starts_with("sites-"));
         for name in names.iter().filter(|name| !name.starts_with('.')) {
             let path = below(&place, name);
             let is_backup = name.ends_with(['~', '#']) || name.ends_with(".bak") || name.contains(".dpkg-");
@@ -227,7 +236,11 @@ pub fn follow(configuration: &Configuration, target: &Target) -> Option<Route> {
 
 /// Everything found in configurations, as findings: errors of the reader, then what the rules found, each in
 /// the order of the files. `hosted`: the rules also saw the host.
-pub fn examined(configurations: &[Configuration], around: &Snapshot, hosted: bool) -> (Examined, Vec<Finding>) {
+pub fn examined(
+    configurations: &[Configuration],
+    around: &Snapshot,
+    hosted: bool,
+) -> (Examined, Vec<Finding>) {
     let mut problems = Vec::new();
     let mut files = Vec::new();
     let mut proxies = Vec::new();
@@ -276,6 +289,7 @@ fn noted(proxies: Vec<ProxyKind>, mut files: Vec<String>, hosted: bool) -> Exami
         proxies,
         files,
         rules,
+        ..Examined::default()
     }
 }
 

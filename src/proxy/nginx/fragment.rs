@@ -57,7 +57,11 @@ pub(super) fn read_all(paths: &[String], files: &dyn Files) -> (Tree, Vec<Config
                     file: path.clone(),
                     ..Place::default()
                 };
-                reader.error("config-unreadable", place, format!("cannot read {path}: {reason}"));
+                reader.error(
+                    "config-unreadable",
+                    place,
+                    format!("cannot read {path}: {reason}"),
+                );
                 continue;
             }
         };

@@ -103,11 +103,7 @@ pub fn is_main_file(path: &str, files: &dyn Files) -> bool {
     fragment::is_main(&include::read_all(path, files).0)
 }
 
-fn checked(
-    (tree, errors): (Tree, Vec<ConfigProblem>),
-    environment: &Environment,
-    parts: bool,
-) -> Config {
+fn checked((tree, errors): (Tree, Vec<ConfigProblem>), environment: &Environment, parts: bool) -> Config {
     let mut config = Config {
         tree,
         environment: environment.clone(),

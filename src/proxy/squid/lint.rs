@@ -14,4 +14,9 @@ impl Source for Config {
     fn files(&self) -> Vec<ConfigFile> {
         self.config_files()
     }
+
+    fn contents(&self) -> Vec<(&str, &[u8])> {
+        let files = self.source.files.iter();
+        files.map(|file| (file.path.as_str(), file.bytes.as_ref())).collect()
+    }
 }

@@ -69,7 +69,7 @@ impl Statement {
 #[derive(Clone, Debug)]
 pub(super) struct SourceFile {
     pub(super) path: String,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     modified_ms: Option<i64>,
     line_starts: Vec<usize>,
 }

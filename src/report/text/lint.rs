@@ -77,7 +77,11 @@ fn one(page: &mut Page<'_>, finding: &Finding) {
     if let Some(place) = &finding.at
         && !excerpt::draw(page, place, &finding.excerpt)
     {
-        let words = if place.line > 0 { place.to_string() } else { place.file.clone() };
+        let words = if place.line > 0 {
+            place.to_string()
+        } else {
+            place.file.clone()
+        };
         page.prose(9, &words, Tone::Faint);
         if !finding.excerpt.is_empty() {
             page.verbatim(9, finding.excerpt.trim());

@@ -223,6 +223,7 @@ pub(in crate::report) fn found() -> Report {
             settle_with: "sudo fix502 probe https://shop.example.com/cart".to_owned(),
         }],
         snapshot: snapshot(502),
+        ..Report::default()
     }
 }
 
@@ -275,6 +276,7 @@ pub(in crate::report) fn undecided() -> Report {
             settle_with: "sudo journalctl -u app.service -n 50".to_owned(),
         }],
         snapshot: snapshot(502),
+        ..Report::default()
     }
 }
 
