@@ -45,7 +45,14 @@ fn close(schema: &mut Value) {
 static REPORT: LazyLock<jsonschema::Validator> = LazyLock::new(|| report_schema(None));
 
 static SARIF: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
-    let schema: Value = serde_json::from_str(&file("tests/fixtures/schemas/sarif-2.1.0.json")).expect("JSON");
+    let mut schema: Value =
+        serde_json::from_str(&file("tests/fixtures/schemas/sarif-2.1.0.json")).expect("JSON");
+    // This one pattern has a bracket too many; only ECMAScript without its `u` flag reads it.
+    for definition in ["run", "toolComponent"] {
+        if let Some(language) = schema["definitions"][definition]["properties"]["language"].as_object_mut() {
+            language.remove("pattern");
+        }
+    }
     jsonschema::options()
         .should_validate_formats(true)
         .build(&schema)
@@ -73,6 +80,7 @@ pub(crate) fn valid(schema: &jsonschema::Validator, text: &str, about: &str) -> 
 }
 
 /// Has xmllint hold a `JUnit` report against the schema; false: there is no xmllint here.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn valid_junit(text: &str, about: &str) -> bool {
     let schema = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schemas/junit.xsd");
     let started = Command::new("xmllint")
@@ -190,7 +198,7 @@ fn hostile() -> Report {
         }],
         ..Report::default()
     };
-    report.verdict.title = HOSTILE.to_owned();
+    HOSTILE.clone_into(&mut report.verdict.title);
     report
 }
 

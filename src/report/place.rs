@@ -1,6 +1,8 @@
 //! Files as formats for a repository name them: relative to the directory the program was started in, where
 //! they lie below it.
 
+use std::fmt::Write as _;
+
 use super::Report;
 use crate::evidence::Place;
 use crate::finding::{Finding, Severity};
@@ -30,7 +32,8 @@ pub(super) fn encoded(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     text

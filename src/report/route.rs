@@ -1,6 +1,7 @@
 //! The answer of `fix502 route`: the way of one URL through the configuration, for a person and for a
 //! program. A setting is shown by one row of [`settings`].
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
@@ -42,10 +43,8 @@ pub fn render_json(way: &Way, out: &mut dyn Write) -> io::Result<()> {
     );
     object.insert("why".to_owned(), json!(way.not_known));
     object.insert("files".to_owned(), json!(way.files));
-    if let Some(route) = &way.route {
-        if let Value::Object(fields) = json::route(route) {
-            object.extend(fields);
-        }
+    if let Some(Value::Object(fields)) = way.route.as_ref().map(json::route) {
+        object.extend(fields);
     }
     serde_json::to_writer_pretty(&mut *out, &Value::Object(object)).map_err(io::Error::from)?;
     writeln!(out)
@@ -161,7 +160,8 @@ fn passed(page: &mut Page<'_>, pass: &Pass) {
     if let Some(group) = &pass.group {
         let mut words = group.name.clone();
         if let Some(keepalive) = group.keepalive {
-            words.push_str(&format!(", keepalive {keepalive}"));
+            // Writing to a string cannot fail.
+            let _ = write!(words, ", keepalive {keepalive}");
         }
         if group.zone {
             words.push_str(", zone");
@@ -200,11 +200,12 @@ fn peer_words(peer: &Peer) -> String {
         }
     }
     if peer.max_fails > 0 && peer.fail_timeout_ms > 0 {
-        words.push_str(&format!(
-            ", out for {} after {} failures",
-            time(peer.fail_timeout_ms),
-            peer.max_fails
-        ));
+        let failures = match peer.max_fails {
+            1 => "a failure".to_owned(),
+            count => format!("{count} failures"),
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(words, ", out for {} after {failures}", time(peer.fail_timeout_ms));
     }
     words
 }
@@ -295,10 +296,19 @@ fn shown_name(route: &Route, name: &str) -> String {
 }
 
 fn time(milliseconds: u64) -> String {
-    if milliseconds % 1_000 == 0 {
+    if milliseconds.is_multiple_of(1_000) {
         format!("{} s", milliseconds / 1_000)
     } else {
         format!("{milliseconds} ms")
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0 => "0 (no limit)".to_owned(),
+        bytes if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        bytes if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
+        bytes => format!("{bytes} bytes"),
     }
 }
 
@@ -309,25 +319,32 @@ type Row = (String, (Value, String), Option<Place>);
 pub(super) fn settings(settings: &RouteSettings) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut times = |name: &str, setting: &Option<Setting<u64>>| {
-        put(&mut rows, name, setting, |value| (json!(value), time(*value)));
+        put(&mut rows, name, setting.as_ref(), |value| {
+            (json!(value), time(*value))
+        });
     };
     times("connect_timeout_ms", &settings.connect_timeout);
     times("send_timeout_ms", &settings.send_timeout);
     times("read_timeout_ms", &settings.read_timeout);
     times("resolver_timeout_ms", &settings.resolver_timeout);
     times("cache_valid_502_ms", &settings.cache_valid_502);
+    let mut sizes = |name: &str, setting: &Option<Setting<u64>>| {
+        put(&mut rows, name, setting.as_ref(), |value| {
+            (json!(value), size(*value))
+        });
+    };
+    sizes("buffer_size_bytes", &settings.buffer_size);
+    sizes("client_max_body_size_bytes", &settings.client_max_body_size);
     let mut numbers = |name: &str, setting: &Option<Setting<u64>>| {
-        put(&mut rows, name, setting, |value| {
+        put(&mut rows, name, setting.as_ref(), |value| {
             (json!(value), value.to_string())
         });
     };
-    numbers("buffer_size_bytes", &settings.buffer_size);
-    numbers("client_max_body_size_bytes", &settings.client_max_body_size);
     numbers("tls_verify_depth", &settings.tls_verify_depth);
     numbers("worker_connections", &settings.worker_connections);
     numbers("worker_rlimit_nofile", &settings.worker_rlimit_nofile);
     let mut flags = |name: &str, setting: &Option<Setting<bool>>| {
-        put(&mut rows, name, setting, |value| {
+        put(&mut rows, name, setting.as_ref(), |value| {
             (json!(value), if *value { "on" } else { "off" }.to_owned())
         });
     };
@@ -335,7 +352,9 @@ pub(super) fn settings(settings: &RouteSettings) -> Vec<Row> {
     flags("tls_verify", &settings.tls_verify);
     flags("intercept_errors", &settings.intercept_errors);
     let mut texts = |name: &str, setting: &Option<Setting<String>>| {
-        put(&mut rows, name, setting, |value| (json!(value), value.clone()));
+        put(&mut rows, name, setting.as_ref(), |value| {
+            (json!(value), value.clone())
+        });
     };
     texts("http_version", &settings.http_version);
     texts("tls_name", &settings.tls_name);
@@ -347,7 +366,9 @@ pub(super) fn settings(settings: &RouteSettings) -> Vec<Row> {
     texts("cache", &settings.cache);
     texts("user", &settings.user);
     let mut lists = |name: &str, setting: &Option<Setting<Vec<String>>>| {
-        put(&mut rows, name, setting, |value| (json!(value), value.join(" ")));
+        put(&mut rows, name, setting.as_ref(), |value| {
+            (json!(value), value.join(" "))
+        });
     };
     lists("tls_protocols", &settings.tls_protocols);
     lists("next_upstream", &settings.next_upstream);
@@ -358,7 +379,7 @@ pub(super) fn settings(settings: &RouteSettings) -> Vec<Row> {
 fn put<T>(
     rows: &mut Vec<Row>,
     name: &str,
-    setting: &Option<Setting<T>>,
+    setting: Option<&Setting<T>>,
     shown: impl Fn(&T) -> (Value, String),
 ) {
     if let Some(setting) = setting {

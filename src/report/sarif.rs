@@ -4,6 +4,7 @@
 //! says how many were left out), at most 10 tags for each rule. Columns count characters.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -161,7 +162,7 @@ fn result(
     let id = name(finding);
     let mut text = finding.message.clone();
     for line in advice(finding) {
-        text.push_str("\n");
+        text.push('\n');
         text.push_str(&line);
     }
     let text: Vec<String> = text.lines().map(message).collect();
@@ -233,7 +234,11 @@ fn fingerprints(report: &Report, finding: &Finding, seen: &mut BTreeMap<String, 
         &finding.excerpt
     };
     let digest = Sha256::digest(line.trim().as_bytes());
-    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = String::new();
+    for byte in digest.iter().take(8) {
+        // Writing to a string cannot fail.
+        let _ = write!(hash, "{byte:02x}");
+    }
     let file = at(finding).map_or_else(String::new, |place| path(report, &place.file).0);
     let count = seen.entry(format!("{}\0{file}\0{hash}", name(finding))).or_default();
     *count = count.saturating_add(1);

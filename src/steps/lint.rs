@@ -186,7 +186,7 @@ fn parts_below(host: &Host, directory: &str) -> Result<Vec<String>, LintError> {
             .is_some_and(|name| name.starts_with("sites-"));
         for name in names.iter().filter(|name| !name.starts_with('.')) {
             let path = below(&place, name);
-            let is_backup = name.ends_with(['~', '#']) || name.ends_with(".bak") || name.contains(".dpkg-");
+            let is_backup = name.ends_with(['~', '#']) || name.contains(".bak") || name.contains(".dpkg-");
             match host.ask(&StatPath { path: path.clone() }).into_seen() {
                 Some(metadata) if metadata.kind == "directory" && depth < DEEPEST => {
                     waiting.push((path, depth + 1));
