@@ -51,6 +51,9 @@ pub struct Route {
     /// The request target that goes upstream, when it is known.
     #[serde(default)]
     pub request_target: Option<String>,
+    /// The status an `error_page` on the way puts in place of the one the handler gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_status: Option<Setting<u16>>,
     /// Effective settings of this route.
     #[serde(default)]
     pub settings: RouteSettings,

@@ -1,7 +1,11 @@
 //! The nginx reader: unit-like cases, and the real nginx as the judge.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
+mod dice;
+mod layout;
+mod network;
 mod oracle;
+mod routing;
 mod statements;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@
 //! This room opens no file and asks no clock. To teach it a new directive: a setting goes to `settings`, a
 //! variable to `variables`, a rule to `lint`; the parser itself needs no table of directives.
 
+mod access;
 pub mod access_log;
 mod checks;
 mod directives;
@@ -17,6 +18,7 @@ mod include;
 mod lexer;
 pub mod lint;
 mod location_select;
+mod map;
 mod pass;
 mod pattern;
 mod rewrite;

@@ -264,17 +264,23 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> Option<(Pass, Opti
     }
     let (host, port) = host_and_port(&destination.authority);
     let fallback = default_port(protocol, destination.tls);
-    let shown_port = port
-        .filter(|port| *port != fallback)
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    pass.proxy_host = if destination.authority.starts_with("unix:") {
+    let is_unix = destination.authority.starts_with("unix:");
+    let written_port = destination.authority.get(host.len()..).unwrap_or_default();
+    if has_variables && !is_unix && !written_port.is_empty() && port.is_none_or(|port| port == 0) {
+        // A port that is none: nginx answers 500.
+        return None;
+    }
+    let other_port = port.filter(|port| *port != fallback);
+    pass.proxy_host = if is_unix {
         "localhost".to_owned()
-    } else if has_variables || tree.upstream(host).is_some() {
-        destination.authority.clone()
     } else {
-        format!("{host}{shown_port}")
+        other_port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     };
+    state.proxy_port = Some(if is_unix {
+        String::new()
+    } else {
+        port.unwrap_or(fallback).to_string()
+    });
     state.proxy_host = Some(pass.proxy_host.clone());
     let group_node = tree.upstream(host).filter(|_| !has_variables || port.is_none());
     if let Some(group_node) = group_node {

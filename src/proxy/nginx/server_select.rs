@@ -429,17 +429,33 @@ fn by_name(names: &Names<'_>, host: &str) -> Option<usize> {
 
 /// The host that nginx looks up for a Host header. `None`: it answers 400.
 pub(super) fn plain_host(header: &str) -> Option<String> {
-    let without_port = if header.starts_with('[') {
-        let end = header.find(']')?;
-        header.get(..=end)?
-    } else {
-        header.split(':').next().unwrap_or_default()
-    };
-    let name = without_port.strip_suffix('.').unwrap_or(without_port);
-    let bad = name.contains("..")
-        || name.bytes().any(|byte| byte == b'/' || byte <= 0x20 || byte == 0x7f)
-        || (name.is_empty() && !header.is_empty());
-    (!bad).then(|| name.to_ascii_lowercase())
+    if header.is_empty() {
+        return Some(String::new());
+    }
+    let (mut end, mut last_dot) = (header.len(), None);
+    let (mut literal, mut ended) = (false, false);
+    for (index, byte) in header.bytes().enumerate() {
+        match byte {
+            b'.' if last_dot.is_some_and(|dot| dot + 1 == index) => return None,
+            b'.' => last_dot = Some(index),
+            b':' if !literal && !ended => {
+                end = index;
+                ended = true;
+            }
+            b'[' if index == 0 => literal = true,
+            b']' if literal => {
+                end = index + 1;
+                (literal, ended) = (false, true);
+            }
+            b'/' | 0..=0x20 | 0x7f => return None,
+            _ => {}
+        }
+    }
+    if last_dot.is_some_and(|dot| dot + 1 == end) {
+        end -= 1;
+    }
+    let name = header.get(..end)?;
+    (!name.is_empty()).then(|| name.to_ascii_lowercase())
 }
 
 /// Gives the state the server's captures.

@@ -41,7 +41,7 @@ pub(super) fn parse(target: &str, merge_slashes: bool) -> Option<Target> {
     }
     let bytes = normal(path.as_bytes(), merge_slashes)?;
     Some(Target {
-        uri: String::from_utf8_lossy(&bytes).into_owned(),
+        uri: text_of(&bytes),
         arguments: arguments.to_owned(),
         quoted: path.contains('%'),
         plus: path.contains('+'),
@@ -116,7 +116,7 @@ pub(super) fn escape_argument(value: &str) -> String {
 
 fn escape_where(text: &str, also: impl Fn(u8) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    for byte in bytes_of(text) {
         let special = matches!(
             byte,
             b' ' | b'"' | b'%' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
@@ -135,6 +135,33 @@ fn escape_where(text: &str, also: impl Fn(u8) -> bool) -> String {
         }
     }
     out
+}
+
+/// Bytes that are no UTF-8 are kept as characters of this private plane.
+const STRAY: u32 = 0x0010_ff00;
+
+/// Bytes as text; none is lost.
+pub(super) fn text_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        let stray = chunk.invalid().iter();
+        text.extend(stray.filter_map(|byte| char::from_u32(STRAY + u32::from(*byte))));
+    }
+    text
+}
+
+/// The bytes that a text was made from.
+pub(super) fn bytes_of(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut buffer = [0_u8; 4];
+    for character in text.chars() {
+        match u32::from(character).checked_sub(STRAY).map(u8::try_from) {
+            Some(Ok(byte)) => bytes.push(byte),
+            _ => bytes.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes()),
+        }
+    }
+    bytes
 }
 
 /// A file path without empty and `.` segments, to compare two spellings.
