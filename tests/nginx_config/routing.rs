@@ -92,8 +92,9 @@ fn question(dice: &mut Dice, listening: &[Address]) -> Question {
             };
             request.local_address = Some(address.ip());
             request.port = address.port();
-            // To an address of the loopback one comes from that address.
-            request.client_address = Some(address.ip());
+            // From the loopback's own address to any address of it.
+            let client: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+            request.client_address = Some(client);
             Address::Ip(address)
         }
     };
@@ -124,9 +125,17 @@ fn eligible(pass: &Pass, peers: &[Address]) -> Vec<usize> {
     if first.is_empty() { of(true) } else { first }
 }
 
-/// One character for each byte, as the peers keep what they hear.
+/// One character for each byte, as the peers keep what they hear. Bytes that are no UTF-8 are characters of a
+/// private plane in a route.
 fn as_heard(text: &str) -> String {
-    text.bytes().map(char::from).collect()
+    let mut heard = String::new();
+    for character in text.chars() {
+        match u32::from(character).checked_sub(0x0010_ff00).map(u8::try_from) {
+            Some(Ok(byte)) => heard.push(char::from(byte)),
+            _ => heard.extend(character.to_string().bytes().map(char::from)),
+        }
+    }
+    heard
 }
 
 /// The differences between what the model says and what the server did; empty when there is none.

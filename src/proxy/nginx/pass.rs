@@ -72,7 +72,9 @@ pub(super) fn destination(protocol: Protocol, text: &str) -> Destination {
             let (path, uri) = path.split_once(':').unwrap_or((path, ""));
             (format!("unix:{path}"), uri)
         } else {
-            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            // Behind an IPv6 address only a slash begins the URI.
+            let ends: &[char] = if rest.starts_with('[') { &['/'] } else { &['/', '?'] };
+            let end = rest.find(ends).unwrap_or(rest.len());
             let (authority, uri) = rest.split_at(end);
             (authority.to_owned(), uri)
         }

@@ -16,7 +16,9 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
     // An absolute target's authority wins over the Host header.
     let authority = uri::parse(&request.target, true).and_then(|target| target.authority);
     let header = authority.as_deref().unwrap_or(&request.host);
-    let host = server_select::plain_host(header);
+    // A bad Host header is refused also when the target's authority wins over it.
+    let host = server_select::plain_host(header)
+        .filter(|_| server_select::plain_host(&request.host).is_some() && authority.as_deref() != Some(""));
     let chosen = server_select::choose(config, request, host.as_deref().unwrap_or_default())?;
     let server = config.servers.get(chosen.server)?;
     let merge = default_server_flag(config, &chosen, "merge_slashes", true);
@@ -282,10 +284,19 @@ impl Walk {
     fn files(&mut self, state: &mut State<'_>) -> End {
         let config = state.config;
         let tree = &config.tree;
+        if tree.nearest(state.block, "dav_methods").is_some() {
+            return End::Local("dav".to_owned());
+        }
+        let post = state.method == "POST";
+        let holder = self.location.unwrap_or(state.server);
+        if !post && !matches!(state.method.as_str(), "GET" | "HEAD") || post && self.shown.is_some() {
+            return self.answered(state, 405, holder);
+        }
+        let leads = |word: &str| matches!(word, "404" | "403") || (post && word == "405");
         let missing = tree
             .nearest_all(state.block, "error_page")
             .into_iter()
-            .find(|page| tree.arguments(*page).any(|word| matches!(word, "404" | "403")));
+            .find(|page| tree.arguments(*page).any(leads));
         let page = missing.filter(|_| !self.pages_done);
         if page.is_some() || self.shown.is_some() {
             let without = page.map(|page| format!(" (otherwise error_page at {})", config.place(page)));
@@ -295,6 +306,9 @@ impl Walk {
                 state.root(),
                 without.unwrap_or_default()
             ));
+            if post {
+                return self.answered(state, 405, holder);
+            }
         }
         match self.shown.take() {
             Some((status, place)) => End::Return(status, place),

@@ -15,25 +15,30 @@ pub(super) struct Target {
     pub(super) authority: Option<String>,
     /// The target without scheme and authority: what goes upstream unchanged.
     pub(super) raw: String,
+    /// `$request_uri`: as `raw`, but `http://h?x` has no slash here.
+    pub(super) request_uri: String,
 }
 
 /// Takes a target apart. `None`: nginx answers 400.
 pub(super) fn parse(target: &str, merge_slashes: bool) -> Option<Target> {
+    let mut written = target;
     let (authority, raw) = match target.split_once("://") {
         Some((scheme, rest))
             if !target.starts_with('/') && scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) =>
         {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
             let (authority, path) = rest.split_at(end);
-            let path = if path.starts_with('/') {
+            let slashed = if path.starts_with('/') {
                 path.to_owned()
             } else {
                 format!("/{path}")
             };
-            (Some(authority.to_owned()), path)
+            written = if path.is_empty() { "/" } else { path };
+            (Some(authority.to_owned()), slashed)
         }
         _ => (None, target.to_owned()),
     };
+    let request_uri = written.to_owned();
     let without_fragment = raw.split('#').next().unwrap_or_default();
     let (path, arguments) = without_fragment.split_once('?').unwrap_or((without_fragment, ""));
     if !path.starts_with('/') {
@@ -47,6 +52,7 @@ pub(super) fn parse(target: &str, merge_slashes: bool) -> Option<Target> {
         plus: path.contains('+'),
         authority,
         raw,
+        request_uri,
     })
 }
 

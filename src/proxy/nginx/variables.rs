@@ -24,6 +24,7 @@ pub(super) struct State<'a> {
     pub(super) arguments: String,
     /// The target as sent.
     pub(super) raw: String,
+    request_uri: String,
     pub(super) quoted: bool,
     pub(super) plus: bool,
     /// The raw target may still be sent upstream.
@@ -66,6 +67,7 @@ impl<'a> State<'a> {
             uri: target.uri.clone(),
             arguments: target.arguments.clone(),
             raw: target.raw.clone(),
+            request_uri: target.request_uri.clone(),
             quoted: target.quoted,
             plus: target.plus,
             valid_raw: true,
@@ -175,7 +177,7 @@ impl<'a> State<'a> {
             }
             "http_host" => known(&request.host),
             "uri" | "document_uri" => known(&self.uri),
-            "request_uri" => known(&self.raw),
+            "request_uri" => known(&self.request_uri),
             "args" | "query_string" => known(&self.arguments),
             "is_args" => known(if self.arguments.is_empty() { "" } else { "?" }),
             "scheme" => known(if request.tls { "https" } else { "http" }),
