@@ -129,12 +129,20 @@ impl<'d> Layout<'d> {
     fn upstream(&mut self, name: &str) {
         let mut lines = format!("upstream {name} {{ ");
         if self.dice.chance(20) {
-            lines.push_str(self.dice.one(&["least_conn; ", "ip_hash; ", "random; ", "hash $uri; ", "zone z 64k; "]));
+            lines.push_str(self.dice.one(&[
+                "least_conn; ",
+                "ip_hash; ",
+                "random; ",
+                "hash $uri; ",
+                "zone z 64k; ",
+            ]));
         }
         let with_backup = !lines.contains("hash") && !lines.contains("random");
         for index in 0..=self.dice.roll(4) {
             let peer = self.peer();
-            let mut option = self.dice.one(&["", "", "", "down", "backup", "weight=3", "max_conns=100"]);
+            let mut option = self
+                .dice
+                .one(&["", "", "", "down", "backup", "weight=3", "max_conns=100"]);
             if option == "backup" && (index == 0 || !with_backup) {
                 option = "";
             }
@@ -147,7 +155,14 @@ impl<'d> Layout<'d> {
     fn maps(&mut self) {
         self.put("map $host $mapped { hostnames; default one; *.test two; .b.test three; b.* One; ~^c TWO; a.test one; }");
         for name in ["m1", "m2"] {
-            let source = self.dice.one(&["$uri", "$arg_x", "$host", "$request_method", "$uri$is_args$args", "$http_host"]);
+            let source = self.dice.one(&[
+                "$uri",
+                "$arg_x",
+                "$host",
+                "$request_method",
+                "$uri$is_args$args",
+                "$http_host",
+            ]);
             let mut lines = format!("map {source} ${name} {{ ");
             if self.dice.chance(50) {
                 lines.push_str("default three; ");
@@ -155,13 +170,33 @@ impl<'d> Layout<'d> {
             let mut used = Vec::new();
             for _ in 0..self.dice.roll(5) {
                 let key = self.dice.one(&[
-                    "/a", "1", "GET", "\"\"", "\"~^/(?<mm>a)\"", "~*^/A(.)", "~b", "a.test", "/A", "\\default", "2",
+                    "/a",
+                    "1",
+                    "GET",
+                    "\"\"",
+                    "\"~^/(?<mm>a)\"",
+                    "~*^/A(.)",
+                    "~b",
+                    "a.test",
+                    "/A",
+                    "\\default",
+                    "2",
                 ]);
                 if used.contains(&key.to_ascii_lowercase()) {
                     continue;
                 }
                 used.push(key.to_ascii_lowercase());
-                let value = self.dice.one(&["one", "two", "x$1", "$mm", "\"\"", "\"${uri}y\"", "three/q", "$host", "ab"]);
+                let value = self.dice.one(&[
+                    "one",
+                    "two",
+                    "x$1",
+                    "$mm",
+                    "\"\"",
+                    "\"${uri}y\"",
+                    "three/q",
+                    "$host",
+                    "ab",
+                ]);
                 lines.push_str(&format!("{key} {value}; "));
             }
             lines.push('}');
@@ -177,9 +212,27 @@ impl<'d> Layout<'d> {
         for name in ["X-A", "X-B", "Host", "Connection"] {
             if self.dice.chance(8) {
                 let value = self.dice.one(&[
-                    "1", "$host", "$uri", "\"\"", "$proxy_host", "$mapped", "$where", "\"a b\"", "$request_method", "$scheme://$host",
-                    "$server_name", "$document_uri", "$arg_x", "$host$request_uri", "$geo", "$http_host", "$server_port", "$v",
-                    "$proxy_port", "$remote_addr", "$args",
+                    "1",
+                    "$host",
+                    "$uri",
+                    "\"\"",
+                    "$proxy_host",
+                    "$mapped",
+                    "$where",
+                    "\"a b\"",
+                    "$request_method",
+                    "$scheme://$host",
+                    "$server_name",
+                    "$document_uri",
+                    "$arg_x",
+                    "$host$request_uri",
+                    "$geo",
+                    "$http_host",
+                    "$server_port",
+                    "$v",
+                    "$proxy_port",
+                    "$remote_addr",
+                    "$args",
                 ]);
                 self.put(&format!("proxy_set_header {name} {value};"));
             }
@@ -189,7 +242,14 @@ impl<'d> Layout<'d> {
             self.put(&format!("proxy_http_version {version};"));
         }
         if self.dice.chance(4) {
-            let rule = self.dice.one(&["deny all;", "allow 127.0.0.1; deny all;", "deny 127.0.0.2;", "allow all; deny all;", "allow ::1; deny all;", "deny unix:;"]);
+            let rule = self.dice.one(&[
+                "deny all;",
+                "allow 127.0.0.1; deny all;",
+                "deny 127.0.0.2;",
+                "allow all; deny all;",
+                "allow ::1; deny all;",
+                "deny unix:;",
+            ]);
             self.put(rule);
         }
         if self.dice.chance(10) {
@@ -202,9 +262,21 @@ impl<'d> Layout<'d> {
     }
 
     fn error_page(&mut self) -> String {
-        let codes = self.dice.one(&["404", "418", "403", "404 418", "301", "302", "500", "503 410", "403 404", "405"]);
+        let codes = self.dice.one(&[
+            "404", "418", "403", "404 418", "301", "302", "500", "503 410", "403 404", "405",
+        ]);
         let status = self.dice.one(&["", "", "=", "=200", "=503", "=404", "=302"]);
-        let target = self.dice.one(&["@n", "/a", "/ab?e=1", "/b$uri", "@none", "http://x.test/y", "/e", "@m", "/there"]);
+        let target = self.dice.one(&[
+            "@n",
+            "/a",
+            "/ab?e=1",
+            "/b$uri",
+            "@none",
+            "http://x.test/y",
+            "/e",
+            "@m",
+            "/there",
+        ]);
         format!("error_page {codes} {status} {target};")
     }
 
@@ -254,7 +326,9 @@ impl<'d> Layout<'d> {
         if !used.contains(&"/".to_owned()) && self.dice.chance(70) {
             used.push("/".to_owned());
             let id = method(self.line);
-            self.put(&format!("location / {{ proxy_method {id}; proxy_pass http://one; }}"));
+            self.put(&format!(
+                "location / {{ proxy_method {id}; proxy_pass http://one; }}"
+            ));
         }
         for name in ["@n", "@m"] {
             let id = method(self.line);
@@ -282,13 +356,28 @@ impl<'d> Layout<'d> {
                 6 => "rewrite ^/u https://x.test/$uri;".to_owned(),
                 7 => format!("if ($uri ~ ^/(.)b) {{ set $v $1; }} if ($v = a) {{ return 200 R{line}; }}"),
                 8 => "set $v $uri; set $w \"${v}z\";".to_owned(),
-                9 => format!("if ($request_method != GET) {{ return 405; }} if ($arg_q) {{ rewrite ^ /b {flag}; }}"),
+                9 => format!(
+                    "if ($request_method != GET) {{ return 405; }} if ($arg_q) {{ rewrite ^ /b {flag}; }}"
+                ),
                 10 => "break;".to_owned(),
                 11 => format!("if ($host ~* ^B\\.(.*)$) {{ set $v $1; rewrite ^/(.*)$ /$1/$v {flag}; }}"),
                 12 => "if ($arg_t) { return 418; }".to_owned(),
                 13 => "if ($arg_t = 1) { return 404; } if ($arg_x != \"\") { set $v one; break; }".to_owned(),
                 14 => {
-                    let status = self.dice.one(&["404", "403", "500", "503", "301 /z", "302 http://y.test", "410", "418 \"\"", "444", "204", "404 x", "http://k.test"]);
+                    let status = self.dice.one(&[
+                        "404",
+                        "403",
+                        "500",
+                        "503",
+                        "301 /z",
+                        "302 http://y.test",
+                        "410",
+                        "418 \"\"",
+                        "444",
+                        "204",
+                        "404 x",
+                        "http://k.test",
+                    ]);
                     format!("if ($uri ~ \"b$\") {{ return {status}; }}")
                 }
                 15 => "if ($uri !~ a) { set $v two; }".to_owned(),
@@ -386,7 +475,12 @@ impl<'d> Layout<'d> {
             }
             6 => {
                 let peer = self.peer();
-                let condition = self.dice.one(&["$arg_x", "$uri ~ ^/(a.*)", "$request_method = POST", "$host = a.test"]);
+                let condition = self.dice.one(&[
+                    "$arg_x",
+                    "$uri ~ ^/(a.*)",
+                    "$request_method = POST",
+                    "$host = a.test",
+                ]);
                 self.put(&format!("if ({condition}) {{ proxy_pass http://{peer}; }}"));
             }
             _ => {}
@@ -410,16 +504,16 @@ pub(super) fn target(dice: &mut Dice) -> String {
     let mut path = String::new();
     for _ in 0..=dice.roll(4) {
         path.push_str(dice.one(&[
-            "/", "/a", "/b", "/ab", "a", "b", "/re", "/x.php", "//", "/..", "/.", "%20", "%2F", "%2e", "/A", "/a/b",
-            "/u%3Fv", "%25", "+", "/a/", "/a", "/b/", "%C3%A9", "%FF", "%0a", "%41", "/u", "\\", "\"", "{", "%zz", "%00",
-            "/...", "/../", "/./", "\u{e9}", "&", "'", "<",
+            "/", "/a", "/b", "/ab", "a", "b", "/re", "/x.php", "//", "/..", "/.", "%20", "%2F", "%2e", "/A",
+            "/a/b", "/u%3Fv", "%25", "+", "/a/", "/a", "/b/", "%C3%A9", "%FF", "%0a", "%41", "/u", "\\",
+            "\"", "{", "%zz", "%00", "/...", "/../", "/./", "\u{e9}", "&", "'", "<",
         ]));
     }
     if dice.chance(60) {
         path = dice
             .one(&[
-                "/", "/a", "/b", "/ab", "/a/", "/a/b", "/a/b/", "/a/b/c", "/abc", "/a/a", "/b/a", "/A", "/x.php", "/a/x.php",
-                "/ab/", "/b/b", "/a/ab", "/there", "/a/b/a/b",
+                "/", "/a", "/b", "/ab", "/a/", "/a/b", "/a/b/", "/a/b/c", "/abc", "/a/a", "/b/a", "/A",
+                "/x.php", "/a/x.php", "/ab/", "/b/b", "/a/ab", "/there", "/a/b/a/b",
             ])
             .to_owned();
     }
@@ -428,12 +522,33 @@ pub(super) fn target(dice: &mut Dice) -> String {
     }
     if dice.chance(35) {
         path.push_str(dice.one(&[
-            "?q=1", "?x=1", "?", "?a=%20b", "?t=1", "?x=2&x=3", "?q=/a/b", "?X=1", "?q=%2Fb&t=1", "?x", "?ip=10.1.2.3",
-            "?ip=10.2.2.3&x=1", "?ip=fe80::1", "?ip=x", "?q=1#f?g", "#f", "#f?x=1", "?x=%FF",
+            "?q=1",
+            "?x=1",
+            "?",
+            "?a=%20b",
+            "?t=1",
+            "?x=2&x=3",
+            "?q=/a/b",
+            "?X=1",
+            "?q=%2Fb&t=1",
+            "?x",
+            "?ip=10.1.2.3",
+            "?ip=10.2.2.3&x=1",
+            "?ip=fe80::1",
+            "?ip=x",
+            "?q=1#f?g",
+            "#f",
+            "#f?x=1",
+            "?x=%FF",
         ]));
     }
     if dice.chance(4) {
-        let authority = dice.one(&["http://b.test", "http://A.Test:81", "http://none", "https://c.test."]);
+        let authority = dice.one(&[
+            "http://b.test",
+            "http://A.Test:81",
+            "http://none",
+            "https://c.test.",
+        ]);
         if dice.chance(10) {
             return format!("{authority}?x=1");
         }
@@ -445,7 +560,27 @@ pub(super) fn target(dice: &mut Dice) -> String {
 /// A Host header; empty: none is sent, and the request is HTTP/1.0.
 pub(super) fn host(dice: &mut Dice) -> &'static str {
     dice.one(&[
-        "a.test", "b.test", "x.b.test", "B.com", "z.re", "C.test.", "x.a.test:8080", "none", "www.b.org", "www.c", "A.test:80",
-        "y.x.a.test", "b.", "_", "a.test:80.", "", "[::1]:80", "b.test..", "127.0.0.1", "c", "a.test", "b.test",
+        "a.test",
+        "b.test",
+        "x.b.test",
+        "B.com",
+        "z.re",
+        "C.test.",
+        "x.a.test:8080",
+        "none",
+        "www.b.org",
+        "www.c",
+        "A.test:80",
+        "y.x.a.test",
+        "b.",
+        "_",
+        "a.test:80.",
+        "",
+        "[::1]:80",
+        "b.test..",
+        "127.0.0.1",
+        "c",
+        "a.test",
+        "b.test",
     ])
 }

@@ -115,7 +115,10 @@ fn geo(state: &State<'_>, block: NodeId, depth: usize) -> Value {
             Some(known.ok_or_else(|| name.trim_start_matches('$').to_owned())?)
         }
     } else {
-        state.evaluate_parts(tree.argument(block, 0), depth, None)?.parse().ok()
+        state
+            .evaluate_parts(tree.argument(block, 0), depth, None)?
+            .parse()
+            .ok()
     };
     // What is no address counts as 255.255.255.255.
     let address = address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::BROADCAST));
@@ -159,7 +162,11 @@ fn hundredths(text: &str) -> Option<u64> {
     let number = text.strip_suffix('%')?;
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     let part = format!("{part:0<2}");
-    whole.parse::<u64>().ok()?.checked_mul(100)?.checked_add(part.get(..2)?.parse().ok()?)
+    whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(100)?
+        .checked_add(part.get(..2)?.parse().ok()?)
 }
 
 /// `MurmurHash2`, as nginx has it.
@@ -168,14 +175,20 @@ fn murmur(bytes: &[u8]) -> u32 {
     let mut hash = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let mut chunks = bytes.chunks_exact(4);
     for chunk in &mut chunks {
-        let word = chunk.iter().rev().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte));
+        let word = chunk
+            .iter()
+            .rev()
+            .fold(0_u32, |word, byte| (word << 8) | u32::from(*byte));
         let mut word = word.wrapping_mul(FACTOR);
         word ^= word >> 24;
         hash = hash.wrapping_mul(FACTOR) ^ word.wrapping_mul(FACTOR);
     }
     let rest = chunks.remainder();
     if !rest.is_empty() {
-        let word = rest.iter().rev().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte));
+        let word = rest
+            .iter()
+            .rev()
+            .fold(0_u32, |word, byte| (word << 8) | u32::from(*byte));
         hash = (hash ^ word).wrapping_mul(FACTOR);
     }
     hash ^= hash >> 13;

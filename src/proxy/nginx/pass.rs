@@ -73,7 +73,11 @@ pub(super) fn destination(protocol: Protocol, text: &str) -> Destination {
             (format!("unix:{path}"), uri)
         } else {
             // Behind an IPv6 address only a slash begins the URI.
-            let ends: &[char] = if rest.starts_with('[') { &['/'] } else { &['/', '?'] };
+            let ends: &[char] = if rest.starts_with('[') {
+                &['/']
+            } else {
+                &['/', '?']
+            };
             let end = rest.find(ends).unwrap_or(rest.len());
             let (authority, uri) = rest.split_at(end);
             (authority.to_owned(), uri)

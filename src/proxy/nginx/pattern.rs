@@ -42,11 +42,7 @@ pub(super) fn matches(pattern: &str, caseless: bool, text: &str) -> Result<Optio
         .captures(&bytewise)
         .map_err(|_| format!("the regular expression \"{pattern}\" takes too long to match"))?;
     let own = |group: &str| {
-        if plain {
-            group.to_owned()
-        } else {
-            bytes(group)
-        }
+        if plain { group.to_owned() } else { bytes(group) }
     };
     Ok(found.map(|captures| Captures {
         numbered: captures

@@ -70,7 +70,8 @@ impl<'a> State<'a> {
             request_uri: target.request_uri.clone(),
             quoted: target.quoted,
             plus: target.plus,
-            valid_raw: true,
+            // `http://h?x` has no path to be sent on as it is.
+            valid_raw: target.request_uri.starts_with('/'),
             valid_location: true,
             internal: false,
             method: request.method.clone(),
@@ -127,12 +128,7 @@ impl<'a> State<'a> {
         self.evaluate_parts(text, 0, Some(redirect))
     }
 
-    pub(super) fn evaluate_parts(
-        &self,
-        text: &str,
-        depth: usize,
-        escaping: Option<bool>,
-    ) -> Value {
+    pub(super) fn evaluate_parts(&self, text: &str, depth: usize, escaping: Option<bool>) -> Value {
         let mut out = String::with_capacity(text.len());
         let mut in_query = false;
         for part in parts(text) {
@@ -143,7 +139,13 @@ impl<'a> State<'a> {
                 }
                 Part::Variable(name) => {
                     if let Ok(group) = name.parse::<usize>() {
-                        let value = self.captures.borrow().get(group).cloned().flatten().unwrap_or_default();
+                        let value = self
+                            .captures
+                            .borrow()
+                            .get(group)
+                            .cloned()
+                            .flatten()
+                            .unwrap_or_default();
                         let escape = escaping.is_some_and(|redirect| redirect || in_query);
                         if escape && (self.quoted || self.plus) {
                             out.push_str(&uri::escape_argument(&value));
