@@ -162,7 +162,7 @@ fn eligible(pass: &Pass, peers: &[Address]) -> Vec<usize> {
 
 /// One character for each byte, as the peers keep what they hear. Bytes that are no UTF-8 are characters of a
 /// private plane in a route.
-fn as_heard(text: &str) -> String {
+pub(super) fn as_heard(text: &str) -> String {
     let mut heard = String::new();
     for character in text.chars() {
         match u32::from(character).checked_sub(0x0010_ff00).map(u8::try_from) {

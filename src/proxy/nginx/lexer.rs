@@ -437,7 +437,7 @@ fn unescape(raw: &[u8]) -> String {
             bytes.push(b'\\');
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    super::uri::text_of(&bytes)
 }
 
 #[cfg(test)]
