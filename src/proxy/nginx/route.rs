@@ -273,11 +273,10 @@ impl Walk {
             return self.redirect(state, &target, page);
         }
         // A URL: the client is sent there.
-        let (status, place) = match self.shown.take() {
-            Some((status @ (301 | 302 | 303 | 307 | 308), place)) => (status, place),
-            _ => (302, config.place(page)),
-        };
-        End::Return(status, place)
+        self.shown = None;
+        let written = replaced.and_then(|code| code.parse().ok());
+        let status = written.filter(|code| matches!(code, 301 | 302 | 303 | 307 | 308));
+        End::Return(status.unwrap_or(302), config.place(page))
     }
 
     /// Files are served here, as far as the configuration says.

@@ -103,6 +103,11 @@ impl<'a> State<'a> {
         self.named.borrow_mut().extend(named);
     }
 
+    /// A `rewrite` or `if` did not match: `$1` is empty from here on.
+    pub(super) fn forget_captures(&self) {
+        self.captures.borrow_mut().clear();
+    }
+
     pub(super) fn set(&mut self, name: &str, value: Value) {
         self.named.borrow_mut().insert(name.to_owned(), value);
     }
