@@ -7,6 +7,7 @@ mod network;
 mod oracle;
 mod routing;
 mod statements;
+mod tree;
 mod words;
 
 use std::collections::BTreeMap;

@@ -46,7 +46,7 @@ pub(super) fn nginx_program() -> Option<PathBuf> {
     found
 }
 
-fn environment(prefix: &Path) -> Environment {
+pub(super) fn environment(prefix: &Path) -> Environment {
     Environment {
         prefix: prefix.display().to_string(),
         version: Some((1, 22, 1)),
