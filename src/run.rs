@@ -411,7 +411,12 @@ fn one_step(step: StepId, options: &Options, ui: &mut Ui) -> Result<Exit, Failur
         .filter(|other| *other != step && !needed.contains(other))
         .collect();
     let host = Arc::new(live_host(options));
-    let snapshot = collected(&host, plan, ui)?;
+    // Reading a configuration asks nobody on a network.
+    let snapshot = if step == StepId::Config && plan.target.url.is_none() {
+        steps::inspect(&host, &plan)
+    } else {
+        collected(&host, plan, ui)?
+    };
     let report = judged(snapshot, &[step]);
     let line = report.steps.iter().find(|line| line.id == step).cloned();
     let status = line.as_ref().map_or(StepStatus::CouldNotCheck, |line| line.status);

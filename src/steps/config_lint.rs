@@ -9,7 +9,7 @@ use crate::evidence::{
 };
 use crate::host::{Host, ListDirectory, ReadFile, RunCommand, SystemLookup};
 use crate::proxy::nginx::{self, Config, Environment};
-use crate::proxy::{FileBytes, Files, RouteRequest};
+use crate::proxy::{Configuration, FileBytes, Files, RouteRequest};
 use crate::report::StepStatus;
 use crate::system::sockets;
 
@@ -59,8 +59,9 @@ impl Files for HostFiles<'_> {
     }
 }
 
-/// Reads the configuration of the proxy that serves the target, and the target's way through it.
-pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+/// Reads the configuration of the proxy that serves the target, and the target's way through it. What was
+/// read is given back for [`judge`].
+pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<Configuration> {
     let banner = host.ask(&RunCommand::new(["nginx", "-V"]));
     let banner = banner
         .seen()
@@ -100,7 +101,7 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
             if !nothing {
                 test(host, plan, snapshot, &main_file);
             }
-            return;
+            return None;
         }
     }
     let config = nginx::read(&main_file, &files, &environment);
@@ -109,6 +110,18 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     follow(snapshot, &config);
     if !plan.files_only {
         further_tiers(host, snapshot, &build, &config);
+    }
+    Some(Configuration::Nginx(Box::new(config)))
+}
+
+/// Runs the lint rules again with all that was seen of the host: some need it, and they were silent when the
+/// configuration was read.
+pub(super) fn judge(configuration: Option<&Configuration>, snapshot: &mut Snapshot) {
+    let Some(found) = configuration.map(|configuration| configuration.lint(snapshot)) else {
+        return;
+    };
+    if let Observed::Seen(summary) = &mut snapshot.config {
+        summary.lint = found;
     }
 }
 

@@ -17,6 +17,7 @@ pub mod lint;
 mod logs;
 mod machine;
 mod other_route;
+mod packages;
 mod plan;
 mod retry;
 mod summary;
@@ -29,4 +30,4 @@ mod walk;
 
 pub use plan::{Plan, ProxySecret, RecordedPlan, recorded};
 pub use summary::summarise;
-pub use walk::{Collection, collect, sites};
+pub use walk::{Collection, collect, inspect, sites};
