@@ -74,8 +74,11 @@ pub(super) fn run<C: Source>(config: &C, checks: &[Check<C>], around: &Snapshot)
 
 /// All rules of all servers, in the order of their ids within each server.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let nginx = nginx::lint::CHECKS.iter().map(|check| &check.rule);
-    nginx.chain(squid::lint::CHECKS.iter().map(|check| &check.rule))
+    let mut nginx: Vec<&'static Rule> = nginx::lint::CHECKS.iter().map(|check| &check.rule).collect();
+    nginx.extend(nginx::lint::REFUSED);
+    nginx.sort_by_key(|rule| rule.id);
+    let squid = squid::lint::CHECKS.iter().map(|check| &check.rule);
+    nginx.into_iter().chain(squid)
 }
 
 /// The rule of an id or a number, in any case.

@@ -81,7 +81,7 @@ pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
     for id in 0..tree.nodes.len() {
         duplicates(config, id, &mut problems);
     }
-    values::buffers(config, &mut problems);
+    super::lint::buffers(config, &mut problems);
     blocks::listens(config, &mut problems);
     if tree.first(ROOT, "events").is_none() && !tree.files.is_empty() && config.errors.is_empty() {
         let main = tree.files.first().map(|file| file.path.clone()).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! line and its line in [`CHECKS`], and its page `docs/rules/<id>.md`. What several rules share stands in
 //! files without a number.
 
+mod applications;
 mod edits;
 mod n001_addr_shadow;
 mod n002_name_conflict;
@@ -42,7 +43,16 @@ mod n052_verify_name;
 mod n053_old_proto;
 mod n054_client_cert;
 mod n055_verify_untrusted;
+mod n060_small_header_buf;
+mod n062_buffers_emerg;
+mod n063_next_off;
+mod n066_fail_timeout_long;
+mod n067_timeout_inversion;
+mod n068_keepalive_race;
 mod n069_keepalive_unused;
+mod n070_upgrade_delta;
+mod n071_worker_conns;
+mod n074_selinux;
 mod n080_fixed_502;
 mod n081_cached_502;
 mod n082_misspelt;
@@ -50,10 +60,12 @@ mod run_time_names;
 mod unix_sockets;
 mod upstreams;
 
+pub(super) use n062_buffers_emerg::find as buffers;
+
 use super::tree::NodeId;
 use super::variables::has_variables;
 use super::{Config, pass};
-use crate::evidence::{ConfigFile, ConfigProblem};
+use crate::evidence::{ConfigFile, ConfigProblem, TextEdit};
 use crate::proxy::lint::{Check, Rule, Source};
 
 /// All rules about nginx, by id.
@@ -95,11 +107,22 @@ pub static CHECKS: &[Check<Config>] = &[
     n053_old_proto::CHECK,
     n054_client_cert::CHECK,
     n055_verify_untrusted::CHECK,
+    n060_small_header_buf::CHECK,
+    n063_next_off::CHECK,
+    n066_fail_timeout_long::CHECK,
+    n067_timeout_inversion::CHECK,
+    n068_keepalive_race::CHECK,
     n069_keepalive_unused::CHECK,
+    n070_upgrade_delta::CHECK,
+    n071_worker_conns::CHECK,
+    n074_selinux::CHECK,
     n080_fixed_502::CHECK,
     n081_cached_502::CHECK,
     n082_misspelt::CHECK,
 ];
+
+/// Rules whose problems the reader reports among its errors, because nginx refuses such a configuration.
+pub static REFUSED: &[Rule] = &[n062_buffers_emerg::RULE];
 
 impl Source for Config {
     fn files(&self) -> Vec<ConfigFile> {
@@ -128,4 +151,42 @@ fn passes_to_groups(config: &Config) -> Vec<(NodeId, pass::Destination, NodeId)>
             Some((node, destination, group))
         })
         .collect()
+}
+
+/// The lines written before a directive, each with its indentation.
+fn inserted(config: &Config, before: NodeId, lines: &[String]) -> TextEdit {
+    let place = config.place(before);
+    let width = usize::try_from(place.column).unwrap_or(1).saturating_sub(1);
+    let indentation = " ".repeat(width.min(80));
+    TextEdit {
+        replacement: lines.iter().map(|line| format!("{line}\n{indentation}")).collect(),
+        start: (place.line, place.column),
+        end: (place.line, place.column),
+        file: place.file,
+    }
+}
+
+/// Other words instead of a directive with its arguments; its `;` stays.
+fn replaced(config: &Config, node: NodeId, words: &str) -> Option<TextEdit> {
+    let place = config.place(node);
+    Some(TextEdit {
+        start: (place.line, place.column),
+        end: config.tree.node(node).arguments.last()?.end,
+        replacement: words.to_owned(),
+        file: place.file,
+    })
+}
+
+/// True when a proxied connection can be used again: HTTP/1.1 and no `Connection: close`, which nginx sends by
+/// itself before 1.29.7. A header that is set to anything else may be a variable, and counts.
+fn keeps_connections(config: &Config, block: NodeId) -> bool {
+    let tree = &config.tree;
+    let version = tree
+        .nearest(block, "proxy_http_version")
+        .map_or("1.0", |node| tree.argument(node, 0));
+    let connection = tree.nearest_all(block, "proxy_set_header").into_iter().any(|node| {
+        tree.argument(node, 0).eq_ignore_ascii_case("connection")
+            && !tree.argument(node, 1).eq_ignore_ascii_case("close")
+    });
+    version != "1.0" && connection
 }
