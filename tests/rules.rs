@@ -156,7 +156,14 @@ fn said(example: &Example) -> (Vec<ConfigProblem>, Vec<ConfigProblem>) {
     let text = whole(&example.server, &example.text);
     let configuration = read(&example.server, &text, example.version("version="));
     let around = example.host.clone().unwrap_or_default();
-    (configuration.summary().errors, configuration.lint(&around))
+    // Some rules are about what the server refuses: those the reader reports among its errors.
+    let (mut found, errors): (Vec<_>, Vec<_>) = configuration
+        .summary()
+        .errors
+        .into_iter()
+        .partition(|problem| lint::rule(&problem.rule).is_some());
+    found.extend(configuration.lint(&around));
+    (errors, found)
 }
 
 fn shown(problems: &[ConfigProblem]) -> String {

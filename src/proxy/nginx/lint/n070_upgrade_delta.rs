@@ -1,6 +1,5 @@
 //! nginx was upgraded over a version that changed what users get from the same configuration.
 
-use super::super::tree::ROOT;
 use super::super::{Config, pass};
 use super::{Check, Rule, problem};
 use crate::evidence::{ConfigProblem, PackageChange, ProblemLevel, Protocol, ProxyKind, Snapshot};
@@ -68,7 +67,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             .filter(|(node, _, _)| pass::protocol(tree.name(*node)) == Protocol::Http)
             .map(|(_, _, group)| group)
             .find(|group| tree.first(*group, "keepalive").is_none());
-        if let Some(group) = first.filter(|group| *group != ROOT) {
+        if let Some(group) = first {
             let mut found = told(config, group, change, &KEEPALIVE);
             found.repair = Some("keepalive_timeout 4s;".to_owned());
             problems.push(found);

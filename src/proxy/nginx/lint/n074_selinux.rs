@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::{Config, pass};
-use super::{Check, Rule, problem};
+use super::{Check, Rule};
 use crate::evidence::{ConfigProblem, PeerAddress, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -53,11 +53,15 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         let message = format!(
             "SELinux is enforcing and httpd_can_network_connect is off: nginx may not connect to port {port}"
         );
-        let mut found = problem(config, &CHECK.rule, 0, message);
-        found.excerpt = config.tree.excerpt(&peer.place);
-        found.place = peer.place;
-        "502 always".clone_into(&mut found.effect);
-        found.repair = Some("setsebool -P httpd_can_network_connect 1".to_owned());
-        problems.push(found);
+        problems.push(ConfigProblem {
+            rule: CHECK.rule.id.to_owned(),
+            level: CHECK.rule.level,
+            message,
+            excerpt: config.tree.excerpt(&peer.place),
+            place: peer.place,
+            effect: "502 always".to_owned(),
+            repair: Some("setsebool -P httpd_can_network_connect 1".to_owned()),
+            edit: None,
+        });
     }
 }
