@@ -19,4 +19,5 @@ mod nginx_config;
 mod other_route;
 mod pages;
 mod rules;
+mod rules_scale;
 mod terminal;
