@@ -307,7 +307,7 @@ fn peak_kib() -> u64 {
 
 #[test]
 #[ignore = "a measurement; see the top of the file"]
-fn the_time_and_memory_of_2000_servers_beside_nginx_itself() {
+fn a_tree_of_2000_servers_is_judged_in_a_fraction_of_the_time_of_nginx() {
     let directory = tempfile::tempdir().unwrap();
     let below = directory.path().to_str().unwrap().to_owned();
     let planting = planting(2_000, &below);
@@ -315,6 +315,8 @@ fn the_time_and_memory_of_2000_servers_beside_nginx_itself() {
     let expected = planting.planted.len();
     drop(planting);
     let main = format!("{below}/nginx.conf");
+    // The peak counts from here.
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before_kib = peak_kib();
     let ours = fastest(5, || {
         let (_, errors, found) = lint(&Disk, &main);

@@ -192,8 +192,7 @@ fn lone_peer(config: &Config, node: NodeId, address: PeerAddress) -> Peer {
 
 /// All `*_pass` directives of `http`.
 pub(super) fn all_passes(config: &Config) -> impl Iterator<Item = NodeId> + '_ {
-    let tree = &config.tree;
-    (0..tree.nodes.len()).filter(|id| PASSES.contains(&tree.name(*id)) && tree.in_http(*id))
+    config.tree.passes().iter().copied()
 }
 
 /// Every peer the configuration can dial, as far as the files say.

@@ -1,6 +1,6 @@
 //! Servers: what they listen on, their names, and which of them takes a request.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::pattern;
@@ -342,14 +342,29 @@ fn names<'a>(config: &'a Config, servers: &[(usize, &ListenEntry)]) -> (Names<'a
     (names, conflicts)
 }
 
-/// The names that nginx ignores on a socket.
-pub(super) fn conflicts(config: &Config, socket: &Socket) -> Vec<Conflict> {
-    let servers = servers_on(config, socket);
-    if servers.len() < 2 {
-        Vec::new()
-    } else {
-        names(config, &servers).1
+/// The names that nginx ignores, for each socket in the order of the first `listen` of it.
+pub(super) fn all_conflicts(config: &Config) -> Vec<Vec<Conflict>> {
+    let mut numbers: HashMap<&Socket, usize> = HashMap::new();
+    let mut sockets: Vec<Vec<(usize, &ListenEntry)>> = Vec::new();
+    for (index, server) in config.servers.iter().enumerate() {
+        for listen in &server.listens {
+            let number = *numbers.entry(&listen.socket).or_insert(sockets.len());
+            if number == sockets.len() {
+                sockets.push(Vec::new());
+            }
+            // The same socket twice in one server is once in its table.
+            if let Some(servers) = sockets.get_mut(number)
+                && servers.last().is_none_or(|(last, _)| *last != index)
+            {
+                servers.push((index, listen));
+            }
+        }
     }
+    sockets
+        .iter()
+        .filter(|servers| servers.len() > 1)
+        .map(|servers| names(config, servers).1)
+        .collect()
 }
 
 fn choose_on(config: &Config, socket: &Socket, host: &str) -> Option<Chosen> {

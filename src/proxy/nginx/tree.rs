@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lexer::Word;
+use super::location_select::PASSES;
 use crate::evidence::Place;
 
 /// The longest excerpt of a source line, in bytes.
@@ -52,6 +53,8 @@ pub(super) struct Tree {
     upstreams: HashMap<String, NodeId>,
     /// Where the lines of each file begin, by path, so that an excerpt need not look for its line.
     lines: HashMap<String, (usize, Vec<usize>)>,
+    /// Every `*_pass` of `http`, in order: most rules begin with them.
+    passes: Vec<NodeId>,
 }
 
 impl Tree {
@@ -66,6 +69,7 @@ impl Tree {
             index: HashMap::new(),
             upstreams: HashMap::new(),
             lines: HashMap::new(),
+            passes: Vec::new(),
         }
     }
 
@@ -136,6 +140,15 @@ impl Tree {
                 .entry(file.path.clone())
                 .or_insert_with(|| (index, starts.collect()));
         }
+        self.passes = (0..self.nodes.len())
+            .filter(|id| self.name(*id).ends_with("_pass") && PASSES.contains(&self.name(*id)))
+            .filter(|id| self.in_http(*id))
+            .collect();
+    }
+
+    /// Every `*_pass` of `http`, in order.
+    pub(super) fn passes(&self) -> &[NodeId] {
+        &self.passes
     }
 
     /// The `upstream` block of a name.

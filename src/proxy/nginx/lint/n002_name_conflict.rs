@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, server_select};
-use super::{Check, Rule, edits, problem};
+use super::{Check, Rule, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -22,8 +22,8 @@ pub(super) const CHECK: Check<Config> = Check {
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     // What becomes of `.name` is told by N003.
     let mut told: HashSet<(NodeId, String)> = super::n003_dot_conflict::dropped(config).into_iter().collect();
-    for (socket, _) in edits::by_socket(config) {
-        for conflict in server_select::conflicts(config, socket) {
+    for conflicts in server_select::all_conflicts(config) {
+        for conflict in conflicts {
             let Some(node) = conflict.node else { continue };
             // `server_name _` in several servers is a habit and harmless.
             if matches!(conflict.name.as_str(), "_" | "") || !told.insert((node, conflict.name.clone())) {
