@@ -28,6 +28,7 @@ mod n026_frozen_dns;
 mod n028_resolver_public;
 mod n030_all_down;
 mod n031_localhost_dual;
+mod n034_self_loop;
 mod n035_unix_path;
 mod n036_unix_in_tmp;
 mod n037_proxy_bind;
@@ -52,6 +53,8 @@ mod n068_keepalive_race;
 mod n069_keepalive_unused;
 mod n070_upgrade_delta;
 mod n071_worker_conns;
+mod n072_errorpage_loop;
+mod n073_authrequest;
 mod n074_selinux;
 mod n080_fixed_502;
 mod n081_cached_502;
@@ -92,6 +95,7 @@ pub static CHECKS: &[Check<Config>] = &[
     n028_resolver_public::CHECK,
     n030_all_down::CHECK,
     n031_localhost_dual::CHECK,
+    n034_self_loop::CHECK,
     n035_unix_path::CHECK,
     n036_unix_in_tmp::CHECK,
     n037_proxy_bind::CHECK,
@@ -115,6 +119,8 @@ pub static CHECKS: &[Check<Config>] = &[
     n069_keepalive_unused::CHECK,
     n070_upgrade_delta::CHECK,
     n071_worker_conns::CHECK,
+    n072_errorpage_loop::CHECK,
+    n073_authrequest::CHECK,
     n074_selinux::CHECK,
     n080_fixed_502::CHECK,
     n081_cached_502::CHECK,

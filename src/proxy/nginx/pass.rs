@@ -106,7 +106,7 @@ pub(super) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
     }
 }
 
-fn default_port(protocol: Protocol, tls: bool) -> u16 {
+pub(super) fn default_port(protocol: Protocol, tls: bool) -> u16 {
     match protocol {
         Protocol::Http | Protocol::Grpc if tls => 443,
         _ => 80,
