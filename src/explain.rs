@@ -217,7 +217,10 @@ mod tests {
         let hint = |topic| page(Some(topic)).expect_err(topic).hint.unwrap_or_default();
         assert_eq!(hint("upstream-oom-kiled"), "did you mean upstream-oom-killed?");
         assert_eq!(hint("oom-killed"), "did you mean upstream-oom-killed?");
-        assert_eq!(hint("N005-dead-nested-prefx"), "did you mean N005-dead-nested-prefix?");
+        assert_eq!(
+            hint("N005-dead-nested-prefx"),
+            "did you mean N005-dead-nested-prefix?"
+        );
         assert_eq!(hint("self-loop"), "did you mean N034-self-loop?");
         assert_eq!(hint("timouts"), "did you mean timeouts?");
         assert_eq!(hint("xyzzyxyzzy"), "fix502 explain lists all pages");

@@ -32,7 +32,12 @@ pub(super) static PAGES: &[(&str, &str)] = pages![
 ];
 
 /// The servers by the first letter of their rules.
-const SERVERS: [(char, &str); 4] = [('A', "Apache httpd"), ('H', "HAProxy"), ('N', "nginx"), ('S', "Squid")];
+const SERVERS: [(char, &str); 4] = [
+    ('A', "Apache httpd"),
+    ('H', "HAProxy"),
+    ('N', "nginx"),
+    ('S', "Squid"),
+];
 
 /// The page of an id, or of its number alone, in any case.
 pub(super) fn page(name: &str) -> Option<String> {
@@ -51,7 +56,9 @@ fn captioned(page: &str) -> String {
         let mut words = line.strip_prefix("```").unwrap_or_default().split(' ');
         let caption = match (words.next(), words.next()) {
             (Some("json"), Some("host")) => Some("where this is known of the host:"),
-            (_, Some("bad")) if words.any(|word| word == "refused") => Some("Reported, and refused by the server:"),
+            (_, Some("bad")) if words.any(|word| word == "refused") => {
+                Some("Reported, and refused by the server:")
+            }
             (_, Some("bad")) => Some("Reported:"),
             (_, Some("good")) => Some("Not reported:"),
             _ => None,
@@ -92,7 +99,12 @@ mod tests {
 
     #[test]
     fn a_page_is_found_by_id_and_by_number_in_any_case() {
-        for name in ["N005", "n005", "N005-dead-nested-prefix", "n005-Dead-Nested-Prefix"] {
+        for name in [
+            "N005",
+            "n005",
+            "N005-dead-nested-prefix",
+            "n005-Dead-Nested-Prefix",
+        ] {
             let text = page(name).expect(name);
             assert!(text.starts_with("# N005-dead-nested-prefix\n"), "{name}");
         }
@@ -101,7 +113,9 @@ mod tests {
 
     #[test]
     fn an_example_says_whether_it_is_reported() {
-        let text = captioned("```nginx bad\na;\n```\n```json host\n{}\n```\n```nginx good\nb;\n```\n```nginx bad refused\n```\n");
+        let text = captioned(
+            "```nginx bad\na;\n```\n```json host\n{}\n```\n```nginx good\nb;\n```\n```nginx bad refused\n```\n",
+        );
         let expected = "Reported:\n\n```nginx bad\na;\n```\nwhere this is known of the host:\n\n```json host\n{}\n```\n\
                         Not reported:\n\n```nginx good\nb;\n```\nReported, and refused by the server:\n\n```nginx bad refused\n```\n";
         assert_eq!(text, expected);

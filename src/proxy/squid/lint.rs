@@ -16,7 +16,6 @@ impl Source for Config {
     }
 
     fn contents(&self) -> Vec<(&str, &[u8])> {
-        let files = self.source.files.iter();
-        files.map(|file| (file.path.as_str(), file.bytes.as_ref())).collect()
+        self.source.contents()
     }
 }

@@ -135,6 +135,14 @@ impl Source {
             .collect()
     }
 
+    /// The files again, path and bytes.
+    pub(super) fn contents(&self) -> Vec<(&str, &[u8])> {
+        let files = self.files.iter();
+        files
+            .map(|file| (file.path.as_str(), file.bytes.as_slice()))
+            .collect()
+    }
+
     /// Notes something that Squid refuses or complains of.
     pub(super) fn problem(
         &self,
