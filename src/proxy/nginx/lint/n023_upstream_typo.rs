@@ -114,7 +114,7 @@ fn keys(name: &str) -> Vec<String> {
 }
 
 fn without_separators(name: &str) -> String {
-    name.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect()
+    name.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 /// Names that differ in their numbers are two names.

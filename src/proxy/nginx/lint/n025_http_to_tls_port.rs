@@ -81,9 +81,9 @@ fn judge(
                 ProblemLevel::Error
             }
         }
-        (_, _, Some(_)) => return,
         (false, 443, None) | (true, 80, None) => ProblemLevel::Warning,
         (false, 8443, None) | (true, 3000 | 8080, None) => ProblemLevel::Info,
+        // What was seen fits, or nothing was seen and the port says nothing.
         _ => return,
     };
     let address = upstreams::shown(&line.address);

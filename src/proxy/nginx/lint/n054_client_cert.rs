@@ -78,7 +78,7 @@ fn demand(evidence: &EndpointEvidence) -> Option<&'static str> {
         let text = exchange.bytes.text();
         text.starts_with("HTTP/") && !refused(exchange)
     };
-    if exchanges.iter().filter(asked).any(|exchange| content(exchange)) {
+    if exchanges.iter().filter(asked).any(content) {
         return None;
     }
     exchanges.iter().filter(asked).find_map(|exchange| {

@@ -8,8 +8,7 @@ use super::super::tree::NodeId;
 use super::super::variables::has_variables;
 use super::super::{Config, units};
 use crate::evidence::{
-    Endpoint, EndpointEvidence, Exchange, Handler, Handshake, NameEvidence, PeerAddress, ProbeKind, Protocol,
-    Snapshot,
+    Endpoint, EndpointEvidence, Handshake, NameEvidence, PeerAddress, ProbeKind, Protocol, Snapshot,
 };
 
 /// One `*_pass`.
@@ -241,7 +240,6 @@ pub(super) fn is_public_name(host: &str) -> bool {
 
 /// What the snapshot holds about endpoints and names, by address and by name.
 pub(super) struct Around<'s> {
-    snapshot: &'s Snapshot,
     endpoints: HashMap<&'s Endpoint, &'s EndpointEvidence>,
     named: HashMap<(String, u16), Vec<&'s EndpointEvidence>>,
     names: HashMap<String, Vec<&'s NameEvidence>>,
@@ -261,7 +259,6 @@ impl<'s> Around<'s> {
             names.entry(name.name.to_ascii_lowercase()).or_default().push(name);
         }
         Self {
-            snapshot,
             endpoints: snapshot
                 .endpoints
                 .iter()
@@ -298,21 +295,6 @@ impl<'s> Around<'s> {
     /// The evidence about a name.
     pub(super) fn name(&self, name: &str) -> &[&'s NameEvidence] {
         self.names.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
-    }
-
-    /// The exchange with which the proxy was imitated, when it was for this pass: another pass may speak
-    /// otherwise to the same endpoint.
-    pub(super) fn as_proxy(
-        &self,
-        config: &Config,
-        hop: &Hop<'_>,
-        evidence: &'s EndpointEvidence,
-    ) -> Option<&'s Exchange> {
-        let same = self.snapshot.route.seen().is_none_or(|route| match &route.handler {
-            Handler::Pass(pass) => pass.place == config.place(hop.node),
-            _ => false,
-        });
-        evidence.as_proxy().filter(|_| same)
     }
 }
 
