@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 mod dice;
+mod healthy;
 mod layout;
 mod network;
 mod oracle;
