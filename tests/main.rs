@@ -20,4 +20,5 @@ mod other_route;
 mod pages;
 mod rules;
 mod rules_scale;
+mod squid_config;
 mod terminal;
