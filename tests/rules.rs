@@ -15,10 +15,9 @@ mod sound;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use fix502::evidence::{ConfigProblem, ProblemLevel, Snapshot};
+use fix502::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 use fix502::proxy::lint::{self, Rule};
-use fix502::proxy::nginx::{self, Environment};
-use fix502::proxy::{Configuration, FileBytes, Files};
+use fix502::proxy::{self, Around, Configuration, Extent, FileBytes, Files};
 
 /// The sections of a page, in this order and no others.
 const SECTIONS: [&str; 4] = [
@@ -139,16 +138,18 @@ fn read(server: &str, text: &str, version: Option<(u32, u32, u32)>) -> Configura
         .collect();
     files.insert(main.to_owned(), text.to_owned());
     let files = Memory(files);
-    match server {
-        "nginx" => {
-            let environment = Environment {
-                version,
-                ..Environment::default()
-            };
-            Configuration::Nginx(Box::new(nginx::read(main, &files, &environment)))
-        }
-        other => panic!("no reader for {other} configurations"),
-    }
+    let kind = match server {
+        "nginx" => ProxyKind::Nginx,
+        "apache" => ProxyKind::Apache,
+        "squid" => ProxyKind::Squid,
+        other => panic!("there are no examples for {other}"),
+    };
+    let around = Around {
+        version,
+        ..Around::default()
+    };
+    proxy::read(kind, &[main.to_owned()], Extent::Whole, &files, &around)
+        .unwrap_or_else(|| panic!("there is no reader for {server}"))
 }
 
 /// Everything that is said about an example: errors of the reader, then findings.
