@@ -224,22 +224,26 @@ impl Tree {
         }
     }
 
-    /// The source line of a place, at most 200 bytes.
-    pub(super) fn excerpt(&self, place: &Place) -> String {
-        let wanted = usize::try_from(place.line).unwrap_or(0).saturating_sub(1);
+    /// The bytes of a line of a file, counted from 1; empty when there is no such line.
+    pub(super) fn line(&self, path: &str, line: u32) -> &[u8] {
+        let wanted = usize::try_from(line).unwrap_or(0).saturating_sub(1);
         // While the files are still being read there is no index.
-        let (file, start, skipped) = match self.lines.get(&place.file) {
+        let (file, start, skipped) = match self.lines.get(path) {
             Some((index, starts)) => (
                 self.files.get(*index),
                 starts.get(wanted).copied().unwrap_or(usize::MAX),
                 wanted,
             ),
-            None => (self.files.iter().find(|file| file.path == place.file), 0, 0),
+            None => (self.files.iter().find(|file| file.path == path), 0, 0),
         };
-        let line = file
-            .and_then(|file| file.bytes.get(start..))
+        file.and_then(|file| file.bytes.get(start..))
             .and_then(|rest| rest.split(|byte| *byte == b'\n').nth(wanted.saturating_sub(skipped)))
-            .unwrap_or_default();
+            .unwrap_or_default()
+    }
+
+    /// The source line of a place, at most 200 bytes.
+    pub(super) fn excerpt(&self, place: &Place) -> String {
+        let line = self.line(&place.file, place.line);
         let shown = line.get(..EXCERPT_BYTES).unwrap_or(line);
         String::from_utf8_lossy(shown).trim_end().to_owned()
     }

@@ -8,13 +8,11 @@ use crate::evidence::{Snapshot, TextEdit};
 
 /// The bytes of a line of the file a directive is in.
 fn line_of(config: &Config, node: NodeId, line: u32) -> &[u8] {
-    let wanted = usize::try_from(line).unwrap_or(0).saturating_sub(1);
-    config
-        .tree
-        .files
-        .get(config.tree.node(node).file)
-        .and_then(|file| file.bytes.split(|byte| *byte == b'\n').nth(wanted))
-        .unwrap_or_default()
+    let tree = &config.tree;
+    let Some(file) = tree.files.get(tree.node(node).file) else {
+        return &[];
+    };
+    tree.line(&file.path, line)
 }
 
 /// Writes directives before another one: each on a line of its own where that one begins its line.
