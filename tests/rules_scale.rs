@@ -5,6 +5,7 @@
 //! `cargo test --release --test main rules_scale -- --ignored --nocapture --test-threads 1`
 //! prints sizes, times, the time of `nginx -t` on the same files, and the memory used.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+#![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -256,9 +256,9 @@ pub struct Limits {
     pub selinux_enforcing: Option<bool>,
     /// `net.ipv4.ip_nonlocal_bind` is on: connections may come from addresses that no interface has.
     pub nonlocal_bind: Option<bool>,
-    /// Switches of the SELinux policy about web servers, as they are in force (`httpd_can_network_connect`).
+    /// Switches of the `SELinux` policy about web servers, as they are in force (`httpd_can_network_connect`).
     pub selinux_booleans: Vec<(String, bool)>,
-    /// The SELinux or AppArmor label of the proxy's workers.
+    /// The `SELinux` or `AppArmor` label of the proxy's workers.
     pub proxy_label: Option<String>,
     /// Addresses of this host, with their interface.
     pub addresses: Vec<(std::net::IpAddr, String)>,

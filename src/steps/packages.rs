@@ -11,12 +11,14 @@ const CAP_BYTES: u64 = 4 << 20;
 /// More changes than these, oldest first, are history.
 const MOST_CHANGES: usize = 60;
 
+/// The reader of one log: its bytes, its path, the offset of local time from UTC in seconds.
+type Reader = fn(&[u8], &str, i32) -> Vec<PackageChange>;
+
 /// Changes of packages that matter to a proxy, oldest first. Absent: the host keeps none of the known logs.
 pub(super) fn ask(host: &Host, plan: &Plan) -> Observed<Vec<PackageChange>> {
     if plan.inside.is_some() {
         return Observed::Absent;
     }
-    type Reader = fn(&[u8], &str, i32) -> Vec<PackageChange>;
     let offset_s = host
         .ask(&Clock { moment: 0 })
         .into_seen()

@@ -163,9 +163,9 @@ fn passes_to_groups(config: &Config) -> Vec<(NodeId, pass::Destination, NodeId)>
 fn inserted(config: &Config, before: NodeId, lines: &[String]) -> TextEdit {
     let place = config.place(before);
     let width = usize::try_from(place.column).unwrap_or(1).saturating_sub(1);
-    let indentation = " ".repeat(width.min(80));
+    let separator = format!("\n{}", " ".repeat(width.min(80)));
     TextEdit {
-        replacement: lines.iter().map(|line| format!("{line}\n{indentation}")).collect(),
+        replacement: lines.join(&separator) + &separator,
         start: (place.line, place.column),
         end: (place.line, place.column),
         file: place.file,

@@ -1,4 +1,4 @@
-//! SELinux keeps nginx from connecting to ports that are not those of web servers.
+//! `SELinux` keeps nginx from connecting to ports that are not those of web servers.
 
 use std::collections::HashSet;
 
