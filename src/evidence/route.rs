@@ -207,6 +207,12 @@ pub struct Group {
     /// Idle timeout of kept connections.
     #[serde(default)]
     pub keepalive_timeout_ms: Option<u64>,
+    /// Requests on one kept connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepalive_requests: Option<u64>,
+    /// Age of a kept connection after which it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepalive_time_ms: Option<u64>,
     /// A shared memory `zone` is set.
     #[serde(default)]
     pub zone: bool,
@@ -269,6 +275,36 @@ pub struct RouteSettings {
     pub read_timeout: Option<Setting<u64>>,
     /// `*_buffer_size`, in bytes: the limit of the response header block.
     pub buffer_size: Option<Setting<u64>>,
+    /// `*_buffers`: how many, and the size of one in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffers: Option<Setting<(u64, u64)>>,
+    /// `*_busy_buffers_size`, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub busy_buffers_size: Option<Setting<u64>>,
+    /// `*_buffering`: the answer is read ahead of the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering: Option<Setting<bool>>,
+    /// `*_request_buffering`: the body is read whole before the upstream is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_buffering: Option<Setting<bool>>,
+    /// `*_ignore_client_abort`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore_client_abort: Option<Setting<bool>>,
+    /// `*_next_upstream_tries` (0: no limit).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_upstream_tries: Option<Setting<u64>>,
+    /// `*_next_upstream_timeout`, in milliseconds (0: no limit).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_upstream_timeout: Option<Setting<u64>>,
+    /// `*_socket_keepalive`: TCP keepalive towards the upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket_keepalive: Option<Setting<bool>>,
+    /// `fastcgi_keep_conn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_connection: Option<Setting<bool>>,
+    /// `*_ssl_session_reuse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_session_reuse: Option<Setting<bool>>,
     /// `proxy_http_version`: `1.0`, `1.1` or `2`.
     pub http_version: Option<Setting<String>>,
     /// Request headers set for the upstream, values after static evaluation where that is possible.

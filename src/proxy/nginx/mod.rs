@@ -11,6 +11,7 @@
 mod access;
 pub mod access_log;
 mod checks;
+mod defaults;
 mod directives;
 pub mod error_log;
 mod fragment;

@@ -6,7 +6,7 @@ use super::location_select::{self, PASSES};
 use super::rewrite::unknown_variables;
 use super::tree::{NodeId, Tree};
 use super::variables::{State, has_variables};
-use super::{Config, units, uri};
+use super::{Config, defaults, units, uri};
 use crate::evidence::{Group, NameAndPort, Pass, Peer, PeerAddress, Protocol};
 
 /// The protocol of a `*_pass` directive.
@@ -136,19 +136,22 @@ pub(super) fn address(authority: &str, default_port: u16) -> PeerAddress {
 /// What an `upstream` block says.
 pub(super) fn group(config: &Config, node: NodeId) -> Group {
     let tree = &config.tree;
-    let keepalive = tree.first(node, "keepalive");
-    let default_keepalive = config.environment.at_least(1, 29, 7).then_some(32);
-    let written = keepalive.and_then(|node| tree.argument(node, 0).parse().ok());
-    let timeout = tree
-        .first(node, "keepalive_timeout")
-        .and_then(|node| units::milliseconds(tree.argument(node, 0)))
-        .or(config.environment.at_least(1, 15, 3).then_some(60_000));
-    let keepalive = written.or(default_keepalive).filter(|count| *count > 0);
+    let value = |name: &str| {
+        let written = tree.first(node, name).map(|node| tree.argument(node, 0).to_owned());
+        written.or_else(|| defaults::of(&config.environment, "upstream", name))
+    };
+    let keepalive = value("keepalive")
+        .and_then(|text| text.parse().ok())
+        .filter(|count| *count > 0);
+    // Without a pool the settings of kept connections mean nothing.
+    let kept = |name: &str| keepalive.and_then(|_| value(name));
     Group {
         name: tree.argument(node, 0).to_owned(),
         place: config.place(node),
         keepalive,
-        keepalive_timeout_ms: keepalive.and(timeout),
+        keepalive_timeout_ms: kept("keepalive_timeout").and_then(|text| units::milliseconds(&text)),
+        keepalive_requests: kept("keepalive_requests").and_then(|text| units::number(&text)),
+        keepalive_time_ms: kept("keepalive_time").and_then(|text| units::milliseconds(&text)),
         zone: tree.first(node, "zone").is_some(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::tree::NodeId;
 use super::variables::State;
-use super::{Config, units};
+use super::{Config, defaults, units};
 use crate::evidence::{LogTarget, Pass, Protocol, RouteSettings, Setting};
 
 /// The text of `log_format combined`, which is built in.
@@ -45,6 +45,24 @@ impl Lookup<'_, '_> {
             }),
             None => default.map(|value| Setting { value, place: None }),
         }
+    }
+
+    /// A setting of the protocol, with the default of this version.
+    fn known<T>(&self, suffix: &str, read: impl Fn(&str) -> Option<T>) -> Option<Setting<T>> {
+        let default = defaults::of(&self.config.environment, self.prefix, suffix);
+        self.setting(suffix, default.and_then(|text| read(&text)), read)
+    }
+
+    /// A setting of `http` that has no prefix, with the default of this version.
+    fn common<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<Setting<T>> {
+        let default = defaults::of(&self.config.environment, "http", name);
+        self.named(name, default.and_then(|text| read(&text)), read)
+    }
+
+    /// As [`Self::known`], all words.
+    fn known_list(&self, suffix: &str) -> Setting<Vec<String>> {
+        let default = defaults::of(&self.config.environment, self.prefix, suffix).unwrap_or_default();
+        self.list(suffix, &default.split_whitespace().collect::<Vec<_>>())
     }
 
     fn text(&self, suffix: &str, default: Option<String>) -> Option<Setting<String>> {
@@ -121,67 +139,44 @@ pub(super) fn collect(state: &State<'_>, pass: Option<&Pass>) -> RouteSettings {
 }
 
 fn upstream(lookup: &Lookup<'_, '_>, pass: &Pass, settings: &mut RouteSettings) {
-    let environment = &lookup.config.environment;
     let tree = &lookup.config.tree;
-    for (suffix, into) in [
-        ("connect_timeout", &mut settings.connect_timeout),
-        ("send_timeout", &mut settings.send_timeout),
-        ("read_timeout", &mut settings.read_timeout),
-    ] {
-        *into = lookup.setting(suffix, Some(60_000), units::milliseconds);
-    }
-    settings.buffer_size = lookup.setting("buffer_size", Some(environment.page_size), |text| {
-        units::bytes(text, false)
-    });
-    settings.next_upstream = Some(lookup.list("next_upstream", &["error", "timeout"]));
+    let bytes = |text: &str| units::bytes(text, false);
+    settings.connect_timeout = lookup.known("connect_timeout", units::milliseconds);
+    settings.send_timeout = lookup.known("send_timeout", units::milliseconds);
+    settings.read_timeout = lookup.known("read_timeout", units::milliseconds);
+    settings.buffer_size = lookup.known("buffer_size", bytes);
+    settings.buffers = buffers(lookup);
+    settings.busy_buffers_size = busy(lookup, settings);
+    settings.buffering = lookup.known("buffering", units::flag);
+    settings.request_buffering = lookup.known("request_buffering", units::flag);
+    settings.ignore_client_abort = lookup.known("ignore_client_abort", units::flag);
+    settings.next_upstream = Some(lookup.known_list("next_upstream"));
+    settings.next_upstream_tries = lookup.known("next_upstream_tries", units::number);
+    settings.next_upstream_timeout = lookup.known("next_upstream_timeout", units::milliseconds);
+    settings.socket_keepalive = lookup.known("socket_keepalive", units::flag);
+    settings.keep_connection = lookup.known("keep_conn", units::flag);
     settings.bind = lookup.text("bind", None).filter(|bind| bind.value != "off");
-    let no_errors_flag = matches!(pass.protocol, Protocol::Memcached);
-    if !no_errors_flag {
-        settings.intercept_errors = lookup.setting("intercept_errors", Some(false), units::flag);
-    }
+    settings.intercept_errors = lookup.known("intercept_errors", units::flag);
+    settings.http_version = lookup.known("http_version", |text| Some(text.to_owned()));
     match pass.protocol {
-        Protocol::Http => {
-            let version = if environment.at_least(1, 29, 7) {
-                "1.1"
-            } else {
-                "1.0"
-            };
-            settings.http_version = lookup.setting("http_version", Some(version.to_owned()), |text| {
-                Some(text.to_owned())
-            });
-            settings.request_headers = request_headers(lookup, "proxy_set_header", pass);
-        }
-        Protocol::Grpc => {
-            settings.http_version = Some(Setting {
-                value: "2".to_owned(),
-                place: None,
-            });
-            settings.request_headers = lookup.pairs("grpc_set_header");
-        }
+        Protocol::Http => settings.request_headers = request_headers(lookup, "proxy_set_header", pass),
+        Protocol::Grpc => settings.request_headers = lookup.pairs("grpc_set_header"),
         Protocol::FastCgi => settings.parameters = lookup.pairs("fastcgi_param"),
         Protocol::Uwsgi => settings.parameters = lookup.pairs("uwsgi_param"),
         Protocol::Scgi => settings.parameters = lookup.pairs("scgi_param"),
         Protocol::Memcached => {}
     }
     if pass.tls {
-        settings.tls_server_name = lookup.setting("ssl_server_name", Some(false), units::flag);
+        settings.tls_server_name = lookup.known("ssl_server_name", units::flag);
         let name = pass.proxy_host.clone();
         settings.tls_name = lookup.text("ssl_name", (!name.is_empty()).then_some(name));
-        settings.tls_verify = lookup.setting("ssl_verify", Some(false), units::flag);
+        settings.tls_verify = lookup.known("ssl_verify", units::flag);
         settings.tls_trusted_certificate = lookup.file("ssl_trusted_certificate");
-        settings.tls_verify_depth = lookup.setting("ssl_verify_depth", Some(1), units::number);
+        settings.tls_verify_depth = lookup.known("ssl_verify_depth", units::number);
         settings.tls_certificate = lookup.file("ssl_certificate");
-        let protocols: &[&str] = if environment.at_least(1, 27, 3) {
-            &["TLSv1.2", "TLSv1.3"]
-        } else if environment.at_least(1, 23, 4) {
-            &["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
-        } else {
-            &["TLSv1", "TLSv1.1", "TLSv1.2"]
-        };
-        settings.tls_protocols = Some(lookup.list("ssl_protocols", protocols));
-        settings.tls_ciphers = lookup.setting("ssl_ciphers", Some("DEFAULT".to_owned()), |text| {
-            Some(text.to_owned())
-        });
+        settings.tls_session_reuse = lookup.known("ssl_session_reuse", units::flag);
+        settings.tls_protocols = Some(lookup.known_list("ssl_protocols"));
+        settings.tls_ciphers = lookup.known("ssl_ciphers", |text| Some(text.to_owned()));
     }
     settings.cache = lookup.text("cache", None).filter(|zone| zone.value != "off");
     if settings.cache.is_some() {
@@ -204,6 +199,31 @@ fn upstream(lookup: &Lookup<'_, '_>, pass: &Pass, settings: &mut RouteSettings) 
     }
 }
 
+/// `*_buffers`.
+fn buffers(lookup: &Lookup<'_, '_>) -> Option<Setting<(u64, u64)>> {
+    let tree = &lookup.config.tree;
+    let pair = |count: &str, size: &str| Some((units::number(count)?, units::bytes(size, false)?));
+    match lookup.nearest("buffers") {
+        Some(node) => pair(tree.argument(node, 0), tree.argument(node, 1)).map(|value| Setting {
+            value,
+            place: Some(lookup.config.place(node)),
+        }),
+        None => {
+            let default = defaults::of(&lookup.config.environment, lookup.prefix, "buffers")?;
+            let (count, size) = default.split_once(' ')?;
+            pair(count, size).map(|value| Setting { value, place: None })
+        }
+    }
+}
+
+/// `*_busy_buffers_size`; by default two of the larger buffers.
+fn busy(lookup: &Lookup<'_, '_>, settings: &RouteSettings) -> Option<Setting<u64>> {
+    let one = settings.buffers.as_ref()?.value.1;
+    let largest = settings.buffer_size.as_ref().map_or(one, |size| size.value.max(one));
+    let default = largest.checked_mul(2);
+    lookup.setting("busy_buffers_size", default, |text| units::bytes(text, false))
+}
+
 /// The request headers: the configured set, and nginx's defaults for those it lacks.
 fn request_headers(lookup: &Lookup<'_, '_>, directive: &str, pass: &Pass) -> Vec<(String, String)> {
     let mut headers = lookup.pairs(directive);
@@ -218,8 +238,9 @@ fn request_headers(lookup: &Lookup<'_, '_>, directive: &str, pass: &Pass) -> Vec
         };
         headers.push(("Host".to_owned(), value.to_owned()));
     }
-    if lacks(&headers, "Connection") && !lookup.config.environment.at_least(1, 29, 7) {
-        headers.push(("Connection".to_owned(), "close".to_owned()));
+    let connection = defaults::of(&lookup.config.environment, "proxy", "connection_header");
+    if let Some(value) = connection.filter(|value| !value.is_empty() && lacks(&headers, "Connection")) {
+        headers.push(("Connection".to_owned(), value));
     }
     headers
 }
@@ -250,7 +271,7 @@ fn common(lookup: &Lookup<'_, '_>, settings: &mut RouteSettings) {
             place: Some(config.place(node)),
         });
         settings.resolver_ipv6_off = tree.arguments(node).any(|word| word == "ipv6=off");
-        settings.resolver_timeout = lookup.named("resolver_timeout", Some(30_000), units::milliseconds);
+        settings.resolver_timeout = lookup.common("resolver_timeout", units::milliseconds);
     }
     settings.error_page_502 = tree
         .nearest_all(lookup.block, "error_page")
@@ -260,9 +281,7 @@ fn common(lookup: &Lookup<'_, '_>, settings: &mut RouteSettings) {
             value: tree.arguments(node).collect::<Vec<_>>().join(" "),
             place: Some(config.place(node)),
         });
-    settings.client_max_body_size = lookup.named("client_max_body_size", Some(1024 * 1024), |text| {
-        units::bytes(text, true)
-    });
+    settings.client_max_body_size = lookup.common("client_max_body_size", |text| units::bytes(text, true));
     settings.error_logs = error_logs(config, lookup.block);
     settings.access_logs = access_logs(lookup);
     let main = |block: &str, name: &str| -> Option<NodeId> {
@@ -281,10 +300,9 @@ fn common(lookup: &Lookup<'_, '_>, settings: &mut RouteSettings) {
     };
     settings.worker_connections = match main("events", "worker_connections") {
         Some(node) => number(node),
-        None => Some(Setting {
-            value: 512,
-            place: None,
-        }),
+        None => defaults::of(&config.environment, "http", "worker_connections")
+            .and_then(|text| units::number(&text))
+            .map(|value| Setting { value, place: None }),
     };
     settings.worker_rlimit_nofile = main("", "worker_rlimit_nofile").and_then(number);
     settings.user = main("", "user").map(|node| Setting {
