@@ -45,7 +45,14 @@ fn run_block(state: &mut State<'_>, block: NodeId, changed: &mut bool) -> Flow {
                 Flow::Next
             }
             "return" => returned(state, node),
-            "break" => Flow::Stop,
+            "break" => {
+                // After a `rewrite` it has the effect of that directive's own flag.
+                if *changed {
+                    state.valid_location = false;
+                    *changed = false;
+                }
+                Flow::Stop
+            }
             "rewrite" => rewrite(state, node, changed),
             "if" if tree.node(node).is_block => match condition(state, node) {
                 Ok(true) => {
