@@ -488,3 +488,35 @@ fn the_real_servers_judge_the_examples_alike() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_page_about_lint_lists_every_rule_as_it_is() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lint.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> = lint::rules()
+        .map(|rule| {
+            let level = format!("{:?}", rule.level).to_lowercase();
+            let host = if rule.needs_host { "yes" } else { "no" };
+            format!("| `{}` | {level} | {host} | {} |", rule.id, rule.title)
+        })
+        .collect();
+    let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+    let listed: BTreeSet<&str> = rows.iter().copied().collect();
+    let missing: Vec<_> = expected.difference(&listed).collect();
+    let wrong: Vec<_> = listed.difference(&expected).collect();
+    assert!(
+        missing.is_empty() && wrong.is_empty() && rows.len() == listed.len(),
+        "docs/lint.md: to be added: {missing:#?}, to be removed: {wrong:#?}"
+    );
+}
+
+#[test]
+fn every_rule_is_explained_by_the_program() {
+    for rule in lint::rules() {
+        for name in [rule.id, rule.number()] {
+            let page = fix502::explain::page(Some(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(page.starts_with(&format!("# {}\n", rule.id)), "{name}");
+        }
+    }
+}
