@@ -90,37 +90,3 @@ fn a_healthy_configuration_gets_not_even_a_remark() {
         assert_eq!(summary.lint, [], "{what}");
     }
 }
-
-/// Four times the servers may take four times the time, not sixteen times. By hand, for it measures:
-/// `cargo test --release --test main -- --ignored in_proportion --nocapture`.
-#[test]
-#[ignore = "it measures time"]
-fn rules_take_time_in_proportion_to_the_configuration() {
-    let time = |count: usize| {
-        let mut text = String::from("events {} http { resolver 8.8.8.8;\n");
-        for index in 0..count {
-            let one = format!(
-                "map $host $pool_{index} {{ default group_{index}; }}\n\
-                 upstream group_{index} {{ server app{index}.example.com:443; server 10.0.0.1; keepalive 4; }}\n\
-                 server {{ listen 80; server_name s{index}.example.com; proxy_set_header Host $host;\n\
-                 location / {{ proxy_pass https://group_{index}; }}\n\
-                 location /v {{ set $b http://$pool_{index}; proxy_pass $b; }}\n\
-                 location /w {{ proxy_set_header X a; proxy_pass http://host{index}.test:443; }}\n\
-                 location ~ \\.php$ {{ fastcgi_param A b; fastcgi_pass unix:run/{index}.sock; }} }}\n"
-            );
-            text.push_str(&one);
-        }
-        text.push('}');
-        let config = config(&text);
-        let begin = std::time::Instant::now();
-        let found = config.summary().lint;
-        assert!(!found.is_empty());
-        begin.elapsed()
-    };
-    let (small, large) = (time(400), time(1600));
-    println!("400: {small:?}, 1600: {large:?}");
-    assert!(
-        large < small * 8,
-        "400 servers: {small:?}, 1600 servers: {large:?}"
-    );
-}
