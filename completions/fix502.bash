@@ -96,7 +96,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -158,7 +158,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -218,7 +218,7 @@ _fix502() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -272,7 +272,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -356,7 +356,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -426,7 +426,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -510,7 +510,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -572,7 +572,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -634,7 +634,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -684,7 +684,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -738,7 +738,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -776,7 +776,7 @@ _fix502() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -40,10 +40,12 @@ fn report(directory: &Path, line: &str) -> (i32, Value) {
     (code, valid(&report_schema(None), &out, line))
 }
 
+/// The rules that found more than what is only worth knowing.
 fn rules(report: &Value) -> Vec<&str> {
     let findings = report["findings"].as_array().expect("findings");
     findings
         .iter()
+        .filter(|finding| finding["severity"] != "info")
         .filter_map(|finding| finding["rule"].as_str())
         .collect()
 }
