@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Files, lint, nginx, squid};
+use super::{Files, apache, lint, nginx, squid};
 use crate::evidence::{ConfigProblem, ConfigSummary, ProxyKind, Route, Snapshot};
 
 /// The request whose way is asked for.
@@ -83,13 +83,38 @@ pub fn read(
             let config = squid::read(main_file, files, &environment);
             Some(Configuration::Squid(Box::new(config)))
         }
-        ProxyKind::Apache | ProxyKind::Haproxy => None,
+        ProxyKind::Apache => {
+            let directory = main_file.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let environment = apache::Environment {
+                version: around.version,
+                hostname: around.hostname.clone(),
+                // RHEL keeps the main file one level below the server's root.
+                server_root: directory.strip_suffix("/conf").unwrap_or(directory).to_owned(),
+                variables: around_variables(directory, files),
+                ..apache::Environment::default()
+            };
+            let config = apache::read(main_file, files, &environment);
+            Some(Configuration::Apache(Box::new(config)))
+        }
+        ProxyKind::Haproxy => None,
     }
+}
+
+/// The environment that Debian and RHEL start Apache httpd with.
+fn around_variables(directory: &str, files: &dyn Files) -> std::collections::BTreeMap<String, String> {
+    let beside = format!("{directory}/envvars");
+    [beside.as_str(), "/etc/sysconfig/httpd"]
+        .into_iter()
+        .find_map(|path| files.read(path).ok())
+        .map(|found| apache::envvars(&found.bytes))
+        .unwrap_or_default()
 }
 
 /// A configuration that was read.
 #[derive(Clone, Debug)]
 pub enum Configuration {
+    /// Apache httpd.
+    Apache(Box<apache::Config>),
     /// nginx.
     Nginx(Box<nginx::Config>),
     /// Squid.
@@ -100,6 +125,7 @@ impl Configuration {
     /// Whose configuration this is.
     pub fn kind(&self) -> ProxyKind {
         match self {
+            Self::Apache(_) => ProxyKind::Apache,
             Self::Nginx(_) => ProxyKind::Nginx,
             Self::Squid(_) => ProxyKind::Squid,
         }
@@ -108,6 +134,7 @@ impl Configuration {
     /// What there is to know without asking for one URL. Rules that need the host are silent.
     pub fn summary(&self) -> ConfigSummary {
         match self {
+            Self::Apache(config) => config.summary(),
             Self::Nginx(config) => config.summary(),
             Self::Squid(config) => config.summary(),
         }
@@ -117,6 +144,7 @@ impl Configuration {
     /// (`&Snapshot::default()`: nothing), suppressed ones left out.
     pub fn lint(&self, around: &Snapshot) -> Vec<ConfigProblem> {
         match self {
+            Self::Apache(config) => lint::run(config.as_ref(), apache::lint::CHECKS, around),
             Self::Nginx(config) => config.lint(around),
             Self::Squid(config) => lint::run(config.as_ref(), squid::lint::CHECKS, around),
         }
@@ -125,6 +153,7 @@ impl Configuration {
     /// The way of a request. `None`: nothing serves it.
     pub fn route(&self, request: &RouteRequest) -> Option<Route> {
         match self {
+            Self::Apache(config) => config.route(request),
             Self::Nginx(config) => config.route(request),
             Self::Squid(config) => config.route(request),
         }

@@ -9,7 +9,7 @@ mod suppression;
 
 use crate::evidence::{ConfigFile, ConfigProblem, Place, ProblemLevel, ProxyKind, Snapshot};
 
-use super::{nginx, squid};
+use super::{apache, nginx, squid};
 
 /// A lint rule as lists, pages and reports show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,8 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     nginx.extend(nginx::lint::REFUSED);
     nginx.sort_by_key(|rule| rule.id);
     let squid = squid::lint::CHECKS.iter().map(|check| &check.rule);
-    nginx.into_iter().chain(squid)
+    let apache = apache::lint::CHECKS.iter().map(|check| &check.rule);
+    nginx.into_iter().chain(apache).chain(squid)
 }
 
 /// The rule of an id or a number, in any case.

@@ -21,7 +21,7 @@ pub mod lint;
 mod location_select;
 mod map;
 mod pass;
-mod pattern;
+pub(super) mod pattern;
 mod rewrite;
 mod route;
 mod server_select;

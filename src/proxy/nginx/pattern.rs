@@ -11,11 +11,11 @@ use super::uri;
 
 /// What a match caught.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Captures {
+pub(in crate::proxy) struct Captures {
     /// Group 0 is the whole match.
-    pub(super) numbered: Vec<Option<String>>,
+    pub(in crate::proxy) numbered: Vec<Option<String>>,
     /// Named groups; empty text for a group that took no part.
-    pub(super) named: BTreeMap<String, String>,
+    pub(in crate::proxy) named: BTreeMap<String, String>,
 }
 
 /// Compiled expressions kept for a thread; emptied when there are too many.
@@ -28,7 +28,7 @@ thread_local! {
 }
 
 /// Matches a text. The error says why it cannot be decided.
-pub(super) fn matches(pattern: &str, caseless: bool, text: &str) -> Result<Option<Captures>, String> {
+pub(in crate::proxy) fn matches(pattern: &str, caseless: bool, text: &str) -> Result<Option<Captures>, String> {
     // PCRE sees bytes here: a character of two bytes is two characters for it.
     let plain = text.is_ascii() && pattern.is_ascii();
     let (bytewise, shown) = if plain {
