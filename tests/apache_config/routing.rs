@@ -305,7 +305,7 @@ impl Layout<'_> {
         }
         write!(
             text,
-            "ServerName main.test\nPidFile pid\nErrorLog err\nLogLevel crit\nDefaultRuntimeDir {root}\nDocumentRoot {root}/none\n\
+            "ServerName main.test\nPidFile pid\nErrorLog err\nLogLevel crit\nDefaultRuntimeDir {root}\nDocumentRoot {root}\n\
              Mutex pthread\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60\nThreadsPerChild 8\nServerLimit 1\nMaxRequestWorkers 8\n\
              ThreadLimit 8\nListen 127.0.0.1:{}\nListen 127.0.0.1:{}\n",
             ports[0], ports[1]

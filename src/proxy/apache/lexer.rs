@@ -184,18 +184,24 @@ impl Lines {
                 .saturating_add(end.map_or(rest.len(), |end| end.saturating_add(1)));
             self.line = self.line.saturating_add(1);
             pieces.push((bytes.len(), self.line));
+            let nul = piece.iter().position(|byte| *byte == 0);
+            // The C string ends at a NUL, and with it the line.
+            piece = piece.get(..nul.unwrap_or(piece.len())).unwrap_or_default();
+            bytes.extend_from_slice(piece);
             let mut continued = false;
-            if let Some(nul) = piece.iter().position(|byte| *byte == 0) {
-                // The C string ends here, and with it the line.
-                piece = piece.get(..nul).unwrap_or_default();
-            } else if end.is_some() {
-                let without = piece.strip_suffix(b"\r").unwrap_or(piece);
-                if let Some(before) = without.strip_suffix(b"\\") {
-                    piece = before;
+            if nul.is_none() && end.is_some() {
+                // What counts is the end of all that was gathered: after `x\\\` an empty line is continued again.
+                let length = bytes.len();
+                let without = bytes.strip_suffix(b"\r").unwrap_or(&bytes).len();
+                if without
+                    .checked_sub(1)
+                    .and_then(|last| bytes.get(last))
+                    .is_some_and(|byte| *byte == b'\\')
+                {
+                    bytes.truncate(without.saturating_sub(1).min(length));
                     continued = true;
                 }
             }
-            bytes.extend_from_slice(piece);
             if !continued {
                 break;
             }
@@ -335,6 +341,7 @@ mod tests {
         assert_eq!(lines("# x \\\nServerName a\n"), ["# x ServerName a"]);
         assert_eq!(lines("a \\ \nb"), ["a \\", "b"]);
         assert_eq!(lines("a\\"), ["a\\"]);
+        assert_eq!(lines("a\\\\\n\nb\nc"), ["ab", "c"]);
         assert_eq!(lines("a\0b\\\nc"), ["a", "c"]);
     }
 

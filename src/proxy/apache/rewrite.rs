@@ -233,7 +233,6 @@ fn run(state: &mut State<'_>, all: &[Rule], below: Option<usize>) -> Outcome {
                     statement: rule.statement,
                     written: target,
                     as_is: false,
-                    without_query: false,
                 });
             }
             if path.contains("://") {
@@ -251,7 +250,6 @@ fn run(state: &mut State<'_>, all: &[Rule], below: Option<usize>) -> Outcome {
                 statement: rule.statement,
                 written: target,
                 as_is: false,
-                without_query: false,
             });
         }
         if flags.has(&["pt", "passthrough"]) {

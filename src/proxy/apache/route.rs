@@ -44,8 +44,6 @@ pub(super) struct Proxied {
     pub(super) written: String,
     /// The path is sent as it is in the URL.
     pub(super) as_is: bool,
-    /// The query is not sent.
-    pub(super) without_query: bool,
 }
 
 /// Follows a request. `None`: nothing listens on that address and port.
@@ -121,7 +119,9 @@ fn begin(config: &Config, chosen: &Chosen) -> Route {
 }
 
 fn encoded_slashes(config: &Config, server: usize) -> EncodedSlashes {
-    match config.server_setting(server, "AllowEncodedSlashes") {
+    // Virtual hosts do not inherit this one.
+    let section = config.servers.get(server).map_or(ROOT, |server| server.section);
+    match config.tree.last(section, "AllowEncodedSlashes") {
         Some(id) => match config.statement(id).argument(0).to_ascii_lowercase().as_str() {
             "on" => EncodedSlashes::Decoded,
             "nodecode" => EncodedSlashes::Kept,
@@ -248,20 +248,38 @@ fn reverse(state: &mut State<'_>, layers: &Layers) -> Reverse {
         match passes::take(pass, &state.path) {
             Taken::No => {}
             Taken::Excluded => return Reverse::Excluded,
-            Taken::To(url) => return Reverse::To(proxied(pass, url)),
+            Taken::To(url) => {
+                // The target as it was sent, query and all, when it is taken in the same way.
+                let sent = format!(
+                    "{}{}",
+                    state.raw.raw_path,
+                    state
+                        .raw
+                        .query
+                        .as_ref()
+                        .map(|query| format!("?{query}"))
+                        .unwrap_or_default()
+                );
+                let same = pass.regex
+                    || passes::alias_match(&sent, &pass.path) == passes::alias_match(&state.path, &pass.path);
+                let raw = (pass.has_flag("nocanon") && same).then(|| passes::take(pass, &sent));
+                return Reverse::To(match raw {
+                    Some(Taken::To(url)) => proxied(pass, url, true),
+                    _ => proxied(pass, url, false),
+                });
+            }
             Taken::Unknown(reason) => state.unknown(reason),
         }
     }
     Reverse::No
 }
 
-fn proxied(pass: &ProxyPass, url: String) -> Proxied {
+fn proxied(pass: &ProxyPass, url: String, as_is: bool) -> Proxied {
     Proxied {
         url,
         statement: pass.statement,
         written: pass.url.clone(),
-        as_is: pass.has_flag("nocanon"),
-        without_query: pass.has_flag("noquery"),
+        as_is,
     }
 }
 
@@ -313,7 +331,6 @@ fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers) {
                 statement: id,
                 written: url.to_owned(),
                 as_is: false,
-                without_query: false,
             };
             finish(state, route, layers, &proxied);
             return;
@@ -438,7 +455,7 @@ fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied:
         pass.protocol = protocol;
         pass.tls = tls;
     }
-    let query = state.query.as_deref().filter(|_| !proxied.without_query);
+    let query = state.query.as_deref().filter(|_| !proxied.as_is);
     route.request_target = matches!(scheme.as_str(), "http" | "https" | "h2" | "h2c" | "ws" | "wss")
         .then(|| target::request_target(&path, query, !proxied.as_is));
     let mut found = settings::proxied(&Scope {

@@ -274,7 +274,7 @@ pub(super) fn is_tls(config: &Config, server: usize) -> bool {
 
 /// The hosts that share an address and port.
 struct Chain {
-    any: bool,
+    /// `None`: any address.
     ip: Option<IpAddr>,
     port: u16,
     /// The server of the chain for requests whose name fits none.
@@ -285,7 +285,6 @@ struct Chain {
 
 /// Builds the chains in the order in which httpd looks through them, and gives the one of a connection.
 fn chains(config: &Config, local: IpAddr, port: u16) -> Option<Chain> {
-    // The newest chain stands at the end here, and is looked at first.
     let mut chains: Vec<Chain> = Vec::new();
     let local = plain(local);
     for (index, server) in config.servers.iter().enumerate().skip(1) {
@@ -304,14 +303,11 @@ fn chains(config: &Config, local: IpAddr, port: u16) -> Option<Chain> {
                 }
                 Host::Name(_) => continue,
             };
-            let fits = |chain: &&mut Chain| {
-                chain.any == ip.is_none()
-                    && chain.ip == ip
-                    && (chain.port == 0 || chain.port == address.port || (ip.is_some() && address.port == 0))
-            };
-            let known = chains.iter_mut().rev().find(fits);
+            let known = chains
+                .iter_mut()
+                .find(|chain| chain.ip == ip && chain.port == address.port);
             match known {
-                Some(chain) if chain.port == address.port => {
+                Some(chain) => {
                     let same = previous.is_some_and(|previous| {
                         previous.host == address.host && previous.port == address.port
                     });
@@ -319,8 +315,7 @@ fn chains(config: &Config, local: IpAddr, port: u16) -> Option<Chain> {
                         chain.members.push((index, number));
                     }
                 }
-                _ => chains.push(Chain {
-                    any: ip.is_none(),
+                None => chains.push(Chain {
                     ip,
                     port: address.port,
                     first: index,
@@ -330,11 +325,11 @@ fn chains(config: &Config, local: IpAddr, port: u16) -> Option<Chain> {
             previous = Some(address);
         }
     }
-    let has_port = |chain: &Chain| chain.port == 0 || chain.port == port;
-    let exact = chains
-        .iter()
-        .rposition(|chain| chain.ip == Some(local) && has_port(chain));
-    let found = exact.or_else(|| chains.iter().rposition(|chain| chain.any && has_port(chain)))?;
+    // The very port comes before every port, and an address before any address.
+    let wanted = [(Some(local), port), (Some(local), 0), (None, port), (None, 0)];
+    let found = wanted
+        .into_iter()
+        .find_map(|(ip, port)| chains.iter().position(|chain| chain.ip == ip && chain.port == port))?;
     (found < chains.len()).then(|| chains.swap_remove(found))
 }
 
