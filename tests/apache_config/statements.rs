@@ -368,7 +368,10 @@ fn statements_are_those_of_the_real_server() {
         match real(&file, &variables) {
             Err(message) => {
                 refused += 1;
-                assert!(refused < 400 * factor, "the server refuses too much: {message}\n{text}");
+                assert!(
+                    refused < 400 * factor,
+                    "the server refuses too much: {message}\n{text}"
+                );
                 // What is wrong with the words of a directive is not the reader's matter.
                 let about_words = ["Header", "header", "HEADER", "Unknown parameter"]
                     .iter()

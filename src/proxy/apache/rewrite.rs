@@ -198,6 +198,12 @@ fn run(state: &mut State<'_>, all: &[Rule], below: Option<usize>) -> Outcome {
                 skipping_chain = chained;
                 continue;
             };
+            // Since 2.4.60 a `?` that was sent as %3F may not begin a query.
+            let more = text.matches('?').count() > target.matches('?').count();
+            let strict = state.config.environment.version_or_default() >= (2, 4, 60);
+            if more && strict && state.path.contains('?') && !flags.has(&["unsafeallow3f"]) {
+                return Outcome::Status(403, rule.statement);
+            }
             let old_query = state.query.clone();
             let (path, query) = match text.split_once('?') {
                 Some((path, query)) if !flags.has(&["qsl", "qslast"]) => {
