@@ -335,7 +335,8 @@ fn matches(
             return None;
         }
     }
-    (open_or != Some(false)).then_some(groups)
+    // An [OR] on the last condition is as good as a condition that holds.
+    Some(groups)
 }
 
 #[derive(Clone, Debug, Default)]
