@@ -145,6 +145,9 @@ fn walk(state: &mut State<'_>, route: &mut Route) {
         return;
     }
     // mod_rewrite's rules of the server come before everything else.
+    // The sections that mod_proxy looks at are those of the path before it is rewritten.
+    let mut before = layers.clone();
+    before.add_locations(config, &state.path);
     let outcome = rewrite::server_rules(state);
     layers.add_locations(config, &state.path);
     state.undetermined.append(&mut layers.undetermined);
@@ -156,7 +159,7 @@ fn walk(state: &mut State<'_>, route: &mut Route) {
             return;
         }
         Outcome::Proxy(found) => proxied = Some(found),
-        Outcome::Continue => match reverse(state, &layers) {
+        Outcome::Continue => match reverse(state, &before) {
             Reverse::To(found) => proxied = Some(found),
             Reverse::Excluded => excluded = true,
             Reverse::No => {}
