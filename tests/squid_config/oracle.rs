@@ -639,8 +639,10 @@ fn requests_go_where_the_real_server_sends_them() {
                 client_address: Some(IpAddr::V4(from)),
                 ..RouteRequest::default()
             });
+            let t0 = Instant::now();
             let answer = ask(from, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), &text);
             let route = route.unwrap();
+            if t0.elapsed().as_millis() > 300 { println!("SLOW {:?} {from} {text:?} {answer:?} {:?}", t0.elapsed(), route.undetermined); }
             match agrees(&route, method, world.origin, &answer) {
                 None => skipped += 1,
                 Some(true) => compared += 1,

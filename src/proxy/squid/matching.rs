@@ -5,6 +5,11 @@ use std::net::IpAddr;
 use super::acl::{Acl, Acls, Term};
 use super::address::{Fault, Range};
 
+/// Lists of lists that were asked for one line.
+type Memo = std::collections::HashMap<usize, Truth>;
+/// No sound configuration nests more of them; more would be a deep recursion.
+const MAX_NESTED: usize = 64;
+
 /// An answer that may be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Truth {
@@ -66,16 +71,16 @@ pub(super) struct Asked {
 impl Acls {
     /// The lists of a line together.
     pub(super) fn line_matches(&self, terms: &[Term], asked: &Asked) -> Truth {
-        self.line_at(terms, asked, 0)
+        self.line_at(terms, asked, &mut Memo::new())
     }
 
-    fn line_at(&self, terms: &[Term], asked: &Asked, depth: u32) -> Truth {
+    fn line_at(&self, terms: &[Term], asked: &Asked, memo: &mut Memo) -> Truth {
         let mut truth = Truth::Yes;
         for term in terms {
             let one = self
                 .all
                 .get(term.acl)
-                .map_or(Truth::Open, |acl| self.one(acl, asked, depth));
+                .map_or(Truth::Open, |acl| self.remembered(term.acl, acl, asked, memo));
             truth = truth.and(if term.negated { one.not() } else { one });
             if truth == Truth::No {
                 break;
@@ -84,7 +89,25 @@ impl Acls {
         truth
     }
 
-    fn one(&self, acl: &Acl, asked: &Asked, depth: u32) -> Truth {
+    /// A list that names itself over others is open; each is asked once for a line.
+    fn remembered(&self, index: usize, acl: &Acl, asked: &Asked, memo: &mut Memo) -> Truth {
+        if !matches!(acl.kind.as_str(), "any-of" | "all-of") {
+            return self.one(acl, asked, memo);
+        }
+        if let Some(known) = memo.get(&index) {
+            return *known;
+        }
+        memo.insert(index, Truth::Open);
+        let truth = if memo.len() > MAX_NESTED {
+            Truth::Open
+        } else {
+            self.one(acl, asked, memo)
+        };
+        memo.insert(index, truth);
+        truth
+    }
+
+    fn one(&self, acl: &Acl, asked: &Asked, memo: &mut Memo) -> Truth {
         let known = match acl.kind.as_str() {
             "src" => addresses(acl, asked.client),
             "localip" if asked.intercepted => Truth::Open,
@@ -108,17 +131,17 @@ impl Acls {
             ),
             "method" => Truth::of(acl.values.iter().any(|value| *value == asked.method)),
             "myportname" => Truth::of(acl.values.iter().any(|value| *value == asked.port_name)),
-            "any-of" if depth < 32 => acl.lines.iter().flatten().fold(Truth::No, |truth, term| {
+            "any-of" => acl.lines.iter().flatten().fold(Truth::No, |truth, term| {
                 if truth == Truth::Yes {
                     return truth;
                 }
-                truth.or(self.line_at(std::slice::from_ref(term), asked, depth.saturating_add(1)))
+                truth.or(self.line_at(std::slice::from_ref(term), asked, memo))
             }),
-            "all-of" if depth < 32 => acl.lines.iter().fold(Truth::No, |truth, line| {
+            "all-of" => acl.lines.iter().fold(Truth::No, |truth, line| {
                 if truth == Truth::Yes {
                     return truth;
                 }
-                truth.or(self.line_at(line, asked, depth.saturating_add(1)))
+                truth.or(self.line_at(line, asked, memo))
             }),
             _ => Truth::Open,
         };
@@ -133,7 +156,7 @@ impl Acls {
     pub(super) fn open_names(&self, terms: &[Term], asked: &Asked) -> Vec<String> {
         let lists = terms.iter().filter_map(|term| self.all.get(term.acl));
         lists
-            .filter(|acl| self.one(acl, asked, 0) == Truth::Open)
+            .filter(|acl| self.one(acl, asked, &mut Memo::new()) == Truth::Open)
             .map(|acl| format!("{} ({})", acl.name, acl.kind))
             .collect()
     }
