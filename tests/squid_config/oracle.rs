@@ -242,7 +242,7 @@ struct World {
 }
 
 /// One random configuration over three peers and an origin.
-fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path, dead: u16) -> World {
+fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path) -> World {
     let free = free_ports(dice, 6);
     let mut text = String::from(
         "pid_filename none\ncache deny all\ncache_log /dev/null\naccess_log none\npinger_enable off\nnetdb_filename none\n\
@@ -447,7 +447,6 @@ fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path, dead:
         )
         .unwrap();
     }
-    let _ = dead;
     World { text, ports, origin }
 }
 
@@ -523,8 +522,16 @@ fn echo_of(way: &SquidWay, method: &str) -> String {
     )
 }
 
+/// Every direct way of a route leads to the origin.
+fn reachable(route: &Route, origin: u16) -> bool {
+    let end = format!(":{origin}");
+    let ways = route.settings.squid.iter().flat_map(|settings| &settings.ways);
+    ways.into_iter()
+        .all(|way| way.peer.is_some() || way.authority.ends_with(&end))
+}
+
 /// Whether an answer is one of those that the model says are possible; `None`: it says nothing to compare.
-fn agrees(route: &Route, method: &str, origin: u16, (status, echo): &(u16, String)) -> Option<bool> {
+fn agrees(route: &Route, method: &str, (status, echo): &(u16, String)) -> Option<bool> {
     if route
         .possible_returns
         .iter()
@@ -536,12 +543,7 @@ fn agrees(route: &Route, method: &str, origin: u16, (status, echo): &(u16, Strin
     match &route.handler {
         Handler::Return { status: expected, .. } => Some(status == expected),
         Handler::Pass(_) => {
-            let reachable =
-                |way: &SquidWay| way.peer.is_some() || way.authority.ends_with(&format!(":{origin}"));
             let ways = &settings.ways;
-            if !ways.iter().all(reachable) {
-                return None;
-            }
             let open = route.undetermined.iter().any(|text| !text.starts_with("which of"));
             let first = ways.first()?.picked_as.as_str();
             let mut possible = ways.iter().filter(|way| open || way.picked_as == first);
@@ -570,7 +572,7 @@ fn requests_go_where_the_real_server_sends_them() {
         std::fs::write(directory.path().join("hosts"), hosts).unwrap();
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(directory.path(), permissions).unwrap();
-        let world = world(&mut dice, &peers, origin, directory.path(), 0);
+        let world = world(&mut dice, &peers, origin, directory.path());
         let file = directory.path().join("squid.conf");
         std::fs::write(&file, &world.text).unwrap();
         let config = read(&file);
@@ -639,11 +641,14 @@ fn requests_go_where_the_real_server_sends_them() {
                 client_address: Some(IpAddr::V4(from)),
                 ..RouteRequest::default()
             });
-            let t0 = Instant::now();
-            let answer = ask(from, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), &text);
             let route = route.unwrap();
-            if t0.elapsed().as_millis() > 300 { println!("SLOW {:?} {from} {text:?} {answer:?} {:?}", t0.elapsed(), route.undetermined); }
-            match agrees(&route, method, world.origin, &answer) {
+            // A direct way may lead to Squid itself or to nowhere: such a loop ends only by time.
+            if !reachable(&route, world.origin) {
+                skipped += 1;
+                continue;
+            }
+            let answer = ask(from, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), &text);
+            match agrees(&route, method, &answer) {
                 None => skipped += 1,
                 Some(true) => compared += 1,
                 Some(false) => {
