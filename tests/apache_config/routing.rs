@@ -148,15 +148,12 @@ fn answer(reader: &mut BufReader<TcpStream>) -> Option<(u16, String, bool)> {
         }
     }
     let mut body = Vec::new();
-    match length {
-        Some(length) => {
-            body.resize(length, 0);
-            reader.read_exact(&mut body).ok()?;
-        }
-        None => {
-            reader.read_to_end(&mut body).ok()?;
-            kept = false;
-        }
+    if let Some(length) = length {
+        body.resize(length, 0);
+        reader.read_exact(&mut body).ok()?;
+    } else {
+        reader.read_to_end(&mut body).ok()?;
+        kept = false;
     }
     Some((status, String::from_utf8_lossy(&body).into_owned(), kept))
 }
@@ -319,7 +316,7 @@ impl Layout<'_> {
         .unwrap();
         writeln!(text, "BalancerMember balancer://two http://127.0.0.1:{two}/m").unwrap();
         self.passes(&mut text);
-        for _ in 0..1 + self.dice.roll(5) {
+        for _ in 0..=self.dice.roll(5) {
             let port = ports[self.dice.roll(2)].to_string();
             let host = self.dice.one(&["*", "*", "*", "127.0.0.1", "_default_"]);
             let port = if self.dice.chance(15) { "*" } else { &port };

@@ -289,7 +289,7 @@ impl Texts {
     }
 
     /// In a section nothing that may not stand there.
-    fn inside(&mut self, depth: usize, directory: &Path, into: &mut String) {
+    fn inside(&mut self, depth: usize, _directory: &Path, into: &mut String) {
         if self.dice.chance(70) {
             self.directive(into);
         } else {

@@ -664,9 +664,9 @@ fn requests_go_where_the_real_server_sends_them() {
                 }
             }
             if matches!(route.handler, Handler::Pass(_)) {
-                passed += 1
+                passed += 1;
             } else {
-                refused += 1
+                refused += 1;
             }
             open += usize::from(!route.undetermined.is_empty());
         }

@@ -1,4 +1,4 @@
-//! mod_alias: `Redirect` and `Alias`, and the file that a path stands for.
+//! `mod_alias`: `Redirect` and `Alias`, and the file that a path stands for.
 
 use super::layers::Layers;
 use super::passes::{alias_match, substitute};

@@ -111,19 +111,16 @@ impl LogicalLine {
             let name = name.get(..end).unwrap_or_default();
             let after = start.saturating_add(end).saturating_add(3);
             let place = self.place(start);
-            match value(name).filter(|value| out.len().saturating_add(value.len()) <= most) {
-                Some(value) => {
-                    push(&out, place, false);
-                    out.push_str(&value);
-                    at = after;
-                }
-                None => {
-                    unknown(name, place.0, place.1);
-                    // The closing brace is left to the next round, as `${a${b}` shows.
-                    let brace = after.saturating_sub(1);
-                    self.copy(start, brace, &mut out, &mut push);
-                    at = brace;
-                }
+            if let Some(value) = value(name).filter(|value| out.len().saturating_add(value.len()) <= most) {
+                push(&out, place, false);
+                out.push_str(&value);
+                at = after;
+            } else {
+                unknown(name, place.0, place.1);
+                // The closing brace is left to the next round, as `${a${b}` shows.
+                let brace = after.saturating_sub(1);
+                self.copy(start, brace, &mut out, &mut push);
+                at = brace;
             }
         }
         Self {

@@ -71,7 +71,7 @@ fn file(identifier: &str) -> String {
 /// `proxy_http_module`), when it is neither an identifier nor a file name.
 pub fn meant_by(name: &str) -> Option<String> {
     let plain =
-        !name.ends_with("_module") && !std::path::Path::new(name).extension().is_some_and(|end| end == "c");
+        !name.ends_with("_module") && std::path::Path::new(name).extension().is_none_or(|end| end != "c");
     let stem = name.strip_suffix(".so").unwrap_or(name);
     plain.then(|| format!("{}_module", stem.strip_prefix("mod_").unwrap_or(stem)))
 }

@@ -1,4 +1,4 @@
-//! mod_rewrite, as far as the files and the request decide it. A condition on what only the running server
+//! `mod_rewrite`, as far as the files and the request decide it. A condition on what only the running server
 //! knows (files, maps, the environment) leaves its rule out and is told.
 
 use super::layers::Layers;

@@ -1,5 +1,5 @@
 //! The way of one request: listener, virtual host, and what httpd's hooks make of the path, in their order:
-//! mod_rewrite, mod_proxy, mod_alias, then the handler.
+//! `mod_rewrite`, `mod_proxy`, `mod_alias`, then the handler.
 
 use super::aliases;
 use super::layers::Layers;
@@ -224,7 +224,7 @@ enum Reverse {
     No,
 }
 
-/// mod_proxy: the `ProxyPass` of the merged `<Location>`s, then the main server's list, then the host's.
+/// `mod_proxy`: the `ProxyPass` of the merged `<Location>`s, then the main server's list, then the host's.
 fn reverse(state: &mut State<'_>, layers: &Layers) -> Reverse {
     let config = state.config;
     if !config.modules.has("proxy_module") || !state.path.starts_with('/') {

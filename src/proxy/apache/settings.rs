@@ -264,7 +264,7 @@ pub(super) fn proxied(scope: &Scope<'_>) -> RouteSettings {
     settings
 }
 
-/// `SetEnv` and its relatives that set what mod_proxy looks at.
+/// `SetEnv` and its relatives that set what `mod_proxy` looks at.
 fn variables(scope: &Scope<'_>) -> Vec<Setting<String>> {
     let mut found = Vec::new();
     for section in &scope.layers.sections {

@@ -218,15 +218,12 @@ fn condition(state: &mut State<'_>, node: NodeId) -> Result<bool, String> {
             let negated = operator.starts_with('!');
             let caseless = operator.ends_with('*');
             let text = shown(state.evaluate(variable))?;
-            match pattern::matches(expression, caseless, &text)? {
-                Some(captures) => {
-                    state.caught(captures);
-                    Ok(!negated)
-                }
-                None => {
-                    state.forget_captures();
-                    Ok(negated)
-                }
+            if let Some(captures) = pattern::matches(expression, caseless, &text)? {
+                state.caught(captures);
+                Ok(!negated)
+            } else {
+                state.forget_captures();
+                Ok(negated)
             }
         }
         _ => Err("a condition that cannot be read".to_owned()),

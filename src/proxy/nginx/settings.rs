@@ -203,16 +203,15 @@ fn upstream(lookup: &Lookup<'_, '_>, pass: &Pass, settings: &mut RouteSettings) 
 fn buffers(lookup: &Lookup<'_, '_>) -> Option<Setting<(u64, u64)>> {
     let tree = &lookup.config.tree;
     let pair = |count: &str, size: &str| Some((units::number(count)?, units::bytes(size, false)?));
-    match lookup.nearest("buffers") {
-        Some(node) => pair(tree.argument(node, 0), tree.argument(node, 1)).map(|value| Setting {
+    if let Some(node) = lookup.nearest("buffers") {
+        pair(tree.argument(node, 0), tree.argument(node, 1)).map(|value| Setting {
             value,
             place: Some(lookup.config.place(node)),
-        }),
-        None => {
-            let default = defaults::of(&lookup.config.environment, lookup.prefix, "buffers")?;
-            let (count, size) = default.split_once(' ')?;
-            pair(count, size).map(|value| Setting { value, place: None })
-        }
+        })
+    } else {
+        let default = defaults::of(&lookup.config.environment, lookup.prefix, "buffers")?;
+        let (count, size) = default.split_once(' ')?;
+        pair(count, size).map(|value| Setting { value, place: None })
     }
 }
 

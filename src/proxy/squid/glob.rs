@@ -95,18 +95,15 @@ fn class(rest: &[u8], byte: u8) -> Option<(bool, usize)> {
     let mut inside = false;
     let mut index = 0_usize;
     while let Some(first) = members.get(index) {
-        match (
+        if let (Some(b'-'), Some(last)) = (
             members.get(index.saturating_add(1)),
             members.get(index.saturating_add(2)),
         ) {
-            (Some(b'-'), Some(last)) => {
-                inside |= (*first..=*last).contains(&byte);
-                index = index.saturating_add(3);
-            }
-            _ => {
-                inside |= *first == byte;
-                index = index.saturating_add(1);
-            }
+            inside |= (*first..=*last).contains(&byte);
+            index = index.saturating_add(3);
+        } else {
+            inside |= *first == byte;
+            index = index.saturating_add(1);
         }
     }
     Some((inside != negated, end.saturating_add(1)))

@@ -129,8 +129,8 @@ impl Acls {
                     .iter()
                     .any(|value| value.eq_ignore_ascii_case(&asked.scheme)),
             ),
-            "method" => Truth::of(acl.values.iter().any(|value| *value == asked.method)),
-            "myportname" => Truth::of(acl.values.iter().any(|value| *value == asked.port_name)),
+            "method" => Truth::of(acl.values.contains(&asked.method)),
+            "myportname" => Truth::of(acl.values.contains(&asked.port_name)),
             "any-of" => acl.lines.iter().flatten().fold(Truth::No, |truth, term| {
                 if truth == Truth::Yes {
                     return truth;

@@ -140,20 +140,19 @@ pub(super) fn read(
     if port.address.is_some() {
         port.host = None;
     }
-    match words::integer(digits)
+    if let Some(number) = words::integer(digits)
         .and_then(|number| u16::try_from(number).ok())
         .filter(|number| *number > 0)
     {
-        Some(number) => port.port = number,
-        None => {
-            let message = if written.is_empty() {
-                format!("{} without a port", statement.name)
-            } else {
-                format!("\"{written}\" has no valid port")
-            };
-            problems.push((0, message, true));
-            return (None, problems);
-        }
+        port.port = number
+    } else {
+        let message = if written.is_empty() {
+            format!("{} without a port", statement.name)
+        } else {
+            format!("\"{written}\" has no valid port")
+        };
+        problems.push((0, message, true));
+        return (None, problems);
     }
     for (index, word) in statement.words.iter().enumerate().skip(1) {
         option(

@@ -165,7 +165,7 @@ impl Walk<'_> {
         }
     }
 
-    /// always_direct, never_direct and the port's mode, then the peers in their order.
+    /// `always_direct`, `never_direct` and the port's mode, then the peers in their order.
     fn ways(&mut self, asked: &Asked) {
         let config = self.config;
         let ask = |directive: &str| {
