@@ -5,11 +5,15 @@
 //! One directory for each proxy type. To add one: `proxy/<type>/`, one line here, a variant of
 //! [`Configuration`] and of [`crate::evidence::ProxyKind`]; no cause, step or report changes.
 
+pub mod apache;
 mod configuration;
 mod files;
 pub mod lint;
 pub mod nginx;
 pub mod request;
+pub mod squid;
+mod time;
 
 pub use configuration::{Configuration, RouteRequest};
 pub use files::{FileBytes, Files};
+use time::{civil_ms, month};

@@ -1,0 +1,4 @@
+//! Apache httpd: its logs.
+
+pub mod access_log;
+pub mod error_log;
