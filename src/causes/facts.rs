@@ -12,6 +12,7 @@ pub(in crate::causes) use contact::*;
 pub(in crate::causes) use owner::*;
 pub(in crate::causes) use said::*;
 pub(in crate::causes) use tls::*;
+pub(crate) use words::proxy_kind;
 pub(in crate::causes) use words::*;
 
 use crate::evidence::{

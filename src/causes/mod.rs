@@ -85,7 +85,7 @@ mod uwsgi_protocol_mismatch;
 pub use table::CAUSES;
 
 pub(crate) use attribution::{incomplete, made_by};
-pub(crate) use facts::attempt_failed;
+pub(crate) use facts::{attempt_failed, proxy_kind};
 
 use crate::evidence::Snapshot;
 use crate::finding::{Finding, StepId};

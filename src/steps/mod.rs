@@ -17,6 +17,7 @@ mod logs;
 mod machine;
 mod other_route;
 mod plan;
+mod proxies;
 mod retry;
 mod summary;
 mod support_bundle;

@@ -2,12 +2,28 @@
 
 use super::{Contact, contact_of, passing_route};
 use crate::evidence::{
-    End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Listener, Pass, Place, ProbeKind, Snapshot, Unit,
+    End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Listener, Pass, Place, ProbeKind, ProxyKind, Snapshot, Unit,
     errno,
 };
 use crate::finding::{Exhibit, quoted};
 use crate::system::http;
 use std::fmt::Write as _;
+
+/// The kind of proxy that a finding about the failing route speaks of: the innermost tier on this host that
+/// hands on, else the front one.
+pub(crate) fn proxy_kind(snapshot: &Snapshot) -> ProxyKind {
+    passing_route(snapshot)
+        .map(|(route, _)| route.proxy)
+        .or_else(|| snapshot.route.seen().map(|route| route.proxy))
+        .or_else(|| snapshot.proxy.as_ref().map(|proxy| proxy.kind))
+        .unwrap_or_default()
+}
+
+/// What makes a change of the proxy's configuration count: `nginx -t && nginx -s reload`.
+pub(in crate::causes) fn reload(snapshot: &Snapshot) -> String {
+    let kind = proxy_kind(snapshot);
+    format!("{} && {}", kind.test_command(), kind.reload_command())
+}
 
 /// The proxy's log line as proof.
 pub(in crate::causes) fn log_line(entry: &ErrorEntry) -> Exhibit {
