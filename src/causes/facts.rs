@@ -87,8 +87,38 @@ pub(super) fn log_says_otherwise(snapshot: &Snapshot, symptoms: &[Symptom]) -> b
         .during
         .iter()
         .filter_map(|entry| entry.symptom)
+        .filter(|said| !symptoms.iter().any(|asked| leaves_open(*said, *asked)))
         .peekable();
     said.peek().is_some() && !said.any(|symptom| symptoms.contains(&symptom))
+}
+
+/// True when a line that says one thing without its reason leaves room for another.
+fn leaves_open(said: Symptom, asked: Symptom) -> bool {
+    match said {
+        Symptom::TlsFailed => matches!(
+            asked,
+            Symptom::TlsAborted
+                | Symptom::TlsAlert
+                | Symptom::TlsClientCertificate
+                | Symptom::TlsDate
+                | Symptom::TlsName
+                | Symptom::TlsUntrusted
+                | Symptom::TlsVersion
+                | Symptom::TlsWrongVersion
+        ),
+        Symptom::RefusedAnswer => matches!(
+            asked,
+            Symptom::ConflictingLength
+                | Symptom::HeaderTooBig
+                | Symptom::InvalidHeader
+                | Symptom::MalformedResponse
+                | Symptom::NotHttp
+                | Symptom::UpgradeFailed
+        ),
+        // What goes along with a failure does not say which.
+        Symptom::PeerMarkedDown => true,
+        _ => false,
+    }
 }
 
 /// The packet filter's answer for the way to an endpoint, when it stops it.

@@ -27,6 +27,14 @@ pub(in crate::causes) fn reload(snapshot: &Snapshot) -> String {
 
 /// The proxy's log line as proof.
 pub(in crate::causes) fn log_line(entry: &ErrorEntry) -> Exhibit {
+    // What the answer itself says stands in no file.
+    if entry.file.is_empty() {
+        return Exhibit {
+            kind: "probe".to_owned(),
+            text: entry.text.clone(),
+            ..Exhibit::default()
+        };
+    }
     Exhibit {
         kind: "log".to_owned(),
         text: entry.text.clone(),
