@@ -10,6 +10,7 @@ mod files;
 pub mod lint;
 pub mod nginx;
 pub mod request;
+pub mod squid;
 
 pub use configuration::{Configuration, RouteRequest};
 pub use files::{FileBytes, Files};
