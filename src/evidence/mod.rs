@@ -17,6 +17,7 @@ mod log;
 mod names;
 mod route;
 mod snapshot;
+mod squid;
 
 pub use config::*;
 pub use endpoint::*;
@@ -27,6 +28,7 @@ pub use log::*;
 pub use names::*;
 pub use route::*;
 pub use snapshot::*;
+pub use squid::*;
 
 use serde::{Deserialize, Serialize};
 

@@ -337,6 +337,9 @@ pub struct RouteSettings {
     pub user: Option<Setting<String>>,
     /// `client_max_body_size`, in bytes (0: no limit).
     pub client_max_body_size: Option<Setting<u64>>,
+    /// What only Squid has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub squid: Option<Box<super::SquidSettings>>,
 }
 
 /// A value and where it was set; `place` is `None` for the server's default.

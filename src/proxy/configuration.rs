@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{lint, nginx};
+use super::{lint, nginx, squid};
 use crate::evidence::{ConfigProblem, ConfigSummary, ProxyKind, Route, Snapshot};
 
 /// The request whose way is asked for.
@@ -32,6 +32,8 @@ pub struct RouteRequest {
 pub enum Configuration {
     /// nginx.
     Nginx(Box<nginx::Config>),
+    /// Squid.
+    Squid(Box<squid::Config>),
 }
 
 impl Configuration {
@@ -39,6 +41,7 @@ impl Configuration {
     pub fn kind(&self) -> ProxyKind {
         match self {
             Self::Nginx(_) => ProxyKind::Nginx,
+            Self::Squid(_) => ProxyKind::Squid,
         }
     }
 
@@ -46,6 +49,7 @@ impl Configuration {
     pub fn summary(&self) -> ConfigSummary {
         match self {
             Self::Nginx(config) => config.summary(),
+            Self::Squid(config) => config.summary(),
         }
     }
 
@@ -54,6 +58,7 @@ impl Configuration {
     pub fn lint(&self, around: &Snapshot) -> Vec<ConfigProblem> {
         match self {
             Self::Nginx(config) => lint::run(config.as_ref(), nginx::lint::CHECKS, around),
+            Self::Squid(config) => lint::run(config.as_ref(), squid::lint::CHECKS, around),
         }
     }
 
@@ -61,6 +66,7 @@ impl Configuration {
     pub fn route(&self, request: &RouteRequest) -> Option<Route> {
         match self {
             Self::Nginx(config) => config.route(request),
+            Self::Squid(config) => config.route(request),
         }
     }
 }

@@ -220,9 +220,21 @@ fn follow(snapshot: &mut Snapshot, configuration: &Configuration) {
             format!("http://{header}{}", target.path)
         };
     }
+    // From this host to one of its own addresses the kernel takes that same address.
+    request.client_address = request.local_address;
     let mut route = configuration.route(&request);
-    if let Some(route) = route.as_mut().filter(|_| tunnel) {
-        through_tunnel(route, target);
+    if let Some(route) = route.as_mut() {
+        if tunnel {
+            through_tunnel(route, target);
+        }
+        // Squid resolves by itself, with the hosts file first: as the system does, unless it has nameservers
+        // of its own.
+        if route.proxy == ProxyKind::Squid
+            && route.settings.resolver.is_none()
+            && let Handler::Pass(pass) = &mut route.handler
+        {
+            pass.runtime_name = None;
+        }
     }
     snapshot.route = route.into();
 }

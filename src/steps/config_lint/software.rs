@@ -6,8 +6,7 @@
 use super::HostFiles;
 use crate::evidence::{Observed, ProxyKind, ProxyProcess};
 use crate::host::{Host, RunCommand};
-use crate::proxy::nginx;
-use crate::proxy::{Configuration, Files};
+use crate::proxy::{Configuration, Files, nginx, squid};
 
 /// A proxy server as it is installed.
 #[derive(Clone, Debug)]
@@ -21,6 +20,8 @@ pub(super) struct Software {
     error_log: Option<String>,
     access_log: Option<String>,
     hostname: String,
+    /// What the program says of itself.
+    banner: String,
 }
 
 impl Software {
@@ -84,6 +85,7 @@ impl Software {
             error_log: None,
             access_log: None,
             hostname: hostname.to_owned(),
+            banner: banner.to_owned(),
         };
         match kind {
             ProxyKind::Nginx | ProxyKind::Haproxy => {
@@ -112,10 +114,15 @@ impl Software {
                 }
             }
             ProxyKind::Squid => {
-                let directory = option("--sysconfdir=").unwrap_or_else(|| "/etc/squid".to_owned());
+                let build = squid::Build::read(banner);
+                let (directory, main_file) = if banner.trim().is_empty() {
+                    ("/etc/squid".to_owned(), "/etc/squid/squid.conf".to_owned())
+                } else {
+                    (build.sysconfdir, build.default_config)
+                };
                 Self {
                     version: version("Version "),
-                    main_file: below(&directory, "squid.conf".to_owned()),
+                    main_file,
                     prefix: directory,
                     ..base
                 }
@@ -186,7 +193,29 @@ impl Software {
                 };
                 Some(Configuration::Nginx(Box::new(nginx::read(main_file, files, &environment))))
             }
-            ProxyKind::Apache | ProxyKind::Squid => None,
+            ProxyKind::Squid => {
+                let build = squid::Build::read(&self.banner);
+                let fallback = squid::Environment::default();
+                // Without a child, the only process serves and calls itself plainly.
+                let alone = proxy.is_some_and(|proxy| {
+                    proxy.workers.first().map(|worker| worker.pid) == Some(proxy.master.pid)
+                });
+                let environment = squid::Environment {
+                    version: build.version,
+                    working_directory: proxy
+                        .and_then(|proxy| proxy.master.directory.clone())
+                        .unwrap_or(fallback.working_directory),
+                    process_name: if alone { "squid".to_owned() } else { fallback.process_name },
+                    process_number: u32::from(!alone),
+                    log_directory: build.log_directory.unwrap_or(fallback.log_directory),
+                    pid_file: build.pid_file.unwrap_or(fallback.pid_file),
+                    user: build.user.unwrap_or(fallback.user),
+                    hostname: self.hostname.clone(),
+                    service_name: fallback.service_name,
+                };
+                Some(Configuration::Squid(Box::new(squid::read(main_file, files, &environment))))
+            }
+            ProxyKind::Apache => None,
         }
     }
 

@@ -1,0 +1,234 @@
+//! Does a list match this request? Yes, no, or: only the running server knows.
+
+use std::net::IpAddr;
+
+use super::acl::{Acl, Acls, Term};
+use super::address::{Fault, Range};
+
+/// An answer that may be open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Truth {
+    Yes,
+    No,
+    Open,
+}
+
+impl Truth {
+    fn of(value: bool) -> Self {
+        if value { Self::Yes } else { Self::No }
+    }
+
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Open => Self::Open,
+        }
+    }
+
+    /// Both must hold.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+            _ => Self::Open,
+        }
+    }
+
+    /// One of them is enough.
+    pub(super) fn or(self, other: Self) -> Self {
+        self.not().and(other.not()).not()
+    }
+}
+
+/// What the lists are asked about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// `http`, `https`, `ftp`; empty for CONNECT.
+    pub(super) scheme: String,
+    /// Lower case, without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// Path and query; empty for CONNECT.
+    pub(super) path: String,
+    /// The URL as Squid writes it.
+    pub(super) url: String,
+    pub(super) method: String,
+    pub(super) client: Option<IpAddr>,
+    pub(super) local: Option<IpAddr>,
+    pub(super) local_port: u16,
+    /// The name of the `http_port`.
+    pub(super) port_name: String,
+    /// The address that an intercepted connection went to is not known.
+    pub(super) intercepted: bool,
+}
+
+impl Acls {
+    /// The lists of a line together.
+    pub(super) fn line_matches(&self, terms: &[Term], asked: &Asked) -> Truth {
+        self.line_at(terms, asked, 0)
+    }
+
+    fn line_at(&self, terms: &[Term], asked: &Asked, depth: u32) -> Truth {
+        let mut truth = Truth::Yes;
+        for term in terms {
+            let one = self
+                .all
+                .get(term.acl)
+                .map_or(Truth::Open, |acl| self.one(acl, asked, depth));
+            truth = truth.and(if term.negated { one.not() } else { one });
+            if truth == Truth::No {
+                break;
+            }
+        }
+        truth
+    }
+
+    fn one(&self, acl: &Acl, asked: &Asked, depth: u32) -> Truth {
+        let known = match acl.kind.as_str() {
+            "src" => addresses(acl, asked.client),
+            "localip" if asked.intercepted => Truth::Open,
+            "localip" => addresses(acl, asked.local),
+            "localport" if asked.intercepted => Truth::Open,
+            "localport" => ports(acl, asked.local_port),
+            "dst" => destination(acl, asked),
+            "dstdomain" => domain(acl, asked),
+            "dstdom_regex" => match patterns(acl, &asked.host) {
+                Truth::No if !acl.no_lookups && asked.host.parse::<IpAddr>().is_ok() => Truth::Open,
+                truth => truth,
+            },
+            "url_regex" => patterns(acl, &unescape(&asked.url)),
+            "urlpath_regex" if asked.path.is_empty() => Truth::No,
+            "urlpath_regex" => patterns(acl, &unescape(&asked.path)),
+            "port" => ports(acl, asked.port),
+            "proto" => Truth::of(
+                acl.values
+                    .iter()
+                    .any(|value| value.eq_ignore_ascii_case(&asked.scheme)),
+            ),
+            "method" => Truth::of(acl.values.iter().any(|value| *value == asked.method)),
+            "myportname" => Truth::of(acl.values.iter().any(|value| *value == asked.port_name)),
+            "any-of" if depth < 32 => acl.lines.iter().flatten().fold(Truth::No, |truth, term| {
+                if truth == Truth::Yes {
+                    return truth;
+                }
+                truth.or(self.line_at(std::slice::from_ref(term), asked, depth.saturating_add(1)))
+            }),
+            "all-of" if depth < 32 => acl.lines.iter().fold(Truth::No, |truth, line| {
+                if truth == Truth::Yes {
+                    return truth;
+                }
+                truth.or(self.line_at(line, asked, depth.saturating_add(1)))
+            }),
+            _ => Truth::Open,
+        };
+        if acl.incomplete && known == Truth::No {
+            Truth::Open
+        } else {
+            known
+        }
+    }
+
+    /// The names of the lists of a line that are open.
+    pub(super) fn open_names(&self, terms: &[Term], asked: &Asked) -> Vec<String> {
+        let lists = terms.iter().filter_map(|term| self.all.get(term.acl));
+        lists
+            .filter(|acl| self.one(acl, asked, 0) == Truth::Open)
+            .map(|acl| format!("{} ({})", acl.name, acl.kind))
+            .collect()
+    }
+}
+
+fn addresses(acl: &Acl, address: Option<IpAddr>) -> Truth {
+    let mut truth = Truth::No;
+    for value in &acl.values {
+        truth = truth.or(match (Range::read(value), address) {
+            (Ok(range), _) if range.holds_all() => Truth::Yes,
+            (Ok(range), Some(address)) => Truth::of(range.holds(address)),
+            (Ok(_), None) | (Err(Fault::Name), _) => Truth::Open,
+            (Err(_), _) => Truth::No,
+        });
+    }
+    truth
+}
+
+fn destination(acl: &Acl, asked: &Asked) -> Truth {
+    if let Ok(address) = asked.host.parse() {
+        return addresses(acl, Some(address));
+    }
+    if acl.no_lookups || acl.values.is_empty() {
+        return Truth::No;
+    }
+    // Even a range of all addresses does not match a name that cannot be resolved.
+    Truth::Open
+}
+
+fn domain(acl: &Acl, asked: &Asked) -> Truth {
+    let host = asked.host.as_str();
+    let matched = acl.values.iter().any(|value| {
+        let value = value.to_ascii_lowercase();
+        match value.strip_prefix('.') {
+            Some(suffix) => {
+                host == suffix || host.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.'))
+            }
+            None => host == value,
+        }
+    });
+    if matched {
+        Truth::Yes
+    } else if !acl.no_lookups && !acl.values.is_empty() && host.parse::<IpAddr>().is_ok() {
+        Truth::Open
+    } else {
+        Truth::No
+    }
+}
+
+fn ports(acl: &Acl, port: u16) -> Truth {
+    Truth::of(acl.values.iter().any(|value| {
+        let (low, high) = value.split_once('-').unwrap_or((value, value));
+        let bounds = super::words::integer(low).zip(super::words::integer(high));
+        bounds.is_some_and(|(low, high)| (low..=high).contains(&i64::from(port)))
+    }))
+}
+
+fn patterns(acl: &Acl, text: &str) -> Truth {
+    let mut truth = Truth::No;
+    for (pattern, caseless) in &acl.patterns {
+        if pattern == ".*" || pattern == "." && !text.is_empty() {
+            return Truth::Yes;
+        }
+        truth = truth.or(match super::pattern::matches(pattern, *caseless, text) {
+            Some(found) => Truth::of(found),
+            None => Truth::Open,
+        });
+        if truth == Truth::Yes {
+            break;
+        }
+    }
+    truth
+}
+
+/// `%XX` as bytes, as lists of patterns see a URL; a NUL ends the text.
+fn unescape(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let hex = |byte: &u8| char::from(*byte).to_digit(16);
+        let decoded = match (first, tail.first().and_then(hex), tail.get(1).and_then(hex)) {
+            (b'%', Some(high), Some(low)) => u8::try_from(high.saturating_mul(16).saturating_add(low)).ok(),
+            _ => None,
+        };
+        match decoded {
+            Some(0) => break,
+            Some(byte) => {
+                bytes.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
