@@ -16,7 +16,8 @@ pub(crate) use words::proxy_kind;
 pub(in crate::causes) use words::*;
 
 use crate::evidence::{
-    Attempt, Endpoint, ErrorEntry, Exchange, Fate, Handler, PacketAnswer, Pass, Route, Snapshot, Symptom,
+    Attempt, Endpoint, ErrorEntry, Exchange, Fate, Handler, NameEvidence, PacketAnswer, Pass, PeerAddress,
+    ProxyKind, Route, ServerAnswer, Snapshot, Symptom,
 };
 
 /// True when an attempt gave an error that a proxy makes for a failed upstream, or no usable answer.
@@ -58,6 +59,38 @@ pub(super) fn passing_route(snapshot: &Snapshot) -> Option<(&Route, &Pass)> {
         Handler::Pass(pass) => Some((route, pass.as_ref())),
         Handler::Return { .. } | Handler::Local(_) | Handler::Unknown => None,
     })
+}
+
+/// True when the endpoint is what the client itself asked a forward proxy for: no line of the proxy's
+/// configuration names it.
+pub(super) fn client_named_it(snapshot: &Snapshot) -> bool {
+    let target = &snapshot.target;
+    target.via.is_some()
+        && passing_route(snapshot).is_some_and(|(_, pass)| {
+            pass.peers.first().is_some_and(|peer| match &peer.address {
+                PeerAddress::Ip(address) => {
+                    address.port() == target.port && address.ip().to_string() == target.host
+                }
+                PeerAddress::Name(name) => name.port == target.port && name.name == target.host,
+                PeerAddress::Unix(_) => false,
+            })
+        })
+}
+
+/// What the nameservers said that the proxy asks for a name at run time. nginx asks those of its own; Apache
+/// and Squid ask those of the system, and the hosts file before them.
+pub(super) fn run_time_answers<'a>(
+    snapshot: &'a Snapshot,
+    name: &'a NameEvidence,
+) -> impl Iterator<Item = &'a ServerAnswer> {
+    let own = name.role == "upstream-at-run-time";
+    let per_request = name.role == "upstream"
+        && name.hosts_file.is_empty()
+        && passing_route(snapshot).is_some_and(|(route, _)| route.proxy != ProxyKind::Nginx);
+    let used_by = if own { "nginx" } else { "system" };
+    name.servers
+        .iter()
+        .filter(move |server| (own || per_request) && server.used_by == used_by)
 }
 
 /// Lines of the proxy's log about our own attempts that name one of these symptoms.
@@ -115,6 +148,7 @@ fn leaves_open(said: Symptom, asked: Symptom) -> bool {
                 | Symptom::NotHttp
                 | Symptom::UpgradeFailed
         ),
+        Symptom::NoForwardPath => matches!(asked, Symptom::NameNotFound | Symptom::NameServerFailed),
         // What goes along with a failure does not say which.
         Symptom::PeerMarkedDown => true,
         _ => false,

@@ -90,6 +90,7 @@ pub static SIGNATURES: &[(&str, &[&str], Symptom)] = &[
     ("AH01587", &[], Symptom::ConflictingLength),
     ("AH02555", &[], Symptom::ConflictingLength),
     ("AH01590", &[], Symptom::MalformedResponse),
+    ("AH01110", &["20014", "22"], Symptom::RefusedAnswer),
     ("AH01110", &["104", "70008", "70014", "70007"], Symptom::BodyCut),
     ("AH01068", &[], Symptom::FastCgiMismatch),
     ("AH01031", &[], Symptom::FastCgiMismatch),
