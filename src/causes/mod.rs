@@ -87,6 +87,7 @@ mod upstream_wrong_port;
 mod upstreams_all_disabled;
 mod upstreams_marked_down;
 mod uwsgi_protocol_mismatch;
+pub(crate) mod wording;
 
 pub use table::CAUSES;
 

@@ -30,6 +30,16 @@ impl ProxyKind {
         }
     }
 
+    /// The unit that distributions give it.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Apache => "apache2.service",
+            Self::Haproxy => "haproxy.service",
+            Self::Nginx => "nginx.service",
+            Self::Squid => "squid.service",
+        }
+    }
+
     /// The command with which this server tests its configuration.
     pub fn test_command(self) -> &'static str {
         match self {
