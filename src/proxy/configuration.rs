@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{lint, nginx};
+use super::{apache, lint, nginx};
 use crate::evidence::{ConfigProblem, ConfigSummary, ProxyKind, Route, Snapshot};
 
 /// The request whose way is asked for.
@@ -30,6 +30,8 @@ pub struct RouteRequest {
 /// A configuration that was read.
 #[derive(Clone, Debug)]
 pub enum Configuration {
+    /// Apache httpd.
+    Apache(Box<apache::Config>),
     /// nginx.
     Nginx(Box<nginx::Config>),
 }
@@ -38,6 +40,7 @@ impl Configuration {
     /// Whose configuration this is.
     pub fn kind(&self) -> ProxyKind {
         match self {
+            Self::Apache(_) => ProxyKind::Apache,
             Self::Nginx(_) => ProxyKind::Nginx,
         }
     }
@@ -45,6 +48,7 @@ impl Configuration {
     /// What there is to know without asking for one URL. Rules that need the host are silent.
     pub fn summary(&self) -> ConfigSummary {
         match self {
+            Self::Apache(config) => config.summary(),
             Self::Nginx(config) => config.summary(),
         }
     }
@@ -53,6 +57,7 @@ impl Configuration {
     /// (`&Snapshot::default()`: nothing), suppressed ones left out.
     pub fn lint(&self, around: &Snapshot) -> Vec<ConfigProblem> {
         match self {
+            Self::Apache(config) => lint::run(config.as_ref(), apache::lint::CHECKS, around),
             Self::Nginx(config) => lint::run(config.as_ref(), nginx::lint::CHECKS, around),
         }
     }
@@ -60,6 +65,7 @@ impl Configuration {
     /// The way of a request. `None`: nothing serves it.
     pub fn route(&self, request: &RouteRequest) -> Option<Route> {
         match self {
+            Self::Apache(config) => config.route(request),
             Self::Nginx(config) => config.route(request),
         }
     }

@@ -7,7 +7,7 @@
 
 use crate::evidence::{ConfigFile, ConfigProblem, Place, ProblemLevel, ProxyKind, Snapshot};
 
-use super::nginx;
+use super::{apache, nginx};
 
 /// A lint rule as lists, pages and reports show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,9 @@ pub(super) fn run<C: Source>(config: &C, checks: &[Check<C>], around: &Snapshot)
 
 /// All rules of all servers, in the order of their ids within each server.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    nginx::lint::CHECKS.iter().map(|check| &check.rule)
+    let apache = apache::lint::CHECKS.iter().map(|check| &check.rule);
+    let nginx = nginx::lint::CHECKS.iter().map(|check| &check.rule);
+    nginx.chain(apache)
 }
 
 /// The rule of an id or a number, in any case.

@@ -5,6 +5,7 @@
 //! One directory for each proxy type. To add one: `proxy/<type>/`, one line here, a variant of
 //! [`Configuration`] and of [`crate::evidence::ProxyKind`]; no cause, step or report changes.
 
+pub mod apache;
 mod configuration;
 mod files;
 pub mod lint;
