@@ -4,6 +4,7 @@
     reason = "tests play the host: they run commands and read the environment"
 )]
 
+mod apache_config;
 mod bundle;
 mod causes;
 mod cli;

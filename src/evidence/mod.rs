@@ -8,6 +8,7 @@
 //! owns it, fill it in one step, and read it in the causes that need it. Numbers are integers with their
 //! unit in the name (`_us`, `_ms`, `_bytes`).
 
+mod apache;
 mod config;
 mod endpoint;
 mod exchange;
@@ -19,6 +20,7 @@ mod route;
 mod snapshot;
 mod squid;
 
+pub use apache::*;
 pub use config::*;
 pub use endpoint::*;
 pub use exchange::*;

@@ -152,6 +152,8 @@ pub enum Handler {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
+    /// AJP, spoken by Tomcat and its like.
+    Ajp,
     /// `FastCGI`.
     FastCgi,
     /// gRPC (HTTP/2).
@@ -171,6 +173,8 @@ impl Protocol {
     /// The prefix of nginx's directives for it (`fastcgi` in `fastcgi_read_timeout`).
     pub fn directive_prefix(self) -> &'static str {
         match self {
+            // nginx has none for it.
+            Self::Ajp => "ajp",
             Self::FastCgi => "fastcgi",
             Self::Grpc => "grpc",
             Self::Http => "proxy",
@@ -347,6 +351,9 @@ pub struct RouteSettings {
     pub user: Option<Setting<String>>,
     /// `client_max_body_size`, in bytes (0: no limit).
     pub client_max_body_size: Option<Setting<u64>>,
+    /// What only Apache httpd has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apache: Option<Box<super::ApacheSettings>>,
     /// What only Squid has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub squid: Option<Box<super::SquidSettings>>,

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{lint, nginx, squid};
+use super::{apache, lint, nginx, squid};
 use crate::evidence::{ConfigProblem, ConfigSummary, ProxyKind, Route, Snapshot};
 
 /// The request whose way is asked for.
@@ -30,6 +30,8 @@ pub struct RouteRequest {
 /// A configuration that was read.
 #[derive(Clone, Debug)]
 pub enum Configuration {
+    /// Apache httpd.
+    Apache(Box<apache::Config>),
     /// nginx.
     Nginx(Box<nginx::Config>),
     /// Squid.
@@ -40,6 +42,7 @@ impl Configuration {
     /// Whose configuration this is.
     pub fn kind(&self) -> ProxyKind {
         match self {
+            Self::Apache(_) => ProxyKind::Apache,
             Self::Nginx(_) => ProxyKind::Nginx,
             Self::Squid(_) => ProxyKind::Squid,
         }
@@ -48,6 +51,7 @@ impl Configuration {
     /// What there is to know without asking for one URL. Rules that need the host are silent.
     pub fn summary(&self) -> ConfigSummary {
         match self {
+            Self::Apache(config) => config.summary(),
             Self::Nginx(config) => config.summary(),
             Self::Squid(config) => config.summary(),
         }
@@ -57,6 +61,7 @@ impl Configuration {
     /// (`&Snapshot::default()`: nothing), suppressed ones left out.
     pub fn lint(&self, around: &Snapshot) -> Vec<ConfigProblem> {
         match self {
+            Self::Apache(config) => lint::run(config.as_ref(), apache::lint::CHECKS, around),
             Self::Nginx(config) => lint::run(config.as_ref(), nginx::lint::CHECKS, around),
             Self::Squid(config) => lint::run(config.as_ref(), squid::lint::CHECKS, around),
         }
@@ -65,6 +70,7 @@ impl Configuration {
     /// The way of a request. `None`: nothing serves it.
     pub fn route(&self, request: &RouteRequest) -> Option<Route> {
         match self {
+            Self::Apache(config) => config.route(request),
             Self::Nginx(config) => config.route(request),
             Self::Squid(config) => config.route(request),
         }

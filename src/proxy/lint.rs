@@ -7,7 +7,7 @@
 
 use crate::evidence::{ConfigFile, ConfigProblem, Place, ProblemLevel, ProxyKind, Snapshot};
 
-use super::{nginx, squid};
+use super::{apache, nginx, squid};
 
 /// A lint rule as lists, pages and reports show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +69,10 @@ pub(super) fn run<C: Source>(config: &C, checks: &[Check<C>], around: &Snapshot)
 
 /// All rules of all servers, in the order of their ids within each server.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    let apache = apache::lint::CHECKS.iter().map(|check| &check.rule);
     let nginx = nginx::lint::CHECKS.iter().map(|check| &check.rule);
-    nginx.chain(squid::lint::CHECKS.iter().map(|check| &check.rule))
+    let squid = squid::lint::CHECKS.iter().map(|check| &check.rule);
+    nginx.chain(apache).chain(squid)
 }
 
 /// The rule of an id or a number, in any case.

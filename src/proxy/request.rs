@@ -12,6 +12,7 @@ pub fn as_proxy(route: &Route, pass: &Pass) -> Vec<u8> {
     let target = route.request_target.as_deref().unwrap_or(FALLBACK_TARGET);
     match pass.protocol {
         Protocol::Http => http(target, &host_header(route, pass), route),
+        Protocol::Ajp => ajp_ping(),
         Protocol::FastCgi => fastcgi(&route.settings.parameters),
         Protocol::Uwsgi => uwsgi(&route.settings.parameters),
         Protocol::Scgi => scgi(&route.settings.parameters),
@@ -89,6 +90,11 @@ pub fn http_kept(route: &Route, pass: &Pass) -> Vec<u8> {
 /// No line ends or spaces may slip into a request line or header.
 fn visible(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).collect()
+}
+
+/// AJP's `CPing`: whoever speaks the protocol answers it with `CPong` at once.
+fn ajp_ping() -> Vec<u8> {
+    vec![0x12, 0x34, 0x00, 0x01, 0x0a]
 }
 
 /// The HTTP/2 connection preface with an empty SETTINGS frame.

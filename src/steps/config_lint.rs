@@ -6,8 +6,8 @@ use super::plan::Plan;
 use super::summary::Line;
 use super::{proxies, retry};
 use crate::evidence::{
-    ConfigTest, Endpoint, Handler, Observed, Obstacle, PeerAddress, Place, ProblemLevel, Protocol, ProxyKind,
-    Route, Setting, Snapshot, Target,
+    ConfigTest, Endpoint, Handler, NameAndPort, Observed, Obstacle, Pass, Peer, PeerAddress, Place, ProblemLevel,
+    Protocol, ProxyKind, Route, Setting, Snapshot, Target,
 };
 use crate::host::{Host, ListDirectory, ReadFile, RunCommand, SystemLookup};
 use crate::proxy::{Configuration, FileBytes, Files, RouteRequest};
@@ -224,6 +224,9 @@ fn follow(snapshot: &mut Snapshot, configuration: &Configuration) {
     request.client_address = request.local_address;
     let mut route = configuration.route(&request);
     if let Some(route) = route.as_mut() {
+        if target.via.is_some() && matches!(route.handler, Handler::Local(_)) && route.proxy == ProxyKind::Apache {
+            straight(route, target);
+        }
         if tunnel {
             through_tunnel(route, target);
         }
@@ -237,6 +240,38 @@ fn follow(snapshot: &mut Snapshot, configuration: &Configuration) {
         }
     }
     snapshot.route = route.into();
+}
+
+/// Apache as a forward proxy goes to what the client names.
+fn straight(route: &mut Route, target: &Target) {
+    let place = route
+        .listener
+        .as_ref()
+        .map(|listen| listen.place.clone())
+        .unwrap_or_default();
+    let address = match target.host.parse() {
+        Ok(address) => PeerAddress::Ip(std::net::SocketAddr::new(address, target.port)),
+        Err(_) => PeerAddress::Name(NameAndPort {
+            name: target.host.clone(),
+            port: target.port,
+        }),
+    };
+    route.request_target = Some(target.path.clone());
+    route.settings.http_version = Some(Setting {
+        value: "1.1".to_owned(),
+        place: None,
+    });
+    route.handler = Handler::Pass(Box::new(Pass {
+        written: "what the client names".to_owned(),
+        place: place.clone(),
+        proxy_host: retry::host_header(target),
+        peers: vec![Peer {
+            address,
+            place,
+            ..Peer::default()
+        }],
+        ..Pass::default()
+    }));
 }
 
 /// In a tunnel the client speaks TLS with the origin, and asks for the path.

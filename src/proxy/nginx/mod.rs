@@ -17,7 +17,7 @@ mod lexer;
 pub mod lint;
 mod location_select;
 mod pass;
-mod pattern;
+pub(super) mod pattern;
 mod rewrite;
 mod route;
 mod server_select;

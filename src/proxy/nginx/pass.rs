@@ -61,7 +61,7 @@ pub(super) fn destination(protocol: Protocol, text: &str) -> Destination {
         Protocol::Http => &[("http://", false), ("https://", true)],
         Protocol::Grpc => &[("grpc://", false), ("grpcs://", true)],
         Protocol::Uwsgi => &[("uwsgi://", false), ("suwsgi://", true)],
-        Protocol::FastCgi | Protocol::Scgi | Protocol::Memcached => &[],
+        Protocol::Ajp | Protocol::FastCgi | Protocol::Scgi | Protocol::Memcached => &[],
     };
     let scheme = schemes.iter().find(|(scheme, _)| lower.starts_with(scheme));
     let rest = scheme

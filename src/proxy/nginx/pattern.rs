@@ -6,15 +6,19 @@ use fancy_regex::Regex;
 
 /// What a match caught.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Captures {
+pub(in crate::proxy) struct Captures {
     /// Group 0 is the whole match.
-    pub(super) numbered: Vec<Option<String>>,
+    pub(in crate::proxy) numbered: Vec<Option<String>>,
     /// Named groups; empty text for a group that took no part.
-    pub(super) named: BTreeMap<String, String>,
+    pub(in crate::proxy) named: BTreeMap<String, String>,
 }
 
 /// Matches a text. The error says why it cannot be decided.
-pub(super) fn matches(pattern: &str, caseless: bool, text: &str) -> Result<Option<Captures>, String> {
+pub(in crate::proxy) fn matches(
+    pattern: &str,
+    caseless: bool,
+    text: &str,
+) -> Result<Option<Captures>, String> {
     let regex = compile(pattern, caseless)?;
     let found = regex
         .captures(text)

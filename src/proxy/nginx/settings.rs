@@ -161,7 +161,7 @@ fn upstream(lookup: &Lookup<'_, '_>, pass: &Pass, settings: &mut RouteSettings) 
         Protocol::FastCgi => settings.parameters = lookup.pairs("fastcgi_param"),
         Protocol::Uwsgi => settings.parameters = lookup.pairs("uwsgi_param"),
         Protocol::Scgi => settings.parameters = lookup.pairs("scgi_param"),
-        Protocol::Memcached => {}
+        Protocol::Ajp | Protocol::Memcached => {}
     }
     if pass.tls {
         settings.tls_server_name = lookup.setting("ssl_server_name", Some(false), units::flag);

@@ -6,7 +6,7 @@
 use super::HostFiles;
 use crate::evidence::{Observed, ProxyKind, ProxyProcess};
 use crate::host::{Host, RunCommand};
-use crate::proxy::{Configuration, Files, nginx, squid};
+use crate::proxy::{Configuration, Files, apache, nginx, squid};
 
 /// A proxy server as it is installed.
 #[derive(Clone, Debug)]
@@ -215,7 +215,26 @@ impl Software {
                 };
                 Some(Configuration::Squid(Box::new(squid::read(main_file, files, &environment))))
             }
-            ProxyKind::Apache => None,
+            ProxyKind::Apache => {
+                let build = apache::Build::read(&self.banner);
+                let fallback = apache::Environment::default();
+                let variables = ["/etc/apache2/envvars", "/etc/sysconfig/httpd"]
+                    .iter()
+                    .find_map(|path| files.read(path).ok())
+                    .map(|file| apache::envvars(&file.bytes))
+                    .unwrap_or_default();
+                let environment = apache::Environment {
+                    server_root: Some(prefix)
+                        .filter(|prefix| !prefix.is_empty())
+                        .unwrap_or(fallback.server_root),
+                    version: build.version,
+                    variables,
+                    defines: proxy.map(defines).unwrap_or_default(),
+                    modules: Vec::new(),
+                    hostname: self.hostname.clone(),
+                };
+                Some(Configuration::Apache(Box::new(apache::read(main_file, files, &environment))))
+            }
         }
     }
 

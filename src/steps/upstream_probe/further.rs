@@ -192,6 +192,8 @@ fn answers_well(exchange: &Exchange, pass: &Pass) -> bool {
         Protocol::FastCgi => http::speaks(&exchange.bytes.0) == Speaks::FastCgi,
         Protocol::Uwsgi | Protocol::Scgi => http::speaks(&exchange.bytes.0) == Speaks::Http,
         Protocol::Grpc => http::speaks(&exchange.bytes.0) == Speaks::Http2,
+        // CPong: "AB", a length of one byte, type 9.
+        Protocol::Ajp => exchange.bytes.0.starts_with(b"AB\x00\x01\x09"),
         Protocol::Memcached => exchange.received_bytes > 0,
     }
 }

@@ -1,0 +1,535 @@
+//! The way of one request: listener, virtual host, and what httpd's hooks make of the path, in their order:
+//! mod_rewrite, mod_proxy, mod_alias, then the handler.
+
+use super::aliases;
+use super::layers::Layers;
+use super::passes::{self, ProxyPass, Taken};
+use super::rewrite::{self, Outcome};
+use super::servers::{self, Chosen};
+use super::settings::{self, Scope};
+use super::target::{self, Url};
+use super::tree::{ROOT, StatementId};
+use super::uri::{self, EncodedSlashes};
+use super::workers::{self, Backend};
+use super::{Config, RouteRequest};
+use crate::evidence::{Group, Handler, NameAndPort, Named, Pass, Peer, PeerAddress, ProxyKind, Route};
+
+/// What the hooks work on.
+pub(super) struct State<'a> {
+    pub(super) config: &'a Config,
+    pub(super) request: &'a RouteRequest,
+    pub(super) server: usize,
+    pub(super) host: String,
+    pub(super) path: String,
+    pub(super) query: Option<String>,
+    pub(super) raw: uri::Target,
+    pub(super) undetermined: Vec<String>,
+}
+
+impl State<'_> {
+    pub(super) fn unknown(&mut self, reason: String) {
+        if !self.undetermined.contains(&reason) {
+            self.undetermined.push(reason);
+        }
+    }
+}
+
+/// Where a request is handed to, before the URL is taken apart.
+pub(super) struct Proxied {
+    /// Without `proxy:`.
+    pub(super) url: String,
+    /// The directive that says so.
+    pub(super) statement: StatementId,
+    /// As written there.
+    pub(super) written: String,
+    /// The path is sent as it is in the URL.
+    pub(super) as_is: bool,
+    /// The query is not sent.
+    pub(super) without_query: bool,
+}
+
+/// Follows a request. `None`: nothing listens on that address and port.
+pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
+    let parts = uri::split(&request.target);
+    let authority = parts.as_ref().ok().and_then(|parts| parts.authority.clone());
+    let header = authority.as_deref().unwrap_or(&request.host);
+    let host = servers::plain_host(header);
+    let chosen = servers::choose(config, request, host.as_deref().unwrap_or_default())?;
+    let mut route = begin(config, &chosen);
+    let refuse = |route: &mut Route, status: u16| {
+        route.handler = Handler::Return {
+            status,
+            place: config.place(
+                config
+                    .servers
+                    .get(chosen.server)
+                    .map_or(ROOT, |server| server.section),
+            ),
+        };
+        route.settings = settings::local(config, chosen.server);
+    };
+    if servers::is_tls(config, chosen.first) && !request.tls {
+        refuse(&mut route, 400);
+        return Some(route);
+    }
+    let parts = match parts {
+        Ok(parts) if host.is_some() => parts,
+        _ => {
+            refuse(&mut route, 400);
+            return Some(route);
+        }
+    };
+    let merge = config
+        .server_setting(chosen.server, "MergeSlashes")
+        .is_none_or(|id| !config.statement(id).argument(0).eq_ignore_ascii_case("off"));
+    let path = match uri::decode(&parts.raw_path, merge, encoded_slashes(config, chosen.server)) {
+        Ok(path) => path,
+        Err(status) => {
+            refuse(&mut route, status);
+            return Some(route);
+        }
+    };
+    let mut state = State {
+        config,
+        request,
+        server: chosen.server,
+        host: host.unwrap_or_default(),
+        path,
+        query: parts.query.clone(),
+        raw: parts,
+        undetermined: Vec::new(),
+    };
+    for name in &chosen.unresolved {
+        state.unknown(format!("which addresses the name {name} in <VirtualHost> has"));
+    }
+    walk(&mut state, &mut route);
+    route.undetermined = state.undetermined;
+    Some(route)
+}
+
+fn begin(config: &Config, chosen: &Chosen) -> Route {
+    let server = config.servers.get(chosen.server);
+    Route {
+        proxy: ProxyKind::Apache,
+        listener: Some(servers::shown(config, &chosen.listener)),
+        server: server.map(|server| Named {
+            name: server.name.clone().unwrap_or_default(),
+            place: config.place(server.section),
+        }),
+        ..Route::default()
+    }
+}
+
+fn encoded_slashes(config: &Config, server: usize) -> EncodedSlashes {
+    match config.server_setting(server, "AllowEncodedSlashes") {
+        Some(id) => match config.statement(id).argument(0).to_ascii_lowercase().as_str() {
+            "on" => EncodedSlashes::Decoded,
+            "nodecode" => EncodedSlashes::Kept,
+            _ => EncodedSlashes::Refused,
+        },
+        None => EncodedSlashes::Refused,
+    }
+}
+
+/// From the path to the handler.
+fn walk(state: &mut State<'_>, route: &mut Route) {
+    let config = state.config;
+    let mut layers = Layers::of_server(config, state.server);
+    let forward = config
+        .server_setting(state.server, "ProxyRequests")
+        .is_some_and(|id| config.statement(id).argument(0).eq_ignore_ascii_case("on"));
+    if forward && (state.raw.scheme.is_some() || state.request.method.eq_ignore_ascii_case("CONNECT")) {
+        state.unknown("the request uses this server as a forward proxy".to_owned());
+        route.handler = Handler::Local("forward proxy".to_owned());
+        route.settings = settings::local(config, state.server);
+        return;
+    }
+    // mod_rewrite's rules of the server come before everything else.
+    let outcome = rewrite::server_rules(state);
+    layers.add_locations(config, &state.path);
+    state.undetermined.append(&mut layers.undetermined);
+    let mut proxied = None;
+    let mut excluded = false;
+    match outcome {
+        Outcome::Status(status, id) => {
+            answer(state, route, status, id);
+            return;
+        }
+        Outcome::Proxy(found) => proxied = Some(found),
+        Outcome::Continue => match reverse(state, &layers) {
+            Reverse::To(found) => proxied = Some(found),
+            Reverse::Excluded => excluded = true,
+            Reverse::No => {}
+        },
+    }
+    if let Some(proxied) = proxied {
+        layers_of_proxy(state, route, layers, &proxied);
+        return;
+    }
+    if !excluded || config.modules.has("alias_module") {
+        let sections = [
+            config.servers.get(state.server).map_or(ROOT, |server| server.section),
+            ROOT,
+        ];
+        let own_first = if sections[0] == ROOT {
+            &sections[..1]
+        } else {
+            &sections[..]
+        };
+        for section in own_first {
+            if let Some((status, id)) = aliases::redirect(config, *section, &state.path) {
+                answer(state, route, status, id);
+                return;
+            }
+        }
+    }
+    serve(state, route, layers);
+}
+
+/// The request is handed on: sections may still redirect it.
+fn layers_of_proxy(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied: &Proxied) {
+    let config = state.config;
+    layers.add_proxies(config, &proxied.url);
+    if let Some((status, id)) = redirect_of_sections(state, &layers) {
+        answer(state, route, status, id);
+        return;
+    }
+    rewrite::note_sections(state, &layers);
+    finish(state, route, layers, proxied);
+}
+
+/// Redirects in `<Location>` and its like act on proxied requests too.
+fn redirect_of_sections(state: &State<'_>, layers: &Layers) -> Option<(u16, StatementId)> {
+    let config = state.config;
+    let inner = layers.sections.iter().rev();
+    inner
+        .filter(|section| **section != ROOT && !config.statement(**section).is("VirtualHost"))
+        .find_map(|section| aliases::redirect(config, *section, &state.path))
+}
+
+fn answer(state: &State<'_>, route: &mut Route, status: u16, id: StatementId) {
+    route.handler = Handler::Return {
+        status,
+        place: state.config.place(id),
+    };
+    route.settings = settings::local(state.config, state.server);
+}
+
+enum Reverse {
+    To(Proxied),
+    Excluded,
+    No,
+}
+
+/// mod_proxy: the `ProxyPass` of the merged `<Location>`s, then the main server's list, then the host's.
+fn reverse(state: &mut State<'_>, layers: &Layers) -> Reverse {
+    let config = state.config;
+    if !config.modules.has("proxy_module") || !state.path.starts_with('/') {
+        return Reverse::No;
+    }
+    let set = layers.sections.iter().rev().find_map(|section| {
+        let mut inside = config.passes.iter().filter(|pass| pass.location == Some(*section));
+        inside.next_back()
+    });
+    let list = |server: usize| {
+        config
+            .passes
+            .iter()
+            .filter(move |pass| pass.location.is_none() && pass.server == server)
+    };
+    let server = state.server;
+    let inherit = server != 0
+        && config
+            .server_setting(server, "ProxyPassInherit")
+            .is_none_or(|id| !config.statement(id).argument(0).eq_ignore_ascii_case("off"));
+    let main = list(0).filter(move |_| inherit || server == 0);
+    let own = list(server).filter(move |_| server != 0);
+    for pass in set.into_iter().chain(main).chain(own) {
+        match passes::take(pass, &state.path) {
+            Taken::No => {}
+            Taken::Excluded => return Reverse::Excluded,
+            Taken::To(url) => return Reverse::To(proxied(pass, url)),
+            Taken::Unknown(reason) => state.unknown(reason),
+        }
+    }
+    Reverse::No
+}
+
+fn proxied(pass: &ProxyPass, url: String) -> Proxied {
+    Proxied {
+        url,
+        statement: pass.statement,
+        written: pass.url.clone(),
+        as_is: pass.has_flag("nocanon"),
+        without_query: pass.has_flag("noquery"),
+    }
+}
+
+/// A path that is not proxied by its name: a file, or a handler.
+fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers) {
+    let config = state.config;
+    let (file, _) = aliases::file(config, &layers, &state.path);
+    let locations = layers.sections.split_off(
+        2.min(layers.sections.len()).min(
+            if config
+                .servers
+                .get(state.server)
+                .is_none_or(|server| server.section == ROOT)
+            {
+                1
+            } else {
+                2
+            },
+        ),
+    );
+    layers.add_directories(config, &file);
+    layers.sections.extend(locations);
+    layers.note_conditions(config);
+    state.undetermined.append(&mut layers.undetermined);
+    if let Some((status, id)) = redirect_of_sections(state, &layers) {
+        answer(state, route, status, id);
+        return;
+    }
+    if let Some(found) = rewrite::section_rules(state, &layers) {
+        match found {
+            Outcome::Status(status, id) => answer(state, route, status, id),
+            Outcome::Proxy(proxied) => finish(state, route, layers.clone(), &proxied),
+            Outcome::Continue => {}
+        }
+        if !matches!(route.handler, Handler::Unknown) {
+            return;
+        }
+    }
+    let handler = layers.last(config, "SetHandler");
+    let name = handler.map(|id| config.statement(id).argument(0).to_owned());
+    if let (Some(id), Some(name)) = (handler, name.as_deref()) {
+        let is_proxy = name
+            .get(..6)
+            .is_some_and(|start| start.eq_ignore_ascii_case("proxy:"));
+        if is_proxy && config.modules.has("proxy_module") {
+            let url = name.get(6..).unwrap_or_default();
+            let proxied = Proxied {
+                url: format!("{url}{file}"),
+                statement: id,
+                written: url.to_owned(),
+                as_is: false,
+                without_query: false,
+            };
+            finish(state, route, layers, &proxied);
+            return;
+        }
+        if !name.eq_ignore_ascii_case("none") && !is_proxy {
+            route.handler = Handler::Local(name.to_owned());
+            route.settings = settings::local(config, state.server);
+            return;
+        }
+    }
+    if state.path.ends_with('/') {
+        state.unknown(format!("which index of {file} exists (DirectoryIndex)"));
+    }
+    route.handler = Handler::Local("file".to_owned());
+    route.settings = settings::local(config, state.server);
+}
+
+/// The URL is known: worker, peers, target, settings.
+fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied: &Proxied) {
+    let config = state.config;
+    layers.note_conditions(config);
+    state.undetermined.append(&mut layers.undetermined);
+    let location = config
+        .tree
+        .around(proxied.statement)
+        .skip(1)
+        .find(|section| !config.statement(*section).is("VirtualHost"));
+    let shown = location.map_or_else(
+        || {
+            let statement = config.statement(proxied.statement);
+            (
+                proxied.statement,
+                format!("{} {}", statement.name, statement.argument(0)),
+            )
+        },
+        |section| {
+            let statement = config.statement(section);
+            (section, format!("{} {}", statement.name, statement.argument(0)))
+        },
+    );
+    route.location = Some(Named {
+        name: shown.1,
+        place: config.place(shown.0),
+    });
+    let (written_url, socket_of_url) = passes::without_socket(&proxied.url);
+    let is_balancer = written_url
+        .get(..9)
+        .is_some_and(|start| start.eq_ignore_ascii_case("balancer:"));
+    let mut pass = Pass {
+        written: proxied.written.clone(),
+        place: config.place(proxied.statement),
+        ..Pass::default()
+    };
+    let balancer = is_balancer
+        .then(|| workers::balancer_for(config, state.server, &written_url))
+        .flatten();
+    let worker = if is_balancer {
+        None
+    } else {
+        workers::worker_for(config, state.server, &written_url)
+    };
+    let mut backend = worker.map(|worker| &worker.backend);
+    let mut path = String::new();
+    let mut scheme = String::new();
+    if is_balancer {
+        let after = written_url.split_once("://").map_or("", |(_, rest)| rest);
+        path = after
+            .find('/')
+            .and_then(|slash| after.get(slash..))
+            .unwrap_or_default()
+            .to_owned();
+        if let Some(balancer) = balancer {
+            pass.group = Some(Group {
+                name: balancer.name.clone(),
+                place: config.place(balancer.section.unwrap_or(balancer.statement)),
+                ..Group::default()
+            });
+            backend = balancer.members.first();
+            pass.peers = balancer
+                .members
+                .iter()
+                .filter_map(|member| peer(config, member, true))
+                .collect();
+        }
+        if let Some(url) = backend.and_then(|member| Url::parse(&member.url)) {
+            scheme.clone_from(&url.scheme);
+            path = format!("{}{path}", url.rest);
+            pass.proxy_host = url.authority();
+            if balancer.is_some_and(|balancer| balancer.members.len() > 1) {
+                let differ = balancer
+                    .into_iter()
+                    .flat_map(|balancer| &balancer.members)
+                    .any(|member| {
+                        Url::parse(&member.url)
+                            .is_none_or(|other| other.rest != url.rest || other.scheme != scheme)
+                    });
+                if differ {
+                    state.unknown("the members of the balancer have different paths or schemes".to_owned());
+                }
+            }
+        }
+    } else if let Some(url) = Url::parse(&written_url) {
+        scheme.clone_from(&url.scheme);
+        path.clone_from(&url.rest);
+        pass.proxy_host = url.authority();
+        let worker_socket = worker.and_then(|worker| passes::without_socket(&worker.backend.url).1);
+        let url = Url {
+            socket: socket_of_url.or(worker_socket),
+            ..url
+        };
+        match address(&url) {
+            Some(address) => pass.peers.push(Peer {
+                address,
+                place: config.place(backend.map_or(proxied.statement, |backend| backend.statement)),
+                ..Peer::default()
+            }),
+            None => pass.runtime_name = None,
+        }
+    }
+    let known = target::protocol(&scheme);
+    if let Some((protocol, tls, _)) = known {
+        pass.protocol = protocol;
+        pass.tls = tls;
+    }
+    let query = state.query.as_deref().filter(|_| !proxied.without_query);
+    route.request_target = matches!(scheme.as_str(), "http" | "https" | "h2" | "h2c" | "ws" | "wss")
+        .then(|| target::request_target(&path, query, !proxied.as_is));
+    // What a responder needs to find the script, as httpd makes it of the URL.
+    let script = (pass.protocol == Protocol::FastCgi).then(|| path.clone());
+    let mut found = settings::proxied(&Scope {
+        config,
+        server: state.server,
+        layers: &layers,
+        worker,
+        backend,
+        balancer,
+        scheme: scheme.clone(),
+    });
+    let preserve = found.apache.as_ref().is_some_and(|apache| apache.preserve_host.value);
+    if pass.tls {
+        found.tls_name = Some(crate::evidence::Setting {
+            value: if preserve {
+                state.host.clone()
+            } else {
+                pass.proxy_host.split(':').next().unwrap_or_default().to_owned()
+            },
+            place: None,
+        });
+    }
+    let sent = if preserve {
+        state.request.host.clone()
+    } else {
+        pass.proxy_host.clone()
+    };
+    found.request_headers.push(("Host".to_owned(), sent));
+    if let Some(apache) = found.apache.as_mut() {
+        let module = known.map(|(_, _, module)| module);
+        let needed = module
+            .into_iter()
+            .chain(pass.tls.then_some("ssl_module"))
+            .chain(is_balancer.then_some("proxy_balancer_module"));
+        for module in needed {
+            let instead = module == "proxy_wstunnel_module" && config.modules.has("proxy_http_module");
+            if !config.modules.has(module) && !instead {
+                apache.missing_modules.push(module.to_owned());
+            }
+        }
+    }
+    if let Some(script) = script {
+        found.parameters = vec![
+            ("SCRIPT_FILENAME".to_owned(), script),
+            ("SCRIPT_NAME".to_owned(), state.path.clone()),
+            ("REQUEST_URI".to_owned(), state.request.target.clone()),
+        ];
+    }
+    route.settings = found;
+    route.handler = Handler::Pass(Box::new(pass));
+}
+
+/// Where a URL leads; `None` for a port that is no number.
+fn address(url: &Url) -> Option<PeerAddress> {
+    if let Some(path) = &url.socket {
+        return Some(PeerAddress::Unix(path.clone()));
+    }
+    let port = url.port_number();
+    if url.host.is_empty() {
+        return None;
+    }
+    match (url.host.parse(), port) {
+        (Ok(ip), Some(port)) => Some(PeerAddress::Ip(std::net::SocketAddr::new(ip, port))),
+        (Err(_), Some(port)) => Some(PeerAddress::Name(NameAndPort {
+            name: url.host.clone(),
+            port,
+        })),
+        // The whole of it is looked up as a name.
+        (_, None) => Some(PeerAddress::Name(NameAndPort {
+            name: url.authority(),
+            port: target::default_port(&url.scheme),
+        })),
+    }
+}
+
+fn peer(config: &Config, member: &Backend, in_balancer: bool) -> Option<Peer> {
+    let url = Url::parse(&member.url)?;
+    let retry = member
+        .parameter("retry")
+        .and_then(|(value, _)| settings::time_ms(value, 1000));
+    let number = |name: &str| member.parameter(name).and_then(|(value, _)| value.parse().ok());
+    Some(Peer {
+        address: address(&url)?,
+        place: config.place(member.statement),
+        down: member.has_status('D') || member.has_status('S'),
+        backup: member.has_status('H') || member.has_status('R'),
+        max_fails: u32::from(in_balancer && !member.has_status('I')),
+        fail_timeout_ms: retry.unwrap_or(60_000),
+        max_conns: number("max").unwrap_or(0),
+        resolve: false,
+    })
+}
