@@ -1,6 +1,6 @@
 //! `proxy-worker-sharing`: Apache uses one worker, and so one unix socket, for several `ProxyPass` lines.
 
-use super::facts::{log_line, logged_now, passing_route};
+use super::facts::{failing, log_line, logged_now, passing_route};
 use super::{Answer, Cause, found};
 use crate::evidence::{PeerAddress, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -27,11 +27,16 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     let (route, pass) = passing_route(snapshot).filter(|(route, _)| route.proxy == ProxyKind::Apache)?;
-    let mut own = pass.peers.iter().filter_map(|peer| match &peer.address {
-        PeerAddress::Unix(path) => Some(path.as_str()),
-        PeerAddress::Ip(_) | PeerAddress::Name(_) => None,
-    });
-    let wanted = own.next()?;
+    // The line names one socket, and the worker that it shares has another.
+    let wanted = pass.written.strip_prefix("unix:")?.split('|').next()?;
+    let used = pass.peers.iter().find_map(|peer| match &peer.address {
+        PeerAddress::Unix(path) if path != wanted => Some(path.clone()),
+        PeerAddress::Unix(_) | PeerAddress::Ip(_) | PeerAddress::Name(_) => None,
+    })?;
+    // Where the shared socket answers, users get the wrong application and no error.
+    if !failing(snapshot) {
+        return None;
+    }
     let logged = logged_now(
         snapshot,
         &[
@@ -42,22 +47,6 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             Symptom::SocketMissing,
         ],
     );
-    let (entry, used) = logged.iter().rev().find_map(|entry| {
-        let used = entry.upstream.as_deref()?.strip_prefix("unix:")?;
-        let other = pass
-            .peers
-            .iter()
-            .all(|peer| peer.address != PeerAddress::Unix(used.to_owned()));
-        // The file may name the socket by another way to the same place; the configuration has to know the
-        // one that was dialled.
-        let configured = snapshot.config.seen().is_some_and(|config| {
-            config
-                .upstream_addresses
-                .iter()
-                .any(|address| address.contains(used))
-        });
-        (other && configured).then_some((*entry, used.to_owned()))
-    })?;
     let name = route
         .location
         .as_ref()
@@ -69,7 +58,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 format!("{name} is meant for {wanted}, and Apache dials {used}: both ProxyPass lines have the same URL after the bar, so they share one worker"),
             )
             .at(&pass.place)
-            .because(log_line(entry))
+            .because_all(logged.last().map(|entry| log_line(entry)))
             .because(Exhibit::in_file("config", pass.written.clone(), &pass.place))
             .remedy(Remedy::advise(
                 "give each socket a host name of its own after the bar (unix:/run/a.sock|http://a.local/ and unix:/run/b.sock|http://b.local/), then apachectl -t && systemctl restart apache2",

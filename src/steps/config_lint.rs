@@ -220,6 +220,11 @@ fn follow(snapshot: &mut Snapshot, configuration: &Configuration) {
             format!("http://{header}{}", target.path)
         };
     }
+    if tunnel && configuration.kind() == ProxyKind::Apache {
+        // Its tunnels go where an absolute URL would.
+        "GET".clone_into(&mut request.method);
+        request.target = format!("https://{header}{}", target.path);
+    }
     // From this host to one of its own addresses the kernel takes that same address.
     request.client_address = request.local_address;
     let mut route = configuration.route(&request);
@@ -229,6 +234,13 @@ fn follow(snapshot: &mut Snapshot, configuration: &Configuration) {
         }
         if tunnel {
             through_tunnel(route, target);
+        }
+        // `h2://` and `h2c://`: the proxy speaks HTTP/2, as it does for gRPC.
+        if route.proxy == ProxyKind::Apache
+            && route.settings.http_version.as_ref().is_some_and(|version| version.value == "2")
+            && let Handler::Pass(pass) = &mut route.handler
+        {
+            pass.protocol = Protocol::Grpc;
         }
         // Squid resolves by itself, with the hosts file first: as the system does, unless it has nameservers
         // of its own.
