@@ -43,6 +43,7 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Follow a URL through the configuration to its upstream')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Break a small host inside the program, and diagnose it')
             [CompletionResult]::new('triage', 'triage', [CompletionResultType]::ParameterValue, 'Diagnose what was recorded elsewhere')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
@@ -56,6 +57,24 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Step 7: ask by another way')
             [CompletionResult]::new('bundle', 'bundle', [CompletionResultType]::ParameterValue, 'Step 8: write what the hosting provider needs into one file')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a cause, a step, or how to read a verdict')
+            break
+        }
+        'fix502;route' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)')
+            [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Take files from this directory instead of / (a container''s root, a mounted disk)')
+            [CompletionResult]::new('--proxy-kind', '--proxy-kind', [CompletionResultType]::ParameterName, 'Whose configuration the files are [default: told from the files]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The format of the report [default: text]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file instead of stdout')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; NO_COLOR is honoured')
+            [CompletionResult]::new('--width', '--width', [CompletionResultType]::ParameterName, 'Columns of the report, 20 to 1000 (default: those of the terminal)')
+            [CompletionResult]::new('--ci', '--ci', [CompletionResultType]::ParameterName, 'Never ask, take all steps at once; also so when stdin or stdout is no terminal')
+            [CompletionResult]::new('--non-interactive', '--non-interactive', [CompletionResultType]::ParameterName, 'Never ask, take all steps at once; also so when stdin or stdout is no terminal')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only verdict and repair')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only verdict and repair')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'All findings and all evidence; twice: also what fix502 asked')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'All findings and all evidence; twice: also what fix502 asked')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'fix502;demo' {
@@ -162,6 +181,8 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             break
         }
         'fix502;lint' {
+            [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit with 1 from this level on [default: error]')
+            [CompletionResult]::new('--proxy-kind', '--proxy-kind', [CompletionResultType]::ParameterName, 'Whose configuration the files are [default: told from the files]')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Take files from this directory instead of / (a container''s root, a mounted disk)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'The forward proxy that the failing request goes through; it is then the suspect')

@@ -49,6 +49,9 @@ _fix502() {
             fix502,retry)
                 cmd="fix502__subcmd__retry"
                 ;;
+            fix502,route)
+                cmd="fix502__subcmd__route"
+                ;;
             fix502,timeouts)
                 cmd="fix502__subcmd__timeouts"
                 ;;
@@ -62,7 +65,7 @@ _fix502() {
 
     case "${cmd}" in
         fix502)
-            opts="-q -v -h -V --root --config --via --proxy --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --step --skip --help --version demo triage completions man retry probe lint firewall timeouts dns proxy bundle explain"
+            opts="-q -v -h -V --root --config --via --proxy --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --step --skip --help --version route demo triage completions man retry probe lint firewall timeouts dns proxy bundle explain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -93,7 +96,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -155,7 +158,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -215,7 +218,7 @@ _fix502() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -269,7 +272,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -353,7 +356,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -384,12 +387,20 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__lint)
-            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --fail-on --proxy-kind --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --fail-on)
+                    COMPREPLY=($(compgen -W "error warning" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy-kind)
+                    COMPREPLY=($(compgen -W "nginx apache squid" -- "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -415,7 +426,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -499,7 +510,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -561,7 +572,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -623,7 +634,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -636,6 +647,48 @@ _fix502() {
                     ;;
                 --skip)
                     COMPREPLY=($(compgen -W "retry upstream config firewall timeouts dns route bundle" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --width)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fix502__subcmd__route)
+            opts="-q -v -h --config --root --proxy-kind --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-kind)
+                    COMPREPLY=($(compgen -W "nginx apache squid" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -685,7 +738,7 @@ _fix502() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -723,7 +776,7 @@ _fix502() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif junit github markdown" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -40,6 +40,7 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
+            cand route 'Follow a URL through the configuration to its upstream'
             cand demo 'Break a small host inside the program, and diagnose it'
             cand triage 'Diagnose what was recorded elsewhere'
             cand completions 'Print the completions for a shell'
@@ -53,6 +54,23 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand proxy 'Step 7: ask by another way'
             cand bundle 'Step 8: write what the hosting provider needs into one file'
             cand explain 'Explain a cause, a step, or how to read a verdict'
+        }
+        &'fix502;route'= {
+            cand --config 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)'
+            cand --root 'Take files from this directory instead of / (a container''s root, a mounted disk)'
+            cand --proxy-kind 'Whose configuration the files are [default: told from the files]'
+            cand --format 'The format of the report [default: text]'
+            cand --output 'Write to this file instead of stdout'
+            cand --color 'When to use colour; NO_COLOR is honoured'
+            cand --width 'Columns of the report, 20 to 1000 (default: those of the terminal)'
+            cand --ci 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+            cand --non-interactive 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+            cand -q 'Only verdict and repair'
+            cand --quiet 'Only verdict and repair'
+            cand -v 'All findings and all evidence; twice: also what fix502 asked'
+            cand --verbose 'All findings and all evidence; twice: also what fix502 asked'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'fix502;demo'= {
             cand --format 'The format of the report [default: text]'
@@ -152,6 +170,8 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'fix502;lint'= {
+            cand --fail-on 'Exit with 1 from this level on [default: error]'
+            cand --proxy-kind 'Whose configuration the files are [default: told from the files]'
             cand --root 'Take files from this directory instead of / (a container''s root, a mounted disk)'
             cand --config 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)'
             cand --via 'The forward proxy that the failing request goes through; it is then the suspect'

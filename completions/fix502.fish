@@ -31,7 +31,11 @@ complete -c fix502 -n "__fish_fix502_needs_command" -l proxy -d 'Another way to 
 complete -c fix502 -n "__fish_fix502_needs_command" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_needs_command" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_needs_command" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
 always\t'Always'
@@ -58,6 +62,7 @@ complete -c fix502 -n "__fish_fix502_needs_command" -s q -l quiet -d 'Only verdi
 complete -c fix502 -n "__fish_fix502_needs_command" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
 complete -c fix502 -n "__fish_fix502_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix502 -n "__fish_fix502_needs_command" -s V -l version -d 'Print version'
+complete -c fix502 -n "__fish_fix502_needs_command" -a "route" -d 'Follow a URL through the configuration to its upstream'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "demo" -d 'Break a small host inside the program, and diagnose it'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "triage" -d 'Diagnose what was recorded elsewhere'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "completions" -d 'Print the completions for a shell'
@@ -71,8 +76,32 @@ complete -c fix502 -n "__fish_fix502_needs_command" -a "dns" -d 'Step 6: compare
 complete -c fix502 -n "__fish_fix502_needs_command" -a "proxy" -d 'Step 7: ask by another way'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "bundle" -d 'Step 8: write what the hosting provider needs into one file'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "explain" -d 'Explain a cause, a step, or how to read a verdict'
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -l proxy-kind -d 'Whose configuration the files are [default: told from the files]' -r -f -a "nginx\t'nginx'
+apache\t'Apache httpd 2.4'
+squid\t'Squid'"
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -l output -d 'Write to this file instead of stdout' -r -F
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -s q -l quiet -d 'Only verdict and repair'
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
+complete -c fix502 -n "__fish_fix502_using_subcommand route" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
 always\t'Always'
@@ -84,7 +113,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s q -l quiet -d 'On
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix502 -n "__fish_fix502_using_subcommand triage" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand triage" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand triage" -l color -d 'When to use colour; NO_COLOR is honoured' -r -f -a "auto\t'on a terminal that can, unless NO_COLOR is set'
 always\t'Always'
@@ -117,7 +150,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l proxy -d 'Anothe
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -150,7 +187,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l proxy -d 'Anothe
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -176,6 +217,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l ci -l non-intera
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s q -l quiet -d 'Only verdict and repair'
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l fail-on -d 'Exit with 1 from this level on [default: error]' -r -f -a "error\t'the server refuses it, or users get an error'
+warning\t'also what may hurt users'"
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxy-kind -d 'Whose configuration the files are [default: told from the files]' -r -f -a "nginx\t'nginx'
+apache\t'Apache httpd 2.4'
+squid\t'Squid'"
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
@@ -183,7 +229,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxy -d 'Another
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -216,7 +266,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l proxy -d 'Ano
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -249,7 +303,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l proxy -d 'Ano
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -282,7 +340,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l proxy -d 'Another 
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -315,7 +377,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l proxy -d 'Anothe
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''
@@ -348,7 +414,11 @@ complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l proxy -d 'Anoth
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
-json\t'fix502.report/v1, for a program'"
+json\t'fix502.report/v1, for a program'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit XML, for CI systems that show tests'
+github\t'annotations of a GitHub workflow'
+markdown\t'Markdown, for a ticket or a pull request'"
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l output -d 'Write to this file instead of stdout' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l step -d 'Take only this step, by id or number (repeatable)' -r -f -a "retry\t''
 upstream\t''

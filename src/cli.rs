@@ -12,11 +12,12 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use crate::options::{
-    Action, Address, ColorChoice, Credentials, Options, OutputFormat, ProxyAddress, UsageError,
-    parse_address, parse_proxy, parse_target,
+    Action, Address, ColorChoice, Credentials, FailOn, KindName, Options, OutputFormat, ProxyAddress,
+    UsageError, parse_address, parse_proxy, parse_target,
 };
 pub use generate::{completions, man};
 
+use crate::evidence::ProblemLevel;
 use crate::finding::StepId;
 use crate::options::{distance, parse_duration};
 use crate::report::sanitize::escaped;
@@ -26,6 +27,8 @@ Examples:
   fix502 https://shop.example.com/cart      walk the eight steps for this URL
   sudo fix502 --ci shop.example.com         all at once, no questions, with every right
   fix502 --format json localhost:8080       for a program
+  fix502 lint /etc/nginx                    what is wrong in the configuration, from its files alone
+  fix502 route https://shop.example.com/    which server, location and upstream serve this URL
   fix502 explain upstream-oom-killed        what a cause means and how it is repaired
 
 Exit codes:
@@ -81,7 +84,17 @@ enum Word {
     ///
     /// Follows the URL through the configuration to the upstream, with file and line; checks the syntax
     /// and the settings that make a 502.
-    Lint(StepArguments),
+    ///
+    /// With a file or a directory, or with --config and no URL: those files alone are read, and nothing is
+    /// asked of this host. A part of a configuration (a file of sites-available) is read where it belongs.
+    /// Exit code 1 means that something was found, 2 that a file cannot be read.
+    Lint(LintArguments),
+    /// Follow a URL through the configuration to its upstream
+    ///
+    /// Prints listener, server, location, upstream and peers with file and line, what is sent upstream, and
+    /// the settings in force there. Sends nothing. Exit code 0: something serves the URL; 1: nothing does, or
+    /// the configuration itself answers with an error of 500 or above; 3: it cannot be told from here.
+    Route(RouteArguments),
     /// Step 4: would a packet filter stop the proxy?
     ///
     /// Walks the rules of nftables and iptables for the packet that the proxy sends to the upstream, and
@@ -153,6 +166,41 @@ struct StepArguments {
     url: Option<String>,
     #[command(flatten)]
     search: Search,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+#[derive(Debug, Args)]
+struct LintArguments {
+    /// Files or a directory to lint, or the URL that fails
+    #[arg(value_name = "FILE|DIR|URL")]
+    targets: Vec<String>,
+    /// Exit with 1 from this level on [default: error]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    fail_on: Option<FailOn>,
+    /// Whose configuration the files are [default: told from the files]
+    #[arg(long, value_enum, value_name = "KIND")]
+    proxy_kind: Option<KindName>,
+    #[command(flatten)]
+    search: Search,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+#[derive(Debug, Args)]
+struct RouteArguments {
+    /// The URL; without a scheme http:// is meant, with port 443 https://
+    #[arg(value_name = "URL", required = true)]
+    url: String,
+    /// Read this proxy configuration (repeatable; default: the one the running proxy was started with)
+    #[arg(long = "config", value_name = "FILE")]
+    configs: Vec<PathBuf>,
+    /// Take files from this directory instead of / (a container's root, a mounted disk)
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Whose configuration the files are [default: told from the files]
+    #[arg(long, value_enum, value_name = "KIND")]
+    proxy_kind: Option<KindName>,
     #[command(flatten)]
     report: ReportArguments,
 }
@@ -277,7 +325,8 @@ impl Line {
         let (action, arguments) = match word {
             Word::Retry(inner) => (Action::Step(StepId::Retry), outer.with(inner)?),
             Word::Probe(inner) => (Action::Step(StepId::Upstream), outer.with(inner)?),
-            Word::Lint(inner) => (Action::Step(StepId::Config), outer.with(inner)?),
+            Word::Lint(inner) => return inner.understood(outer, &screen),
+            Word::Route(inner) => return inner.understood(outer, &screen),
             Word::Firewall(inner) => (Action::Step(StepId::Firewall), outer.with(inner)?),
             Word::Timeouts(inner) => (Action::Step(StepId::Timeouts), outer.with(inner)?),
             Word::Dns(inner) => (Action::Step(StepId::Dns), outer.with(inner)?),
@@ -293,13 +342,98 @@ impl Line {
     }
 }
 
+impl LintArguments {
+    fn understood(self, outer: StepArguments, screen: &Screen) -> Result<Options, UsageError> {
+        let Self {
+            targets,
+            fail_on,
+            proxy_kind,
+            search,
+            report,
+        } = self;
+        let mut arguments = outer.with(StepArguments {
+            url: None,
+            search,
+            report,
+        })?;
+        let mut perhaps_path = None;
+        let mut paths = Vec::new();
+        match targets.as_slice() {
+            [] => {
+                if arguments.url.is_none() {
+                    paths.clone_from(&arguments.search.configs);
+                }
+            }
+            [one] if !is_path(one) && (one.contains("://") || parse_address(one).is_ok()) => {
+                if arguments.url.is_some() {
+                    return Err(two_urls());
+                }
+                if !one.contains("://") {
+                    perhaps_path = Some(PathBuf::from(one));
+                }
+                arguments.url = Some(one.clone());
+            }
+            several => {
+                if let Some(url) = several.iter().find(|target| target.contains("://")) {
+                    return Err(UsageError::new(format!("{url} is a URL among files"))
+                        .hint("one URL, or any number of files and directories"));
+                }
+                paths = several.iter().map(PathBuf::from).collect();
+            }
+        }
+        let action = if paths.is_empty() {
+            Action::Step(StepId::Config)
+        } else {
+            Action::Lint(paths)
+        };
+        Ok(Options {
+            perhaps_path,
+            proxy_kind: proxy_kind.map(KindName::kind),
+            fail_on: fail_on.unwrap_or_default().level(),
+            ..options(action, arguments, screen)?
+        })
+    }
+}
+
+impl RouteArguments {
+    fn understood(self, outer: StepArguments, screen: &Screen) -> Result<Options, UsageError> {
+        let proxy_kind = self.proxy_kind.map(KindName::kind);
+        let arguments = outer.with(StepArguments {
+            url: Some(self.url),
+            search: Search {
+                root: self.root,
+                configs: self.configs,
+                ..Search::default()
+            },
+            report: self.report,
+        })?;
+        let options = options(Action::Way, arguments, screen)?;
+        if !matches!(options.format, OutputFormat::Text | OutputFormat::Json) {
+            return Err(UsageError::new("route prints text or json"));
+        }
+        Ok(Options {
+            proxy_kind,
+            ..options
+        })
+    }
+}
+
+/// True for what can only be meant as a path.
+fn is_path(target: &str) -> bool {
+    let ending = std::path::Path::new(target).extension();
+    !target.contains("://")
+        && (target.starts_with(['/', '.', '~']) || ending.is_some_and(|ending| ending == "conf"))
+}
+
+fn two_urls() -> UsageError {
+    UsageError::new("there are two URLs, before the command and after it")
+}
+
 impl StepArguments {
     /// Joins what stands before the command with what stands after it, which wins.
     fn with(self, inner: Self) -> Result<Self, UsageError> {
         if self.url.is_some() && inner.url.is_some() {
-            return Err(UsageError::new(
-                "there are two URLs, before the command and after it",
-            ));
+            return Err(two_urls());
         }
         let join = |mut before: Vec<String>, after: Vec<String>| {
             before.extend(after);
@@ -372,6 +506,9 @@ fn options(action: Action, arguments: StepArguments, screen: &Screen) -> Result<
         output: report.output,
         root: search.root,
         configs: search.configs,
+        proxy_kind: None,
+        fail_on: ProblemLevel::Error,
+        perhaps_path: None,
         via,
         proxies: search
             .proxies

@@ -5,6 +5,7 @@
 
 mod markdown;
 mod pages;
+mod rules;
 
 use std::fmt::Write as _;
 
@@ -15,7 +16,7 @@ pub use markdown::print;
 
 /// The Markdown for a topic; without one, what there is and how to read a verdict.
 ///
-/// A topic is the id of a cause, the id or number of a step, `guide`, or a status that the guide compares
+/// A topic is the id of a cause, the id or number of a lint rule, the id or number of a step, `guide`, or a status that the guide compares
 /// with 502.
 ///
 /// # Errors
@@ -35,6 +36,7 @@ pub fn page(topic: Option<&str>) -> Result<String, UsageError> {
     };
     cause
         .or_else(step)
+        .or_else(|| rules::page(&wanted))
         .or_else(guide)
         .ok_or_else(|| unknown(topic, &wanted))
 }
@@ -44,24 +46,31 @@ pub fn causes() -> impl Iterator<Item = (&'static str, &'static str)> {
     pages::FAMILIES.iter().flat_map(|family| family.pages.iter().copied())
 }
 
+/// Ids of the lint rules with their pages, sorted.
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rules::PAGES.iter().copied()
+}
+
 /// Everything that [`page`] knows, for completions and hints.
 pub fn topics() -> impl Iterator<Item = &'static str> {
     causes()
         .map(|(id, _)| id)
+        .chain(rules().map(|(id, _)| id))
         .chain(StepId::ALL.iter().map(|step| step.id()))
         .chain(["guide", "500", "502", "503", "504"])
 }
 
 fn unknown(topic: &str, wanted: &str) -> UsageError {
     let near: Vec<&str> = topics()
-        .filter(|known| wanted.len() > 3 && known.contains(wanted))
+        .filter(|known| wanted.len() > 3 && known.to_ascii_lowercase().contains(wanted))
         .take(3)
         .collect();
     let error = UsageError::new(format!("there is no page {topic:?}"));
     if !near.is_empty() {
         return error.hint(format!("did you mean {}?", near.join(", ")));
     }
-    match topics().map(|known| (distance(known, wanted), known)).min() {
+    let far = |known: &str| distance(&known.to_ascii_lowercase(), wanted);
+    match topics().map(|known| (far(known), known)).min() {
         Some((far, known)) if far <= known.len() / 2 => error.hint(format!("did you mean {known}?")),
         _ => error.hint("fix502 explain lists all pages"),
     }
@@ -145,6 +154,8 @@ fn overview() -> String {
             command(step)
         );
     }
+    text.push_str("\n## The rules of fix502 lint\n\n");
+    text.push_str(&rules::list());
     text.push_str("\n## The causes\n");
     for family in pages::FAMILIES {
         let _ = write!(text, "\n### {}\n\n", family.title);
@@ -206,6 +217,11 @@ mod tests {
         let hint = |topic| page(Some(topic)).expect_err(topic).hint.unwrap_or_default();
         assert_eq!(hint("upstream-oom-kiled"), "did you mean upstream-oom-killed?");
         assert_eq!(hint("oom-killed"), "did you mean upstream-oom-killed?");
+        assert_eq!(
+            hint("N005-dead-nested-prefx"),
+            "did you mean N005-dead-nested-prefix?"
+        );
+        assert_eq!(hint("self-loop"), "did you mean N034-self-loop?");
         assert_eq!(hint("timouts"), "did you mean timeouts?");
         assert_eq!(hint("xyzzyxyzzy"), "fix502 explain lists all pages");
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::Place;
+use crate::evidence::{Place, TextEdit};
 
 /// The eight steps of the guide, in its order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,7 +131,9 @@ pub enum Severity {
 /// One statement with its proof and its repair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Id of the root cause.
+    /// Id of the root cause; empty for a finding of `lint` that leads to none of the catalogue (`null` in
+    /// JSON).
+    #[serde(serialize_with = "or_null", deserialize_with = "or_empty")]
     pub cause: String,
     /// Lint rule that found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,9 +146,15 @@ pub struct Finding {
     pub confidence: Confidence,
     /// One sentence with the facts of this host, no full stop.
     pub message: String,
+    /// What happens to users, where a lint rule knows it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub effect: String,
     /// The configuration line to look at.
     #[serde(default)]
     pub at: Option<Place>,
+    /// That line as it stands in the file, for findings of `lint`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub excerpt: String,
     /// The proof.
     pub evidence: Vec<Exhibit>,
     /// What to do, best first.
@@ -207,6 +215,14 @@ impl Finding {
     }
 }
 
+fn or_null<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    (!text.is_empty()).then_some(text).serialize(serializer)
+}
+
+fn or_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// One piece of proof.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exhibit {
@@ -264,6 +280,9 @@ pub struct Remedy {
     /// The change of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edit>,
+    /// The change of a file to the byte, where it is certain what has to be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_edit: Option<TextEdit>,
     /// What is promised about it.
     pub applicability: Applicability,
     /// What it interrupts, or what it can break.

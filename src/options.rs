@@ -14,6 +14,7 @@ pub use address::{Address, ProxyAddress, parse_address, parse_proxy, parse_targe
 pub use duration::parse_duration;
 pub use secret::Credentials;
 
+use crate::evidence::{ProblemLevel, ProxyKind};
 use crate::finding::StepId;
 
 /// Everything the command line says.
@@ -33,6 +34,12 @@ pub struct Options {
     pub root: Option<PathBuf>,
     /// The proxy's configuration, when it is not to be found by asking; several may be given.
     pub configs: Vec<PathBuf>,
+    /// Whose configuration the named files are, where it is not to be told from the files.
+    pub proxy_kind: Option<ProxyKind>,
+    /// The least a finding of `lint` must be for exit code 1.
+    pub fail_on: ProblemLevel,
+    /// The address as it was written, where it may as well be the path of a file.
+    pub perhaps_path: Option<PathBuf>,
     /// The forward proxy that the failing request goes through.
     pub via: Option<ProxyAddress>,
     /// Other ways to try in step 7.
@@ -58,6 +65,10 @@ pub enum Action {
     Walk,
     /// One step alone.
     Step(StepId),
+    /// Lint these files, and look at nothing else.
+    Lint(Vec<PathBuf>),
+    /// Follow the URL through the configuration.
+    Way,
     /// Print a page.
     Explain(Option<String>),
     /// The broken host inside the program.
@@ -85,6 +96,21 @@ pub enum OutputFormat {
     /// `fix502.report/v1`, for a program.
     #[value(help = "fix502.report/v1, for a program")]
     Json,
+    /// One page for a browser, with everything in it.
+    #[value(help = "one page for a browser, with everything in it")]
+    Html,
+    /// SARIF 2.1.0, for code scanning.
+    #[value(help = "SARIF 2.1.0, for code scanning")]
+    Sarif,
+    /// `JUnit` XML, for CI systems that show tests.
+    #[value(help = "JUnit XML, for CI systems that show tests")]
+    Junit,
+    /// Annotations of a GitHub workflow.
+    #[value(help = "annotations of a GitHub workflow")]
+    Github,
+    /// Markdown, for a ticket or a pull request.
+    #[value(help = "Markdown, for a ticket or a pull request")]
+    Markdown,
 }
 
 impl OutputFormat {
@@ -93,6 +119,58 @@ impl OutputFormat {
         match self {
             Self::Text => "text",
             Self::Json => "json",
+            Self::Html => "html",
+            Self::Sarif => "sarif",
+            Self::Junit => "junit",
+            Self::Github => "github",
+            Self::Markdown => "markdown",
+        }
+    }
+}
+
+/// The least a finding must be to count as a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum FailOn {
+    /// Errors: the server refuses it, or users get an error.
+    #[value(help = "the server refuses it, or users get an error")]
+    #[default]
+    Error,
+    /// Warnings too: it may hurt users.
+    #[value(help = "also what may hurt users")]
+    Warning,
+}
+
+impl FailOn {
+    /// The level meant.
+    pub fn level(self) -> ProblemLevel {
+        match self {
+            Self::Error => ProblemLevel::Error,
+            Self::Warning => ProblemLevel::Warning,
+        }
+    }
+}
+
+/// A server whose configuration can be named on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum KindName {
+    /// nginx.
+    #[value(help = "nginx")]
+    Nginx,
+    /// Apache httpd.
+    #[value(help = "Apache httpd 2.4")]
+    Apache,
+    /// Squid.
+    #[value(help = "Squid")]
+    Squid,
+}
+
+impl KindName {
+    /// The kind meant.
+    pub fn kind(self) -> ProxyKind {
+        match self {
+            Self::Nginx => ProxyKind::Nginx,
+            Self::Apache => ProxyKind::Apache,
+            Self::Squid => ProxyKind::Squid,
         }
     }
 }

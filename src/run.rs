@@ -1,7 +1,9 @@
 //! Walks the row of rooms: all at once (batch), step by step (the wizard), one step alone, or from a
 //! recording. The only room that knows all others; it holds no judgement and no wording of findings.
 
+mod lint;
 mod live;
+mod route;
 
 use std::io;
 use std::net::IpAddr;
@@ -117,6 +119,9 @@ fn act(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
             Ok(exit(&report))
         }
         Action::Step(StepId::Bundle) => bundle(options, ui),
+        Action::Step(StepId::Config) => lint::lint(options, ui),
+        Action::Lint(paths) => lint::files(paths, options, ui),
+        Action::Way => route::route(options, ui),
         Action::Step(step) => one_step(*step, options, ui),
         Action::Triage(paths) => triage(paths, options, ui),
         Action::Demo { list: true, .. } => {
@@ -354,6 +359,11 @@ fn judged(snapshot: Snapshot, steps: &[StepId]) -> Report {
 
 /// Writes a report where the options want it.
 fn say(report: &Report, options: &Options, ui: &mut Ui) -> Result<(), Failure> {
+    let report = &Report {
+        base: absolute(Path::new(".")).trim_end_matches('/').to_owned(),
+        root: options.root.as_deref().map(absolute).unwrap_or_default(),
+        ..report.clone()
+    };
     let mut bytes = Vec::new();
     match (&options.format, &options.output) {
         (OutputFormat::Text, None) => render_text(report, &ui.style(), &mut bytes)?,
@@ -364,9 +374,14 @@ fn say(report: &Report, options: &Options, ui: &mut Ui) -> Result<(), Failure> {
             }
         }
     }
+    write_out(&bytes, options, ui)
+}
+
+/// Writes bytes to stdout, or to the file that the options name.
+fn write_out(bytes: &[u8], options: &Options, ui: &mut Ui) -> Result<(), Failure> {
     match &options.output {
-        None => ui.print(|out| out.write_all(&bytes))?,
-        Some(path) => host::write_private(path, &bytes)
+        None => ui.print(|out| out.write_all(bytes))?,
+        Some(path) => host::write_private(path, bytes)
             .map_err(|error| UsageError::new(format!("{} cannot be written: {error}", path.display())))?,
     }
     Ok(())
@@ -396,11 +411,16 @@ fn one_step(step: StepId, options: &Options, ui: &mut Ui) -> Result<Exit, Failur
         .filter(|other| *other != step && !needed.contains(other))
         .collect();
     let host = Arc::new(live_host(options));
-    let snapshot = collected(&host, plan, ui)?;
+    // Reading a configuration asks nobody on a network.
+    let snapshot = if step == StepId::Config && plan.target.url.is_none() {
+        steps::inspect(&host, &plan)
+    } else {
+        collected(&host, plan, ui)?
+    };
     let report = judged(snapshot, &[step]);
     let line = report.steps.iter().find(|line| line.id == step).cloned();
     let status = line.as_ref().map_or(StepStatus::CouldNotCheck, |line| line.status);
-    if options.format == OutputFormat::Json || options.output.is_some() {
+    if options.format != OutputFormat::Text || options.output.is_some() {
         say(&report, options, ui)?;
     } else if let Some(line) = line {
         let findings: Vec<_> = report

@@ -193,6 +193,7 @@ fn names(directory: &str) -> Vec<String> {
     let entries = std::fs::read_dir(docs().join(directory)).expect("the directory is there");
     let mut names: Vec<String> = entries
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.ends_with(".schema.json"))
         .map(|name| name.strip_suffix(".md").expect("only Markdown pages").to_owned())
         .collect();
     names.sort();

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::Part;
 use crate::evidence::{LogEvidence, Snapshot};
+use crate::report::history::utc as time;
 
 /// The excerpts of a redacted snapshot.
 pub(super) fn parts(snapshot: &Snapshot) -> Vec<Part> {
@@ -90,11 +91,4 @@ fn plain(origin: &str) -> String {
         .take(70)
         .collect();
     name.trim_matches(['.', '-']).to_owned()
-}
-
-/// A time in UTC, as it is written to people.
-pub(super) fn time(at_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(at_ms)
-        .map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-        .unwrap_or_default()
 }

@@ -237,6 +237,11 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
             rendered(&report, "json")?.into_bytes(),
         ),
         Part::new(
+            "report.html",
+            "the report for a browser",
+            rendered(&report, "html")?.into_bytes(),
+        ),
+        Part::new(
             "ticket.md",
             "a message to whoever runs the upstream",
             ticket::render(&report, inputs.tool_version).into_bytes(),

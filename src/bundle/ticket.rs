@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::excerpts::time;
 use crate::evidence::{AccessEntry, Snapshot};
+use crate::report::history::{self, utc as time};
 use crate::report::sanitize::escaped;
 use crate::report::{Report, StepStatus};
 
@@ -228,57 +228,10 @@ fn tried(report: &Report) -> Vec<String> {
 }
 
 fn changes(snapshot: &Snapshot) -> Vec<String> {
-    let mut changes: Vec<(i64, String)> = Vec::new();
-    if let Some(config) = snapshot.config.seen() {
-        for file in &config.files {
-            if let Some(modified_ms) = file.modified_ms {
-                changes.push((modified_ms, format!("{} was written", inline(&file.path))));
-            }
-        }
-    }
-    if let Some(proxy) = &snapshot.proxy
-        && proxy.master.started_ms > 0
-    {
-        changes.push((
-            proxy.master.started_ms,
-            format!("{} was started", proxy.kind.name()),
-        ));
-        if let Some(started_ms) = proxy.workers.iter().map(|worker| worker.started_ms).max()
-            && started_ms > proxy.master.started_ms
-        {
-            changes.push((
-                started_ms,
-                format!("the newest worker of {} was started", proxy.kind.name()),
-            ));
-        }
-    }
-    for unit in snapshot.units.seen().into_iter().flatten() {
-        let restarts = match unit.restarts {
-            0 => String::new(),
-            count => format!(", {count} automatic restarts"),
-        };
-        if let Some(since_ms) = unit.active_since_ms {
-            changes.push((
-                since_ms,
-                format!("{} became active{restarts}", inline(&unit.name)),
-            ));
-        }
-        if let Some(since_ms) = unit.inactive_since_ms {
-            let result = &unit.result;
-            changes.push((
-                since_ms,
-                format!("{} became inactive ({})", inline(&unit.name), inline(result)),
-            ));
-        }
-    }
-    if let Some(boot_ms) = snapshot.host.boot_ms {
-        changes.push((boot_ms, "the host was booted".to_owned()));
-    }
-    changes.sort_by(|a, b| b.cmp(a));
-    changes
+    history::events(snapshot)
         .into_iter()
         .take(15)
-        .map(|(at_ms, what)| format!("{}: {what}", time(at_ms)))
+        .map(|event| format!("{}: {}", time(event.at_ms), inline(&event.what)))
         .collect()
 }
 

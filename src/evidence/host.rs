@@ -254,6 +254,12 @@ pub struct Limits {
     pub somaxconn: Option<u64>,
     /// `SELinux` is enforcing.
     pub selinux_enforcing: Option<bool>,
+    /// `net.ipv4.ip_nonlocal_bind` is on: connections may come from addresses that no interface has.
+    pub nonlocal_bind: Option<bool>,
+    /// Switches of the `SELinux` policy about web servers, as they are in force (`httpd_can_network_connect`).
+    pub selinux_booleans: Vec<(String, bool)>,
+    /// The `SELinux` or `AppArmor` label of the proxy's workers.
+    pub proxy_label: Option<String>,
     /// Addresses of this host, with their interface.
     pub addresses: Vec<(std::net::IpAddr, String)>,
     /// Interfaces that are down (`lo` among them matters).
@@ -298,4 +304,20 @@ pub struct ErrorEntryText {
     pub at_ms: Option<i64>,
     /// The line, cut at 500 bytes.
     pub text: String,
+}
+
+/// A change of an installed package.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PackageChange {
+    /// When, milliseconds since 1970; `None` when the line has no readable time.
+    pub at_ms: Option<i64>,
+    /// Its name, without the architecture.
+    pub package: String,
+    /// The version before, as the packager writes it; `None`: it was not installed, or is not known.
+    pub old: Option<String>,
+    /// The version after; `None`: it was removed.
+    pub new: Option<String>,
+    /// The log that says so.
+    pub file: String,
 }

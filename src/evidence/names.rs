@@ -74,3 +74,12 @@ pub struct ResolverConfiguration {
     /// The command that empties its cache.
     pub flush: Option<Vec<String>>,
 }
+
+/// One line of `/etc/hosts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostsEntry {
+    /// The address.
+    pub address: IpAddr,
+    /// The names that have it, as written.
+    pub names: Vec<String>,
+}

@@ -78,9 +78,13 @@ pub struct Route {
     /// What happens there.
     #[serde(default)]
     pub handler: Handler,
-    /// The request target that goes upstream, when it is known.
+    /// The request target that goes upstream, when it is known. A byte that is no UTF-8 is the character
+    /// U+10FF00 plus its value.
     #[serde(default)]
     pub request_target: Option<String>,
+    /// The status an `error_page` on the way puts in place of the one the handler gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_status: Option<Setting<u16>>,
     /// Effective settings of this route.
     #[serde(default)]
     pub settings: RouteSettings,

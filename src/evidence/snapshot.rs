@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppServer, ConfigSummary, EndpointEvidence, Exchange, FirewallAnswer, HostFacts, KernelEvent, Limits,
-    Listener, LogEvidence, NameEvidence, Observed, Process, ProxyProcess, ResolverConfiguration, Route, Unit,
+    AppServer, ConfigSummary, EndpointEvidence, Exchange, FirewallAnswer, HostFacts, HostsEntry, KernelEvent,
+    Limits, Listener, LogEvidence, NameEvidence, Observed, PackageChange, Process, ProxyProcess,
+    ResolverConfiguration, Route, Unit,
 };
 
 /// The facts of one diagnosis. Every field has a default, so an old bundle reads in a new version.
@@ -65,6 +66,12 @@ pub struct Snapshot {
     pub other_routes: Vec<OtherRoute>,
     /// How this host reaches the front door, where that is another host and a VPN may be on the way.
     pub front_route: Observed<super::KernelRoute>,
+    /// The socket files of all unix upstreams of the configuration, as the proxy sees them, by path.
+    pub upstream_sockets: std::collections::BTreeMap<String, Observed<super::SocketFile>>,
+    /// Lines of `/etc/hosts`.
+    pub hosts_file: Observed<Vec<HostsEntry>>,
+    /// Changes of packages that matter to a proxy, oldest first.
+    pub package_changes: Observed<Vec<PackageChange>>,
     /// Environment of the proxy process that names an outgoing proxy.
     pub proxy_environment: Vec<(String, String)>,
 }

@@ -54,6 +54,11 @@ pub fn read_input(path: &Path, cap_bytes: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// True when something is there.
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
 /// True for a directory.
 pub fn is_directory(path: &Path) -> bool {
     path.is_dir()

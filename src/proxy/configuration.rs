@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{apache, lint, nginx, squid};
+use super::{Files, apache, lint, nginx, squid};
 use crate::evidence::{ConfigProblem, ConfigSummary, ProxyKind, Route, Snapshot};
 
 /// The request whose way is asked for.
@@ -25,6 +25,75 @@ pub struct RouteRequest {
     pub target: String,
     /// The address of the client, when it is known: access lists and `geo` look at it.
     pub client_address: Option<IpAddr>,
+}
+
+/// What may be known about the server that a configuration is for; everything has a default.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// Its version.
+    pub version: Option<(u32, u32, u32)>,
+    /// The machine's name.
+    pub hostname: String,
+}
+
+/// How much of a configuration the named files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The first file is a main file: it is read with everything it includes.
+    Whole,
+    /// Each is a part that some main file includes.
+    Parts,
+    /// Whatever the first file turns out to be.
+    Unknown,
+}
+
+/// Reads the configuration of a server from files. `None`: there is no reader for this kind of server.
+pub fn read(
+    kind: ProxyKind,
+    paths: &[String],
+    extent: Extent,
+    files: &dyn Files,
+    around: &Around,
+) -> Option<Configuration> {
+    let main_file = paths.first().map_or("", String::as_str);
+    match kind {
+        ProxyKind::Nginx => {
+            let environment = nginx::Environment {
+                version: around.version,
+                hostname: around.hostname.clone(),
+                ..nginx::Environment::default()
+            };
+            let parts = match extent {
+                Extent::Whole => false,
+                Extent::Parts => true,
+                Extent::Unknown => !nginx::is_main_file(main_file, files),
+            };
+            let config = if parts {
+                nginx::read_parts(paths, files, &environment)
+            } else {
+                nginx::read(main_file, files, &environment)
+            };
+            Some(Configuration::Nginx(Box::new(config)))
+        }
+        ProxyKind::Squid => {
+            let environment = squid::Environment {
+                version: around.version,
+                ..squid::Environment::default()
+            };
+            let config = squid::read(main_file, files, &environment);
+            Some(Configuration::Squid(Box::new(config)))
+        }
+        ProxyKind::Apache => {
+            let environment = apache::Environment {
+                version: around.version,
+                hostname: around.hostname.clone(),
+                ..apache::Environment::default()
+            };
+            let config = apache::read(main_file, files, &environment);
+            Some(Configuration::Apache(Box::new(config)))
+        }
+        ProxyKind::Haproxy => None,
+    }
 }
 
 /// A configuration that was read.
@@ -62,7 +131,7 @@ impl Configuration {
     pub fn lint(&self, around: &Snapshot) -> Vec<ConfigProblem> {
         match self {
             Self::Apache(config) => lint::run(config.as_ref(), apache::lint::CHECKS, around),
-            Self::Nginx(config) => lint::run(config.as_ref(), nginx::lint::CHECKS, around),
+            Self::Nginx(config) => config.lint(around),
             Self::Squid(config) => lint::run(config.as_ref(), squid::lint::CHECKS, around),
         }
     }

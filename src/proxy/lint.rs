@@ -5,6 +5,8 @@
 //! `docs/rules/<id>.md`, whose examples are run as tests. A rule must be silent on a sound configuration and
 //! on whatever it cannot know: the page says what keeps it quiet.
 
+mod suppression;
+
 use crate::evidence::{ConfigFile, ConfigProblem, Place, ProblemLevel, ProxyKind, Snapshot};
 
 use super::{apache, nginx, squid};
@@ -47,15 +49,18 @@ pub struct Check<C: 'static> {
 pub(super) trait Source {
     /// The files, in the order in which they were read first.
     fn files(&self) -> Vec<ConfigFile>;
+    /// The files again, path and bytes: comments that suppress findings stand there.
+    fn contents(&self) -> Vec<(&str, &[u8])>;
 }
 
-/// Runs all checks; the problems come in the order of the files, lines and columns, then of the table.
+/// Runs all checks and leaves out what comments in the files suppress; the problems come in the order of the files, lines and columns, then of the table.
 pub(super) fn run<C: Source>(config: &C, checks: &[Check<C>], around: &Snapshot) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
     for check in checks {
         (check.find)(config, around, &mut problems);
     }
     let files = config.files();
+    suppression::apply(&config.contents(), &mut problems);
     let order: std::collections::HashMap<&str, usize> = files
         .iter()
         .enumerate()
@@ -70,9 +75,11 @@ pub(super) fn run<C: Source>(config: &C, checks: &[Check<C>], around: &Snapshot)
 /// All rules of all servers, in the order of their ids within each server.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let apache = apache::lint::CHECKS.iter().map(|check| &check.rule);
-    let nginx = nginx::lint::CHECKS.iter().map(|check| &check.rule);
+    let mut nginx: Vec<&'static Rule> = nginx::lint::CHECKS.iter().map(|check| &check.rule).collect();
+    nginx.extend(nginx::lint::REFUSED);
+    nginx.sort_by_key(|rule| rule.id);
     let squid = squid::lint::CHECKS.iter().map(|check| &check.rule);
-    nginx.chain(apache).chain(squid)
+    nginx.into_iter().chain(apache).chain(squid)
 }
 
 /// The rule of an id or a number, in any case.

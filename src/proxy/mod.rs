@@ -7,6 +7,7 @@
 
 pub mod apache;
 mod configuration;
+mod detect;
 mod files;
 pub mod lint;
 pub mod nginx;
@@ -14,6 +15,7 @@ pub mod request;
 pub mod squid;
 mod time;
 
-pub use configuration::{Configuration, RouteRequest};
+pub use configuration::{Around, Configuration, Extent, RouteRequest, read};
+pub use detect::detect;
 pub use files::{FileBytes, Files};
 use time::{civil_ms, month};

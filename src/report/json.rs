@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::route::settings;
 use super::{Report, SCHEMA};
 use crate::evidence::{Handler, Place, Route};
 
@@ -15,7 +16,7 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 fn value(report: &Report) -> Value {
     let verdict = &report.verdict;
-    json!({
+    let mut value = json!({
         "schema": SCHEMA,
         "tool": {"name": "fix502", "version": env!("CARGO_PKG_VERSION")},
         "target": {"url": report.snapshot.target.url, "via": report.snapshot.target.via},
@@ -39,7 +40,16 @@ fn value(report: &Report) -> Value {
         "steps": report.steps,
         "findings": report.findings,
         "incomplete": report.incomplete,
-    })
+    });
+    if let (Some(lint), Value::Object(fields)) = (&report.lint, &mut value) {
+        let lint = json!({
+            "proxies": lint.proxies,
+            "files": lint.files,
+            "rules": lint.rules.iter().map(|rule| &rule.id).collect::<Vec<_>>(),
+        });
+        fields.insert("lint".to_owned(), lint);
+    }
+    value
 }
 
 fn place(place: &Place) -> Value {
@@ -47,7 +57,7 @@ fn place(place: &Place) -> Value {
 }
 
 /// The `route` object: the way of the URL through the configuration.
-fn route(route: &Route) -> Value {
+pub(super) fn route(route: &Route) -> Value {
     let (upstream, peers) = match &route.handler {
         Handler::Pass(pass) => {
             let name = pass.group.as_ref().map_or(&pass.written, |group| &group.name);
@@ -68,5 +78,15 @@ fn route(route: &Route) -> Value {
         "endpoints": peers.iter().map(|peer| json!({"address": peer.address, "down": peer.down, "at": place(&peer.place)})).collect::<Vec<_>>(),
         "request_target": route.request_target,
         "undetermined": route.undetermined,
+        "answers": match &route.handler {
+            Handler::Return { status, place: at } => Some(json!({"status": status, "at": place(at)})),
+            Handler::Pass(_) | Handler::Local(_) | Handler::Unknown => None,
+        },
+        "possible_answers": route.possible_returns.iter().map(|answer| json!({
+            "status": answer.status, "depends_on": answer.depends_on, "at": place(&answer.place),
+        })).collect::<Vec<_>>(),
+        "settings": settings(&route.settings).into_iter().map(|(name, (value, _), at)| {
+            (name, json!({"value": value, "at": at.as_ref().map(place)}))
+        }).collect::<serde_json::Map<_, _>>(),
     })
 }

@@ -3,9 +3,18 @@
 //! A [`Report`] holds everything a format may print; a format adds no facts and no judgement. To add one:
 //! `report/<format>.rs` with `pub fn render(&Report, &mut dyn Write)`, and one line in [`FORMATS`].
 
+mod github;
+pub mod history;
+mod html;
 mod json;
+mod junit;
+mod markdown;
+mod place;
+pub mod route;
 pub mod sanitize;
+mod sarif;
 mod text;
+mod way;
 
 pub(crate) use text::layout;
 pub use text::{TextStyle, render as render_text, render_step};
@@ -14,8 +23,8 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::Snapshot;
-use crate::finding::{Finding, StepId};
+use crate::evidence::{ProblemLevel, ProxyKind, Snapshot};
+use crate::finding::{Finding, Severity, StepId};
 use crate::verdict::{Diagnosis, Incomplete, MadeBy, Verdict, Where};
 
 /// The name of the JSON schema.
@@ -35,6 +44,45 @@ pub struct Report {
     pub incomplete: Vec<Incomplete>,
     /// What was seen.
     pub snapshot: Snapshot,
+    /// What was linted, when this is a report of `fix502 lint`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lint: Option<Examined>,
+    /// The directory that paths are shown relative to in formats for a repository; empty: none.
+    #[serde(skip)]
+    pub base: String,
+    /// The directory that was taken instead of `/`; empty: none.
+    #[serde(skip)]
+    pub root: String,
+}
+
+/// What `fix502 lint` looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Examined {
+    /// Whose configurations they are.
+    pub proxies: Vec<ProxyKind>,
+    /// The files that were read.
+    pub files: Vec<String>,
+    /// The rules that were run.
+    pub rules: Vec<RuleNote>,
+    /// The least that counts as a failure.
+    pub fail_on: ProblemLevel,
+}
+
+/// A lint rule, as reports speak of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RuleNote {
+    /// `N020-no-resolver`.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// The worst it reports.
+    pub level: ProblemLevel,
+    /// The root cause that it leads to.
+    pub cause: Option<String>,
+    /// It needs facts of the host, and nobody looked at the host.
+    pub skipped: bool,
 }
 
 /// One line for a step.
@@ -82,7 +130,16 @@ impl Report {
             steps,
             incomplete: diagnosis.incomplete,
             snapshot,
+            ..Self::default()
         }
+    }
+
+    /// How many findings are of this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
     }
 
     /// The finding of the root cause.
@@ -121,8 +178,28 @@ pub struct Format {
 /// All formats; `text` takes the style of the terminal and is rendered by [`render_text`].
 pub static FORMATS: &[Format] = &[
     Format {
+        name: "github",
+        render: github::render,
+    },
+    Format {
+        name: "html",
+        render: html::render,
+    },
+    Format {
         name: "json",
         render: json::render,
+    },
+    Format {
+        name: "junit",
+        render: junit::render,
+    },
+    Format {
+        name: "markdown",
+        render: markdown::render,
+    },
+    Format {
+        name: "sarif",
+        render: sarif::render,
     },
     Format {
         name: "text",

@@ -6,9 +6,10 @@
 
 mod excerpt;
 pub(crate) mod layout;
+mod lint;
 mod path;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io::{self, Write};
 
@@ -39,6 +40,10 @@ const EDGE: usize = 7;
 /// Writes the report in this style.
 pub fn render(report: &Report, style: &TextStyle, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page::new(style);
+    if let Some(scope) = &report.lint {
+        lint::draw(&mut page, report, scope);
+        return page.write(out);
+    }
     seen_by_the_client(&mut page, report);
     verdict(&mut page, report);
     if style.detail > 0 {

@@ -19,10 +19,20 @@ use software::Software;
 const FILE_CAP_BYTES: u64 = 8 << 20;
 
 /// Files of the host, as the reader wants them.
-struct HostFiles<'a> {
+pub(super) struct HostFiles<'a> {
     host: &'a Host,
     /// What the proxy's own root looks like from here.
     below: String,
+}
+
+impl<'a> HostFiles<'a> {
+    /// The files as this program sees them.
+    pub(super) fn of(host: &'a Host) -> Self {
+        Self {
+            host,
+            below: String::new(),
+        }
+    }
 }
 
 impl Files for HostFiles<'_> {
@@ -51,8 +61,9 @@ impl Files for HostFiles<'_> {
     }
 }
 
-/// Reads the configuration of the proxy that serves the target, and the target's way through it.
-pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+/// Reads the configuration of the proxy that serves the target, and the target's way through it. What was
+/// read is given back for [`judge`].
+pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<Configuration> {
     let software = software_of(host, plan, snapshot);
     let (main_file, below) = main_file(plan, snapshot, &software);
     let files = HostFiles { host, below };
@@ -71,19 +82,33 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
             if !nothing {
                 test(host, plan, snapshot, &software, &main_file);
             }
-            return;
+            return None;
         }
     };
     let Some(configuration) = configuration else {
         let why = format!("no reader for the configuration of {}", software.kind.name());
         snapshot.config = Observed::Unavailable(Obstacle::Failed(why.clone()));
         snapshot.route = Observed::Unavailable(Obstacle::Failed(why));
-        return;
+        return None;
     };
     snapshot.config = Observed::Seen(configuration.summary());
     test(host, plan, snapshot, &software, &main_file);
     follow(snapshot, &configuration);
-    further_tiers(host, snapshot, &configuration);
+    if !plan.files_only {
+        further_tiers(host, snapshot, &configuration);
+    }
+    Some(configuration)
+}
+
+/// Runs the lint rules again with all that was seen of the host: some need it, and they were silent when the
+/// configuration was read.
+pub(super) fn judge(configuration: Option<&Configuration>, snapshot: &mut Snapshot) {
+    let Some(found) = configuration.map(|configuration| configuration.lint(snapshot)) else {
+        return;
+    };
+    if let Observed::Seen(summary) = &mut snapshot.config {
+        summary.lint = found;
+    }
 }
 
 /// The software whose configuration is read: that of the running proxy; where none runs, the one that is
@@ -158,6 +183,9 @@ fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, software: &Software, 
         snapshot.config_test = Observed::Absent;
         return;
     }
+    if plan.files_only {
+        return;
+    }
     if plan.other_root {
         snapshot.config_test =
             Observed::Unavailable(Obstacle::Failed("the files lie below another root".to_owned()));
@@ -189,7 +217,12 @@ fn follow(snapshot: &mut Snapshot, configuration: &Configuration) {
     if snapshot.target.url.is_none() {
         return;
     }
-    let target = &snapshot.target;
+    let configured = route_of(configuration, &snapshot.target);
+    snapshot.route = configured.into();
+}
+
+/// The request that a client makes for a target; of a forward proxy it is asked as that wants it.
+pub(super) fn request(target: &Target) -> RouteRequest {
     let header = retry::host_header(target);
     let mut request = RouteRequest {
         local_address: target.host.parse().ok(),
@@ -200,58 +233,66 @@ fn follow(snapshot: &mut Snapshot, configuration: &Configuration) {
         target: target.path.clone(),
         ..RouteRequest::default()
     };
-    let via = target.via.as_deref().and_then(retry::host_and_port);
-    let tunnel = via.is_some() && target.scheme == "https";
-    if let Some((name, port)) = via {
+    if let Some((name, port)) = target.via.as_deref().and_then(retry::host_and_port) {
         request.local_address = name.parse().ok();
         request.port = port;
         request.tls = target
             .via
             .as_deref()
             .is_some_and(|via| via.starts_with("https://"));
-        request.target = if tunnel {
+        request.target = if target.scheme == "https" {
             "CONNECT".clone_into(&mut request.method);
-            request.host = format!("{}:{}", header.split(':').next().unwrap_or(&header), target.port);
-            if header.contains('[') || header.ends_with(&format!(":{}", target.port)) {
-                request.host.clone_from(&header);
+            // The authority of a tunnel always has its port.
+            if !header.ends_with(&format!(":{}", target.port)) {
+                request.host = format!("{header}:{}", target.port);
             }
             request.host.clone()
         } else {
             format!("http://{header}{}", target.path)
         };
     }
+    // From this host to one of its own addresses the kernel takes that same address.
+    request.client_address = request.local_address;
+    request
+}
+
+/// The way of a target, with what the steps after this one take from it.
+fn route_of(configuration: &Configuration, target: &Target) -> Option<Route> {
+    let mut request = request(target);
+    let tunnel = request.method == "CONNECT";
     if tunnel && configuration.kind() == ProxyKind::Apache {
         // Its tunnels go where an absolute URL would.
         "GET".clone_into(&mut request.method);
-        request.target = format!("https://{header}{}", target.path);
+        request.target = format!("https://{}{}", retry::host_header(target), target.path);
     }
-    // From this host to one of its own addresses the kernel takes that same address.
-    request.client_address = request.local_address;
-    let mut route = configuration.route(&request);
-    if let Some(route) = route.as_mut() {
-        if target.via.is_some() && matches!(route.handler, Handler::Local(_)) && route.proxy == ProxyKind::Apache {
-            straight(route, target);
-        }
-        if tunnel {
-            through_tunnel(route, target);
-        }
+    let mut route = configuration.route(&request)?;
+    if target.via.is_some()
+        && matches!(route.handler, Handler::Local(_))
+        && route.proxy == ProxyKind::Apache
+    {
+        straight(&mut route, target);
+    }
+    if tunnel {
+        through_tunnel(&mut route, target);
+    }
+    let http2 = route
+        .settings
+        .http_version
+        .as_ref()
+        .is_some_and(|version| version.value == "2");
+    let own_nameservers = route.settings.resolver.is_some();
+    if let Handler::Pass(pass) = &mut route.handler {
         // `h2://` and `h2c://`: the proxy speaks HTTP/2, as it does for gRPC.
-        if route.proxy == ProxyKind::Apache
-            && route.settings.http_version.as_ref().is_some_and(|version| version.value == "2")
-            && let Handler::Pass(pass) = &mut route.handler
-        {
+        if route.proxy == ProxyKind::Apache && http2 {
             pass.protocol = Protocol::Grpc;
         }
         // Squid resolves by itself, with the hosts file first: as the system does, unless it has nameservers
         // of its own.
-        if route.proxy == ProxyKind::Squid
-            && route.settings.resolver.is_none()
-            && let Handler::Pass(pass) = &mut route.handler
-        {
+        if route.proxy == ProxyKind::Squid && !own_nameservers {
             pass.runtime_name = None;
         }
     }
-    snapshot.route = route.into();
+    Some(route)
 }
 
 /// Apache as a forward proxy goes to what the client names.

@@ -17,6 +17,9 @@ pub(super) fn facts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         let owners = scope.spawn(|| host.ask(&SocketOwners { moment: 0 }));
         let facts = scope.spawn(|| host_facts(host));
         snapshot.processes = host.ask(&ProcessTable { moment: 0 });
+        snapshot.hosts_file = host
+            .ask(&ReadFile::start("/etc/hosts", 1 << 20))
+            .map(|content| network::hosts_file(&content.bytes.0));
         snapshot.host = facts.join().unwrap_or_default();
         let owners = owners.join().unwrap_or_default().into_seen().unwrap_or_default();
         proxies::find(host, snapshot);
@@ -240,6 +243,16 @@ pub(super) fn limits(host: &Host, snapshot: &mut Snapshot) {
         limits.interfaces_down = network::interfaces_down(&links.join().unwrap_or_default());
     });
     limits.selinux_enforcing = text(host, "/sys/fs/selinux/enforce").map(|value| value.trim() == "1");
+    if limits.selinux_enforcing.is_some() {
+        limits.selinux_booleans = selinux_booleans(host);
+    }
+    let labelled = snapshot
+        .proxy
+        .as_ref()
+        .map(|proxy| proxy.workers.first().unwrap_or(&proxy.master).pid);
+    limits.proxy_label = labelled
+        .and_then(|pid| text(host, &format!("/proc/{pid}/attr/current")))
+        .map(|label| label.trim_matches(['\0', '\n', ' ']).to_owned());
     let netstat = snapshot
         .proxy
         .as_ref()
@@ -247,6 +260,22 @@ pub(super) fn limits(host: &Host, snapshot: &mut Snapshot) {
     limits.listen_overflows = text(host, &format!("/proc/{netstat}/net/netstat"))
         .and_then(|text| network::listen_overflows(text.as_bytes()));
     snapshot.limits = limits;
+}
+
+/// Switches of the policy that let a web server open connections.
+fn selinux_booleans(host: &Host) -> Vec<(String, bool)> {
+    [
+        "httpd_can_network_connect",
+        "httpd_can_network_relay",
+        "nis_enabled",
+    ]
+    .into_iter()
+    .filter_map(|name| {
+        // Two digits: what is in force, and what is pending.
+        let value = text(host, &format!("/sys/fs/selinux/booleans/{name}"))?;
+        Some((name.to_owned(), value.trim_start().starts_with('1')))
+    })
+    .collect()
 }
 
 /// The proxy's network, when it is not ours.

@@ -13,9 +13,11 @@ mod config_lint;
 mod dns_flush;
 mod firewall;
 mod inside;
+pub mod lint;
 mod logs;
 mod machine;
 mod other_route;
+mod packages;
 mod plan;
 mod proxies;
 mod retry;
@@ -29,4 +31,4 @@ mod walk;
 
 pub use plan::{Plan, ProxySecret, RecordedPlan, recorded};
 pub use summary::summarise;
-pub use walk::{Collection, collect, sites};
+pub use walk::{Collection, collect, inspect, sites};

@@ -30,6 +30,9 @@ pub struct Plan {
     /// The root directory of a host that lives inside this program (the demo): of all sockets of this
     /// machine only our own are that host's, and socket files lie below this directory.
     pub inside: Option<String>,
+    /// Only files are read: no name is resolved for the configuration, and nothing tests it.
+    #[serde(skip)]
+    pub files_only: bool,
     /// User and password for a proxy, by its address. Never recorded or printed.
     #[serde(skip)]
     pub secrets: Vec<ProxySecret>,
@@ -59,6 +62,7 @@ impl Default for Plan {
             skipped: Vec::new(),
             other_root: false,
             inside: None,
+            files_only: false,
             secrets: Vec::new(),
             authorization: None,
         }

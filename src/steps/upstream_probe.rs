@@ -8,3 +8,4 @@ mod socket_file;
 
 pub(super) use ask::{after_the_attempts, endpoints};
 pub(super) use show::show;
+pub(super) use socket_file::socket_files;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::plan::{Plan, RecordedPlan};
 use super::turn::Turn;
 use super::{
-    alternate_proxy, applications, config_lint, dns_flush, firewall, logs, machine, retry, units,
+    alternate_proxy, applications, config_lint, dns_flush, firewall, logs, machine, packages, retry, units,
     upstream_probe,
 };
 use crate::evidence::Snapshot;
@@ -31,9 +31,10 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         let other_routes = scope.spawn(|| alternate_proxy::ask(host, plan));
         let url_name = scope.spawn(|| dns_flush::url_name(host, plan));
         let units = scope.spawn(|| units::ask(host, plan));
+        let packages = scope.spawn(|| packages::ask(host, plan));
 
         machine::facts(host, plan, &mut snapshot);
-        config_lint::ask(host, plan, &mut snapshot);
+        let configuration = config_lint::ask(host, plan, &mut snapshot);
         ready(StepId::Config, &snapshot);
         machine::limits(host, &mut snapshot);
         snapshot.units = units.join().unwrap_or_default();
@@ -63,6 +64,9 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         snapshot.other_routes = other_routes.join().unwrap_or_default();
         alternate_proxy::direct(&mut snapshot);
         alternate_proxy::front_route(host, &mut snapshot);
+        snapshot.package_changes = packages.join().unwrap_or_default();
+        upstream_probe::socket_files(host, &mut snapshot);
+        config_lint::judge(configuration.as_ref(), &mut snapshot);
         for step in [StepId::Route, StepId::Bundle] {
             ready(step, &snapshot);
         }
@@ -141,6 +145,30 @@ impl Collection {
             None
         }
     }
+}
+
+/// What the lint rules need of this host, and what they find: configuration, listeners, units, applications,
+/// package history. Nothing is sent over a network.
+pub fn inspect(host: &Host, plan: &Plan) -> Snapshot {
+    host.ask(&RecordedPlan { plan: plan.clone() });
+    let mut snapshot = Snapshot {
+        format: "fix502.snapshot/v1".to_owned(),
+        target: plan.target.clone(),
+        ..Snapshot::default()
+    };
+    std::thread::scope(|scope| {
+        let units = scope.spawn(|| units::ask(host, plan));
+        let packages = scope.spawn(|| packages::ask(host, plan));
+        machine::facts(host, plan, &mut snapshot);
+        let configuration = config_lint::ask(host, plan, &mut snapshot);
+        machine::limits(host, &mut snapshot);
+        applications::ask(host, &mut snapshot);
+        upstream_probe::socket_files(host, &mut snapshot);
+        snapshot.units = units.join().unwrap_or_default();
+        snapshot.package_changes = packages.join().unwrap_or_default();
+        config_lint::judge(configuration.as_ref(), &mut snapshot);
+    });
+    snapshot
 }
 
 /// The names that the proxies of this host serve, to offer where no URL was given.

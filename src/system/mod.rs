@@ -10,5 +10,6 @@ pub mod http;
 pub mod kernel;
 pub mod log_time;
 pub mod network;
+pub mod packages;
 pub mod sockets;
 pub mod systemd;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::evidence::{KernelRoute, ResolverConfiguration};
+use crate::evidence::{HostsEntry, KernelRoute, ResolverConfiguration};
 
 /// Reads `ip route get ADDRESS`: standard output and standard error of the command.
 pub fn kernel_route(stdout: &[u8], stderr: &[u8]) -> KernelRoute {
@@ -137,13 +137,23 @@ pub fn resolver(bytes: &[u8]) -> ResolverConfiguration {
 
 /// Addresses that a hosts file gives for a name.
 pub fn hosts_entries(bytes: &[u8], name: &str) -> Vec<IpAddr> {
+    hosts_file(bytes)
+        .into_iter()
+        .filter(|entry| entry.names.iter().any(|word| word.eq_ignore_ascii_case(name)))
+        .map(|entry| entry.address)
+        .collect()
+}
+
+/// All lines of `/etc/hosts` that have an address.
+pub fn hosts_file(bytes: &[u8]) -> Vec<HostsEntry> {
     String::from_utf8_lossy(bytes)
         .lines()
         .filter_map(|line| {
-            let line = line.split('#').next()?;
-            let mut words = line.split_whitespace();
-            let address = words.next()?.parse().ok()?;
-            words.any(|word| word.eq_ignore_ascii_case(name)).then_some(address)
+            let mut words = line.split('#').next()?.split_whitespace();
+            Some(HostsEntry {
+                address: words.next()?.parse().ok()?,
+                names: words.map(str::to_owned).collect(),
+            })
         })
         .collect()
 }

@@ -1,8 +1,15 @@
 //! The nginx reader: unit-like cases, and the real nginx as the judge.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
+mod dice;
+mod healthy;
+mod layout;
+mod network;
 mod oracle;
+mod routing;
 mod statements;
+mod tree;
+mod words;
 
 use std::collections::BTreeMap;
 

@@ -284,6 +284,9 @@ pub(super) fn next_word(text: &str, at: usize) -> Option<(String, usize, bool, u
     ))
 }
 
+/// A directive with more words than this is kept with the first of them.
+const MOST_WORDS: usize = 65_536;
+
 /// All words of a line from `at` on, with their places.
 pub(super) fn words(line: &LogicalLine, mut at: usize) -> Vec<Word> {
     let mut found = Vec::new();
@@ -295,6 +298,9 @@ pub(super) fn words(line: &LogicalLine, mut at: usize) -> Vec<Word> {
             column,
             quoted,
         });
+        if found.len() >= MOST_WORDS {
+            break;
+        }
         at = next;
     }
     found
@@ -306,6 +312,9 @@ pub(super) fn split(text: &str) -> Vec<String> {
     let mut at = 0;
     while let Some((word, _, _, next)) = next_word(text, at) {
         found.push(word);
+        if found.len() >= MOST_WORDS {
+            break;
+        }
         at = next;
     }
     found

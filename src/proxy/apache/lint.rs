@@ -15,4 +15,9 @@ impl Source for Config {
     fn files(&self) -> Vec<ConfigFile> {
         self.config_files()
     }
+
+    fn contents(&self) -> Vec<(&str, &[u8])> {
+        let files = self.tree.files.iter();
+        files.map(|file| (file.path.as_str(), file.bytes.as_ref())).collect()
+    }
 }

@@ -25,7 +25,7 @@ const MOST_INCLUDES: usize = 200_000;
 /// A line may be this long, in bytes: httpd's limit.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 /// All values put in place of `${…}` together, and all macro lines, in bytes.
-const MOST_EXPANDED: usize = 256 * 1024 * 1024;
+const MOST_EXPANDED: usize = 48 * 1024 * 1024;
 /// Problems beyond this number say nothing new.
 const MOST_PROBLEMS: usize = 500;
 

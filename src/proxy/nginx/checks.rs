@@ -81,7 +81,7 @@ pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
     for id in 0..tree.nodes.len() {
         duplicates(config, id, &mut problems);
     }
-    values::buffers(config, &mut problems);
+    super::lint::buffers(config, &mut problems);
     blocks::listens(config, &mut problems);
     if tree.first(ROOT, "events").is_none() && !tree.files.is_empty() && config.errors.is_empty() {
         let main = tree.files.first().map(|file| file.path.clone()).unwrap_or_default();
@@ -123,8 +123,13 @@ pub(super) fn context(config: &Config, block: NodeId) -> Option<char> {
     if block == ROOT {
         return Some('m');
     }
-    let parent = context(config, tree.node(block).parent);
-    Some(match (tree.name(block), parent?) {
+    let parent = context(config, tree.node(block).parent)?;
+    inner(tree.name(block), parent)
+}
+
+/// The letter of the context that a block of this name makes inside another one.
+pub(super) fn inner(block: &str, parent: char) -> Option<char> {
+    Some(match (block, parent) {
         ("events", 'm') => 'e',
         ("http", 'm') => 'H',
         ("stream", 'm') => 'T',

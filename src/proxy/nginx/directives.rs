@@ -81,7 +81,7 @@ pub(super) fn nearly(name: &str, context: char) -> Option<&'static str> {
 }
 
 /// True when one letter is missing, too many, different, or changed places with its neighbour.
-fn one_slip(left: &[u8], right: &[u8]) -> bool {
+pub(super) fn one_slip(left: &[u8], right: &[u8]) -> bool {
     let same = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     let (left, right) = (
         left.get(same..).unwrap_or_default(),

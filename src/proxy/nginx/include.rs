@@ -20,32 +20,25 @@ const MOST_NODES: usize = 1_000_000;
 /// Problems of one file beyond this number say nothing new.
 const MOST_FAULTS: usize = 100;
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     files: &'a dyn Files,
-    tree: Tree,
-    errors: Vec<ConfigProblem>,
+    pub(super) tree: Tree,
+    pub(super) errors: Vec<ConfigProblem>,
     /// Known files: their index in the tree, or why they cannot be read.
     known: BTreeMap<String, Result<usize, String>>,
     open: Vec<String>,
-    base: String,
+    /// The directory that relative includes start from.
+    pub(super) base: String,
     full: bool,
 }
 
 /// Reads the main file with everything it includes.
 pub(super) fn read_all(main_file: &str, files: &dyn Files) -> (Tree, Vec<ConfigProblem>) {
-    let base = main_file
+    let mut reader = Reader::new(files);
+    main_file
         .rsplit_once('/')
         .map_or("", |(directory, _)| directory)
-        .to_owned();
-    let mut reader = Reader {
-        files,
-        tree: Tree::new(),
-        errors: Vec::new(),
-        known: BTreeMap::new(),
-        open: Vec::new(),
-        base,
-        full: false,
-    };
+        .clone_into(&mut reader.base);
     let place = Place {
         file: main_file.to_owned(),
         line: 0,
@@ -65,8 +58,20 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files) -> (Tree, Vec<ConfigP
     (reader.tree, reader.errors)
 }
 
-impl Reader<'_> {
-    fn error(&mut self, rule: &str, place: Place, message: String) {
+impl<'a> Reader<'a> {
+    pub(super) fn new(files: &'a dyn Files) -> Self {
+        Self {
+            files,
+            tree: Tree::new(),
+            errors: Vec::new(),
+            known: BTreeMap::new(),
+            open: Vec::new(),
+            base: String::new(),
+            full: false,
+        }
+    }
+
+    pub(super) fn error(&mut self, rule: &str, place: Place, message: String) {
         let excerpt = self.tree.excerpt(&place);
         self.errors.push(ConfigProblem {
             rule: rule.to_owned(),
@@ -78,7 +83,7 @@ impl Reader<'_> {
         });
     }
 
-    fn load(&mut self, path: &str) -> Result<usize, String> {
+    pub(super) fn load(&mut self, path: &str) -> Result<usize, String> {
         if let Some(known) = self.known.get(path) {
             return known.clone();
         }
@@ -107,7 +112,7 @@ impl Reader<'_> {
         outcome
     }
 
-    fn parse(&mut self, file: usize, path: &str, into: NodeId, depth: usize) {
+    pub(super) fn parse(&mut self, file: usize, path: &str, into: NodeId, depth: usize) {
         let Some(bytes) = self.tree.files.get(file).map(|file| Arc::clone(&file.bytes)) else {
             return;
         };

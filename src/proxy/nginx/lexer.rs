@@ -17,6 +17,8 @@ pub(super) struct Word {
     pub(super) column: u32,
     /// It was written in quotes.
     pub(super) quoted: bool,
+    /// 1-based line and byte column after its last byte, a closing quote included.
+    pub(super) end: (u32, u32),
 }
 
 /// What ended a statement.
@@ -270,6 +272,7 @@ impl<'a> Lexer<'a> {
                 line: start_line,
                 column: start_column,
                 quoted: quote != Quote::None,
+                end: (line, column.saturating_add(u32::from(quote != Quote::None))),
             });
             if quote == Quote::None {
                 last_space = true;
@@ -310,6 +313,7 @@ impl<'a> Lexer<'a> {
                     line: start_line,
                     column: start_column,
                     quoted: false,
+                    end: (self.line, self.column_of(self.at)),
                 });
             }
             let message = "unexpected end of file, expecting \";\" or \"}\"".to_owned();
@@ -433,7 +437,7 @@ fn unescape(raw: &[u8]) -> String {
             bytes.push(b'\\');
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    super::uri::text_of(&bytes)
 }
 
 #[cfg(test)]
@@ -450,6 +454,13 @@ mod tests {
             }
             all.push(chunk.words.into_iter().map(|word| word.text).collect());
         }
+    }
+
+    #[test]
+    fn a_word_knows_where_it_ends() {
+        let mut lexer = Lexer::new(b"a \"b\nc\"\n dd;");
+        let ends: Vec<(u32, u32)> = lexer.next_chunk().words.iter().map(|word| word.end).collect();
+        assert_eq!(ends, [(1, 2), (2, 3), (3, 4)]);
     }
 
     #[test]

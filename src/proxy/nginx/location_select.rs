@@ -68,7 +68,8 @@ pub(super) enum Found {
 #[derive(Clone, Debug)]
 pub(super) struct Search {
     pub(super) found: Found,
-    pub(super) captures: Option<Captures>,
+    /// Of each regular expression that matched, outermost first.
+    pub(super) captures: Vec<Captures>,
     pub(super) undetermined: Vec<String>,
 }
 
@@ -76,7 +77,7 @@ pub(super) struct Search {
 pub(super) fn find(config: &Config, server: NodeId, uri: &str) -> Search {
     let mut search = Search {
         found: Found::Nothing,
-        captures: None,
+        captures: Vec::new(),
         undetermined: Vec::new(),
     };
     level(&config.tree, server, uri, false, &mut search);
@@ -154,7 +155,7 @@ fn level(tree: &Tree, block: NodeId, uri: &str, below_regex: bool, search: &mut 
             match pattern::matches(name, caseless, uri) {
                 Ok(Some(captures)) => {
                     search.found = Found::Location(*node);
-                    search.captures = Some(captures);
+                    search.captures.push(captures);
                     level(tree, *node, uri, true, search);
                     return Certainty::Final;
                 }

@@ -8,14 +8,17 @@
 //! This room opens no file and asks no clock. To teach it a new directive: a setting goes to `settings`, a
 //! variable to `variables`, a rule to `lint`; the parser itself needs no table of directives.
 
+mod access;
 pub mod access_log;
 mod checks;
 mod directives;
 pub mod error_log;
+mod fragment;
 mod include;
 mod lexer;
 pub mod lint;
 mod location_select;
+mod map;
 mod pass;
 pub(super) mod pattern;
 mod rewrite;
@@ -82,20 +85,40 @@ pub struct Config {
     environment: Environment,
     errors: Vec<ConfigProblem>,
     servers: Vec<Server>,
+    /// Only parts of a configuration were read.
+    parts: bool,
 }
 
 /// Reads a configuration with everything it includes.
 pub fn read(main_file: &str, files: &dyn Files, environment: &Environment) -> Config {
-    let (tree, errors) = include::read_all(main_file, files);
+    checked(include::read_all(main_file, files), environment, false)
+}
+
+/// Reads files that are only parts of a configuration, such as one `server {}`: each as if it were included
+/// where its directives are allowed. What the rest of the configuration may settle is no error.
+pub fn read_parts(paths: &[String], files: &dyn Files, environment: &Environment) -> Config {
+    checked(fragment::read_all(paths, files), environment, true)
+}
+
+/// True for a file that can be a main file: it has an `events`, `http`, `stream` or `mail` block.
+pub fn is_main_file(path: &str, files: &dyn Files) -> bool {
+    fragment::is_main(&include::read_all(path, files).0)
+}
+
+fn checked((tree, errors): (Tree, Vec<ConfigProblem>), environment: &Environment, parts: bool) -> Config {
     let mut config = Config {
         tree,
         environment: environment.clone(),
         errors,
         servers: Vec::new(),
+        parts,
     };
     config.servers = server_select::servers(&config);
     let found = checks::check(&config);
     config.errors.extend(found);
+    if parts {
+        fragment::fair(&mut config.errors);
+    }
     config
 }
 
@@ -147,11 +170,20 @@ impl Config {
                 .unwrap_or_default(),
             files: self.config_files(),
             errors: self.errors.clone(),
-            lint: crate::proxy::lint::run(self, lint::CHECKS, &Snapshot::default()),
+            lint: self.lint(&Snapshot::default()),
             server_names,
             listeners,
             upstream_addresses,
         }
+    }
+
+    /// All findings of the rules, with what is known of the host.
+    pub fn lint(&self, around: &Snapshot) -> Vec<ConfigProblem> {
+        let mut problems = crate::proxy::lint::run(self, lint::CHECKS, around);
+        if self.parts {
+            fragment::fair(&mut problems);
+        }
+        problems
     }
 
     /// The way of a request. `None`: nothing listens on that address and port.

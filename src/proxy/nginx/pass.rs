@@ -72,7 +72,13 @@ pub(super) fn destination(protocol: Protocol, text: &str) -> Destination {
             let (path, uri) = path.split_once(':').unwrap_or((path, ""));
             (format!("unix:{path}"), uri)
         } else {
-            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            // Behind an IPv6 address only a slash begins the URI.
+            let ends: &[char] = if rest.starts_with('[') {
+                &['/']
+            } else {
+                &['/', '?']
+            };
+            let end = rest.find(ends).unwrap_or(rest.len());
             let (authority, uri) = rest.split_at(end);
             (authority.to_owned(), uri)
         }
@@ -100,7 +106,7 @@ pub(super) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
     }
 }
 
-fn default_port(protocol: Protocol, tls: bool) -> u16 {
+pub(super) fn default_port(protocol: Protocol, tls: bool) -> u16 {
     match protocol {
         Protocol::Http | Protocol::Grpc if tls => 443,
         _ => 80,
@@ -186,8 +192,7 @@ fn lone_peer(config: &Config, node: NodeId, address: PeerAddress) -> Peer {
 
 /// All `*_pass` directives of `http`.
 pub(super) fn all_passes(config: &Config) -> impl Iterator<Item = NodeId> + '_ {
-    let tree = &config.tree;
-    (0..tree.nodes.len()).filter(|id| PASSES.contains(&tree.name(*id)) && tree.in_http(*id))
+    config.tree.passes().iter().copied()
 }
 
 /// Every peer the configuration can dial, as far as the files say.
@@ -264,17 +269,23 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> Option<(Pass, Opti
     }
     let (host, port) = host_and_port(&destination.authority);
     let fallback = default_port(protocol, destination.tls);
-    let shown_port = port
-        .filter(|port| *port != fallback)
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    pass.proxy_host = if destination.authority.starts_with("unix:") {
+    let is_unix = destination.authority.starts_with("unix:");
+    let written_port = destination.authority.get(host.len()..).unwrap_or_default();
+    if has_variables && !is_unix && !written_port.is_empty() && port.is_none_or(|port| port == 0) {
+        // A port that is none: nginx answers 500.
+        return None;
+    }
+    let other_port = port.filter(|port| *port != fallback);
+    pass.proxy_host = if is_unix {
         "localhost".to_owned()
-    } else if has_variables || tree.upstream(host).is_some() {
-        destination.authority.clone()
     } else {
-        format!("{host}{shown_port}")
+        other_port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     };
+    state.proxy_port = Some(if is_unix {
+        String::new()
+    } else {
+        port.unwrap_or(fallback).to_string()
+    });
     state.proxy_host = Some(pass.proxy_host.clone());
     let group_node = tree.upstream(host).filter(|_| !has_variables || port.is_none());
     if let Some(group_node) = group_node {

@@ -119,7 +119,10 @@ fn rewrite(state: &mut State<'_>, node: NodeId, changed: &mut bool) -> Flow {
     let (expression, written) = (tree.argument(node, 0), tree.argument(node, 1));
     let captures = match pattern::matches(expression, false, &state.uri) {
         Ok(Some(captures)) => captures,
-        Ok(None) => return Flow::Next,
+        Ok(None) => {
+            state.forget_captures();
+            return Flow::Next;
+        }
         Err(reason) => {
             state.unknown(reason);
             return Flow::Next;
@@ -213,7 +216,10 @@ fn condition(state: &mut State<'_>, node: NodeId) -> Result<bool, String> {
                     state.caught(captures);
                     Ok(!negated)
                 }
-                None => Ok(negated),
+                None => {
+                    state.forget_captures();
+                    Ok(negated)
+                }
             }
         }
         _ => Err("a condition that cannot be read".to_owned()),

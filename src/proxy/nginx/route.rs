@@ -5,18 +5,20 @@ use super::rewrite::{self, Outcome};
 use super::server_select::{self, Chosen};
 use super::tree::NodeId;
 use super::variables::State;
-use super::{Config, RouteRequest, pass, settings, units, uri};
-use crate::evidence::{Handler, Listen, Named, Place, ProxyKind, Route};
+use super::{Config, RouteRequest, access, pass, settings, units, uri};
+use crate::evidence::{Handler, Listen, Named, Place, ProxyKind, Route, Setting};
 
-/// nginx gives up after this many changes of the URI.
-const MOST_REWRITES: usize = 10;
+/// nginx gives up when this many changes of the URI and internal redirects are reached.
+const MOST_CHANGES: usize = 11;
 
 /// Follows a request. `None`: nothing listens on that address and port.
 pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
     // An absolute target's authority wins over the Host header.
     let authority = uri::parse(&request.target, true).and_then(|target| target.authority);
     let header = authority.as_deref().unwrap_or(&request.host);
-    let host = server_select::plain_host(header);
+    // A bad Host header is refused also when the target's authority wins over it.
+    let host = server_select::plain_host(header)
+        .filter(|_| server_select::plain_host(&request.host).is_some() && authority.as_deref() != Some(""));
     let chosen = server_select::choose(config, request, host.as_deref().unwrap_or_default())?;
     let server = config.servers.get(chosen.server)?;
     let merge = default_server_flag(config, &chosen, "merge_slashes", true);
@@ -44,38 +46,40 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
     let mut state = State::new(config, request, server.node, &host, &target);
     server_select::apply(&chosen, &mut state);
     let mut walk = Walk {
-        internal_redirects: 0,
+        changes_left: MOST_CHANGES,
+        pages_done: false,
         tried: Vec::new(),
         location: None,
-        status: None,
+        shown: None,
     };
-    let handler = walk.enter_server(&mut state);
+    let mut end = walk.enter_server(&mut state);
+    let resolved = loop {
+        let End::Pass(node) = end else { break None };
+        if let Some(resolved) = pass::resolve(&mut state, node) {
+            break Some(resolved);
+        }
+        // The value is known and is no destination.
+        end = walk.answered(&mut state, 500, node);
+    };
     route.location = walk.location.map(|location| Named {
         name: location_select::shown(&config.tree, location),
         place: config.place(location),
     });
-    match handler {
-        End::Pass(node) => {
-            if let Some((pass, target)) = pass::resolve(&mut state, node) {
-                route.settings = settings::collect(&state, Some(&pass));
-                route.handler = Handler::Pass(Box::new(pass));
-                route.request_target = target;
-            } else {
-                route.settings = settings::collect(&state, None);
-                route.handler = Handler::Return {
-                    status: 500,
-                    place: config.place(node),
-                };
-            }
-        }
-        End::Return(status, place) => {
-            route.settings = settings::collect(&state, None);
-            route.handler = Handler::Return { status, place };
-        }
-        End::Local(name) => {
-            route.settings = settings::collect(&state, None);
-            route.handler = Handler::Local(name);
-        }
+    if let Some((pass, target)) = resolved {
+        route.settings = settings::collect(&state, Some(&pass));
+        route.handler = Handler::Pass(Box::new(pass));
+        route.request_target = target;
+        route.shown_status = walk.shown.map(|(value, place)| Setting {
+            value,
+            place: Some(place),
+        });
+    } else {
+        route.settings = settings::collect(&state, None);
+        route.handler = match end {
+            End::Pass(_) => Handler::Unknown,
+            End::Return(status, place) => Handler::Return { status, place },
+            End::Local(name) => Handler::Local(name),
+        };
     }
     route.undetermined = state.undetermined;
     route.possible_returns = state.possible_returns;
@@ -107,12 +111,15 @@ enum End {
 }
 
 struct Walk {
-    internal_redirects: usize,
+    /// Rewrites, internal redirects and jumps to named locations have one limit together.
+    changes_left: usize,
+    /// An `error_page` level was reached already: only one is followed, unless they are recursive.
+    pages_done: bool,
     /// `try_files` whose last argument was taken already: then a file must exist.
     tried: Vec<NodeId>,
     location: Option<NodeId>,
-    /// The status an `error_page` put in place of another, and where.
-    status: Option<(u16, Place)>,
+    /// The status an `error_page` put in place of the one to come, and where.
+    shown: Option<(u16, Place)>,
 }
 
 impl Walk {
@@ -129,79 +136,74 @@ impl Walk {
         }
     }
 
+    /// Counts one more change of the URI; false when it is one too many.
+    fn may_change(&mut self) -> bool {
+        self.changes_left = self.changes_left.saturating_sub(1);
+        self.changes_left > 0
+    }
+
     fn find(&mut self, state: &mut State<'_>) -> End {
-        for _ in 0..=MOST_REWRITES {
+        loop {
             state.block = state.server;
             let search = location_select::find(state.config, state.server, &state.uri);
             for reason in search.undetermined {
                 state.unknown(reason);
             }
-            if let Some(captures) = search.captures {
+            for captures in search.captures {
                 state.caught(captures);
             }
-            match search.found {
+            let node = match search.found {
                 Found::Nothing => {
                     self.location = None;
                     return self.content(state);
                 }
-                Found::Redirect(node) => {
-                    self.location = Some(node);
-                    if Self::refused_as_internal(state, node) {
-                        return self.answered(state, 404, node);
-                    }
-                    return End::Return(301, state.config.place(node));
-                }
-                Found::Location(node) => {
-                    self.location = Some(node);
-                    state.block = node;
-                    if Self::refused_as_internal(state, node) {
-                        return self.answered(state, 404, node);
-                    }
-                    match rewrite::run(state, node) {
-                        Outcome::Return(status, at) => return self.answered(state, status, at),
-                        Outcome::Continue { changed: true } => {}
-                        Outcome::Continue { changed: false } => return self.content(state),
-                    }
-                }
+                Found::Redirect(node) | Found::Location(node) => node,
+            };
+            self.location = Some(node);
+            state.block = node;
+            if !state.internal && state.config.tree.nearest(node, "internal").is_some() {
+                return self.answered(state, 404, node);
+            }
+            if matches!(search.found, Found::Redirect(_)) {
+                return self.answered(state, 301, node);
+            }
+            state.block = excepted(state, node);
+            match rewrite::run(state, state.block) {
+                Outcome::Return(status, at) => return self.answered(state, status, at),
+                Outcome::Continue { changed: false } => return self.content(state),
+                Outcome::Continue { changed: true } if self.may_change() => {}
+                Outcome::Continue { changed: true } => return End::Return(500, state.config.place(node)),
             }
         }
-        let place = self.location.map_or_else(
-            || state.config.place(state.server),
-            |node| state.config.place(node),
-        );
-        End::Return(500, place)
-    }
-
-    fn refused_as_internal(state: &State<'_>, location: NodeId) -> bool {
-        !state.internal && state.config.tree.nearest(location, "internal").is_some()
     }
 
     /// A named location: the URI stays, the server's rewrites are not run again.
-    fn named(&mut self, state: &mut State<'_>, name: &str) -> Option<End> {
+    fn named(&mut self, state: &mut State<'_>, name: &str, at: NodeId) -> End {
         let tree = &state.config.tree;
-        let location = tree
+        let found = tree
             .named(state.server, "location")
-            .find(|location| tree.argument(*location, 0) == name)?;
+            .find(|location| tree.argument(*location, 0) == name);
+        let Some(location) = found else {
+            return self.answered(state, 500, at);
+        };
         state.internal = true;
-        state.block = location;
         self.location = Some(location);
-        Some(match rewrite::run(state, location) {
+        state.block = excepted(state, location);
+        match rewrite::run(state, state.block) {
             Outcome::Return(status, node) => self.answered(state, status, node),
-            Outcome::Continue { changed: true } => self.find(state),
             Outcome::Continue { changed: false } => self.content(state),
-        })
+            Outcome::Continue { changed: true } if self.may_change() => self.find(state),
+            Outcome::Continue { changed: true } => End::Return(500, state.config.place(location)),
+        }
     }
 
     /// An internal redirect to a URI or a named location.
     fn redirect(&mut self, state: &mut State<'_>, target: &str, at: NodeId) -> End {
-        self.internal_redirects = self.internal_redirects.saturating_add(1);
-        if self.internal_redirects > MOST_REWRITES {
+        if !self.may_change() {
             return End::Return(500, state.config.place(at));
         }
         if target.starts_with('@') {
-            return self
-                .named(state, target)
-                .unwrap_or_else(|| End::Return(500, state.config.place(at)));
+            return self.named(state, target, at);
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         path.clone_into(&mut state.uri);
@@ -216,78 +218,111 @@ impl Walk {
         let config = state.config;
         let tree = &config.tree;
         let place = config.place(node);
-        let written = status.to_string();
+        let text = tree.name(node) == "return" && !tree.argument(node, 1).is_empty();
+        let redirects = matches!(status, 301 | 302 | 303 | 307 | 308);
+        if (status < 400 || text) && !redirects && tree.name(node) == "return" {
+            // The answer is sent as it is; a status put in its place before stays.
+            let (status, place) = self.shown.take().unwrap_or((status, place));
+            return End::Return(status, place);
+        }
+        if matches!(status, 408 | 444 | 499) {
+            return End::Return(status, place);
+        }
+        self.shown = None;
         let pages = tree.nearest_all(state.block, "error_page");
+        if self.pages_done || self.changes_left == 0 || pages.is_empty() {
+            return End::Return(status, place);
+        }
+        let recursive = tree
+            .nearest(state.block, "recursive_error_pages")
+            .is_some_and(|node| units::flag(tree.argument(node, 0)) == Some(true));
+        self.pages_done = !recursive;
+        let written = status.to_string();
         let page = pages.into_iter().find(|page| {
             let words: Vec<&str> = tree.arguments(*page).collect();
             words
                 .split_last()
                 .is_some_and(|(_, codes)| codes.contains(&written.as_str()))
         });
-        let follow = status >= 300 && status != 444 && self.status.is_none();
-        let Some(page) = page.filter(|_| follow) else {
-            return self.finished(status, place);
+        let Some(page) = page else {
+            return End::Return(status, place);
         };
-        let words: Vec<&str> = tree.arguments(page).collect();
-        let target = words.last().copied().unwrap_or_default();
-        let replaced = words.iter().find_map(|word| word.strip_prefix('='));
-        match replaced {
+        let target = tree.arguments(page).last().unwrap_or_default();
+        let replaced = tree.arguments(page).find_map(|word| word.strip_prefix('='));
+        self.shown = match replaced {
             // `=` alone: the status of what is found there.
-            Some("") => {}
-            Some(code) => self.status = code.parse().ok().map(|code| (code, config.place(page))),
-            None => self.status = Some((status, place.clone())),
-        }
-        let Ok(target) = state.evaluate(target) else {
-            return self.finished(status, place);
+            Some("") => None,
+            Some(code) => code.parse().ok().map(|code| (code, config.place(page))),
+            None if matches!(status, 495..=497) => Some((400, place.clone())),
+            None => Some((status, place.clone())),
         };
-        if target.starts_with('/') {
+        let target = match state.evaluate(target) {
+            Ok(target) => target,
+            Err(variable) => {
+                state.unknown(format!(
+                    "the target of error_page at {} depends on ${variable}",
+                    config.place(page)
+                ));
+                return End::Return(status, place);
+            }
+        };
+        if target.starts_with('/') && state.method != "HEAD" {
             "GET".clone_into(&mut state.method);
-            return match self.redirect(state, &target, page) {
-                // A page served from a file keeps the status of the error.
-                End::Local(name) => self.kept(End::Local(name)),
-                other => other,
-            };
         }
-        if target.starts_with('@') {
-            return match self.redirect(state, &target, page) {
-                End::Local(name) => self.kept(End::Local(name)),
-                other => other,
-            };
+        if target.starts_with(['/', '@']) {
+            return self.redirect(state, &target, page);
         }
-        self.finished(status, place)
+        // A URL: the client is sent there.
+        self.shown = None;
+        let written = replaced.and_then(|code| code.parse().ok());
+        let status = written.filter(|code| matches!(code, 301 | 302 | 303 | 307 | 308));
+        End::Return(status.unwrap_or(302), config.place(page))
     }
 
-    fn finished(&self, status: u16, place: Place) -> End {
-        match &self.status {
-            Some((kept, place)) => End::Return(*kept, place.clone()),
-            None => End::Return(status, place),
+    /// Files are served here, as far as the configuration says.
+    fn files(&mut self, state: &mut State<'_>) -> End {
+        let config = state.config;
+        let tree = &config.tree;
+        if tree.nearest(state.block, "dav_methods").is_some() {
+            return End::Local("dav".to_owned());
         }
-    }
-
-    fn kept(&self, end: End) -> End {
-        match &self.status {
-            Some((status, place)) => End::Return(*status, place.clone()),
-            None => end,
+        let post = state.method == "POST";
+        let holder = self.location.unwrap_or(state.server);
+        if !post && !matches!(state.method.as_str(), "GET" | "HEAD") || post && self.shown.is_some() {
+            return self.answered(state, 405, holder);
+        }
+        let leads = |word: &str| matches!(word, "404" | "403") || (post && word == "405");
+        let missing = tree
+            .nearest_all(state.block, "error_page")
+            .into_iter()
+            .find(|page| tree.arguments(*page).any(leads));
+        let page = missing.filter(|_| !self.pages_done);
+        if page.is_some() || self.shown.is_some() {
+            let without = page.map(|page| format!(" (otherwise error_page at {})", config.place(page)));
+            state.unknown(format!(
+                "whether {} exists below {}{}; taken as there",
+                state.uri,
+                state.root(),
+                without.unwrap_or_default()
+            ));
+            if post {
+                return self.answered(state, 405, holder);
+            }
+        }
+        match self.shown.take() {
+            Some((status, place)) => End::Return(status, place),
+            None => End::Local("files".to_owned()),
         }
     }
 
     /// `try_files`, then the handler of the location.
     fn content(&mut self, state: &mut State<'_>) -> End {
+        match access::check(state) {
+            access::Verdict::Refused(node) => return self.answered(state, 403, node),
+            access::Verdict::Allowed => {}
+        }
         let config = state.config;
         let tree = &config.tree;
-        // A `limit_except` takes the methods it does not name.
-        let except = tree
-            .named(state.block, "limit_except")
-            .find(|node| tree.node(*node).is_block);
-        if let Some(except) = except {
-            let method = state.method.as_str();
-            let named = tree
-                .arguments(except)
-                .any(|word| word == method || (word == "GET" && method == "HEAD"));
-            if !named {
-                state.block = except;
-            }
-        }
         let holder = self.location.unwrap_or(state.server);
         // An `if` or `limit_except` that is in force has no `try_files`, whatever the location has.
         if let Some(node) = tree.first(state.block, "try_files")
@@ -348,6 +383,7 @@ impl Walk {
                 "whether {list} exists below {} (try_files at {place}); taken as there",
                 state.root()
             ));
+            take_first(state, &tested);
             return None;
         }
         let again = self.tried.contains(&node);
@@ -365,6 +401,7 @@ impl Walk {
                 "whether {list} exists below {} (try_files at {place}); taken as there",
                 state.root()
             ));
+            take_first(state, &tested);
             return None;
         }
         self.tried.push(node);
@@ -394,7 +431,7 @@ impl Walk {
                 let search = location_select::find(config, state.server, &target);
                 let passes =
                     matches!(search.found, Found::Location(node) if location_select::has_pass(tree, node));
-                if passes && self.internal_redirects < MOST_REWRITES {
+                if passes && self.changes_left > 1 {
                     let query = ahead.arguments.clone();
                     ahead.unknown(format!(
                         "which index file exists in {}; taken as {name}",
@@ -411,6 +448,29 @@ impl Walk {
                 }
             }
         }
-        End::Local("files".to_owned())
+        self.files(state)
+    }
+}
+
+/// The block that is in force in a location: its `limit_except`, when that takes the method.
+fn excepted(state: &State<'_>, location: NodeId) -> NodeId {
+    let tree = &state.config.tree;
+    let except = tree
+        .named(location, "limit_except")
+        .find(|node| tree.node(*node).is_block);
+    let method = state.method.as_str();
+    except
+        .filter(|except| {
+            !tree
+                .arguments(*except)
+                .any(|word| word == method || (word == "GET" && method == "HEAD"))
+        })
+        .unwrap_or(location)
+}
+
+/// The file of a `try_files` that is taken as there becomes the URI.
+fn take_first(state: &mut State<'_>, tested: &[String]) {
+    if let Some(first) = tested.first().filter(|first| first.starts_with('/')) {
+        first.clone_into(&mut state.uri);
     }
 }

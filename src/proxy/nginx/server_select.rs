@@ -1,6 +1,6 @@
 //! Servers: what they listen on, their names, and which of them takes a request.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::pattern;
@@ -10,7 +10,7 @@ use super::{Config, RouteRequest, units};
 use crate::evidence::Place;
 
 /// What a `listen` binds to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Socket {
     /// An address, possibly the wildcard, and a port.
     Ip(SocketAddr),
@@ -342,14 +342,29 @@ fn names<'a>(config: &'a Config, servers: &[(usize, &ListenEntry)]) -> (Names<'a
     (names, conflicts)
 }
 
-/// The names that nginx ignores on a socket.
-pub(super) fn conflicts(config: &Config, socket: &Socket) -> Vec<Conflict> {
-    let servers = servers_on(config, socket);
-    if servers.len() < 2 {
-        Vec::new()
-    } else {
-        names(config, &servers).1
+/// The names that nginx ignores, for each socket in the order of the first `listen` of it.
+pub(super) fn all_conflicts(config: &Config) -> Vec<Vec<Conflict>> {
+    let mut numbers: HashMap<&Socket, usize> = HashMap::new();
+    let mut sockets: Vec<Vec<(usize, &ListenEntry)>> = Vec::new();
+    for (index, server) in config.servers.iter().enumerate() {
+        for listen in &server.listens {
+            let number = *numbers.entry(&listen.socket).or_insert(sockets.len());
+            if number == sockets.len() {
+                sockets.push(Vec::new());
+            }
+            // The same socket twice in one server is once in its table.
+            if let Some(servers) = sockets.get_mut(number)
+                && servers.last().is_none_or(|(last, _)| *last != index)
+            {
+                servers.push((index, listen));
+            }
+        }
     }
+    sockets
+        .iter()
+        .filter(|servers| servers.len() > 1)
+        .map(|servers| names(config, servers).1)
+        .collect()
 }
 
 fn choose_on(config: &Config, socket: &Socket, host: &str) -> Option<Chosen> {
@@ -429,17 +444,33 @@ fn by_name(names: &Names<'_>, host: &str) -> Option<usize> {
 
 /// The host that nginx looks up for a Host header. `None`: it answers 400.
 pub(super) fn plain_host(header: &str) -> Option<String> {
-    let without_port = if header.starts_with('[') {
-        let end = header.find(']')?;
-        header.get(..=end)?
-    } else {
-        header.split(':').next().unwrap_or_default()
-    };
-    let name = without_port.strip_suffix('.').unwrap_or(without_port);
-    let bad = name.contains("..")
-        || name.bytes().any(|byte| byte == b'/' || byte <= 0x20 || byte == 0x7f)
-        || (name.is_empty() && !header.is_empty());
-    (!bad).then(|| name.to_ascii_lowercase())
+    if header.is_empty() {
+        return Some(String::new());
+    }
+    let (mut end, mut last_dot) = (header.len(), None);
+    let (mut literal, mut ended) = (false, false);
+    for (index, byte) in header.bytes().enumerate() {
+        match byte {
+            b'.' if last_dot.is_some_and(|dot| dot + 1 == index) => return None,
+            b'.' => last_dot = Some(index),
+            b':' if !literal && !ended => {
+                end = index;
+                ended = true;
+            }
+            b'[' if index == 0 => literal = true,
+            b']' if literal => {
+                end = index + 1;
+                (literal, ended) = (false, true);
+            }
+            b'/' | 0..=0x20 | 0x7f => return None,
+            _ => {}
+        }
+    }
+    if last_dot.is_some_and(|dot| dot + 1 == end) {
+        end -= 1;
+    }
+    let name = header.get(..end)?;
+    (!name.is_empty()).then(|| name.to_ascii_lowercase())
 }
 
 /// Gives the state the server's captures.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lexer::Word;
+use super::location_select::PASSES;
 use crate::evidence::Place;
 
 /// The longest excerpt of a source line, in bytes.
@@ -50,6 +51,10 @@ pub(super) struct Tree {
     index: HashMap<NodeId, HashMap<String, Vec<NodeId>>>,
     /// `upstream` blocks of `http` by lower-case name; the first of a name counts.
     upstreams: HashMap<String, NodeId>,
+    /// Where the lines of each file begin, by path, so that an excerpt need not look for its line.
+    lines: HashMap<String, (usize, Vec<usize>)>,
+    /// Every `*_pass` of `http`, in order: most rules begin with them.
+    passes: Vec<NodeId>,
 }
 
 impl Tree {
@@ -63,6 +68,8 @@ impl Tree {
             empty: Node::default(),
             index: HashMap::new(),
             upstreams: HashMap::new(),
+            lines: HashMap::new(),
+            passes: Vec::new(),
         }
     }
 
@@ -126,6 +133,22 @@ impl Tree {
             }
         }
         self.upstreams = upstreams;
+        for (index, file) in self.files.iter().enumerate() {
+            let ends = file.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            let starts = std::iter::once(0).chain(ends.map(|(at, _)| at.saturating_add(1)));
+            self.lines
+                .entry(file.path.clone())
+                .or_insert_with(|| (index, starts.collect()));
+        }
+        self.passes = (0..self.nodes.len())
+            .filter(|id| self.name(*id).ends_with("_pass") && PASSES.contains(&self.name(*id)))
+            .filter(|id| self.in_http(*id))
+            .collect();
+    }
+
+    /// Every `*_pass` of `http`, in order.
+    pub(super) fn passes(&self) -> &[NodeId] {
+        &self.passes
     }
 
     /// The `upstream` block of a name.
@@ -201,17 +224,26 @@ impl Tree {
         }
     }
 
+    /// The bytes of a line of a file, counted from 1; empty when there is no such line.
+    pub(super) fn line(&self, path: &str, line: u32) -> &[u8] {
+        let wanted = usize::try_from(line).unwrap_or(0).saturating_sub(1);
+        // While the files are still being read there is no index.
+        let (file, start, skipped) = match self.lines.get(path) {
+            Some((index, starts)) => (
+                self.files.get(*index),
+                starts.get(wanted).copied().unwrap_or(usize::MAX),
+                wanted,
+            ),
+            None => (self.files.iter().find(|file| file.path == path), 0, 0),
+        };
+        file.and_then(|file| file.bytes.get(start..))
+            .and_then(|rest| rest.split(|byte| *byte == b'\n').nth(wanted.saturating_sub(skipped)))
+            .unwrap_or_default()
+    }
+
     /// The source line of a place, at most 200 bytes.
     pub(super) fn excerpt(&self, place: &Place) -> String {
-        let Some(file) = self.files.iter().find(|file| file.path == place.file) else {
-            return String::new();
-        };
-        let wanted = usize::try_from(place.line).unwrap_or(0).saturating_sub(1);
-        let line = file
-            .bytes
-            .split(|byte| *byte == b'\n')
-            .nth(wanted)
-            .unwrap_or_default();
+        let line = self.line(&place.file, place.line);
         let shown = line.get(..EXCERPT_BYTES).unwrap_or(line);
         String::from_utf8_lossy(shown).trim_end().to_owned()
     }

@@ -15,25 +15,30 @@ pub(super) struct Target {
     pub(super) authority: Option<String>,
     /// The target without scheme and authority: what goes upstream unchanged.
     pub(super) raw: String,
+    /// `$request_uri`: as `raw`, but `http://h?x` has no slash here.
+    pub(super) request_uri: String,
 }
 
 /// Takes a target apart. `None`: nginx answers 400.
 pub(super) fn parse(target: &str, merge_slashes: bool) -> Option<Target> {
+    let mut written = target;
     let (authority, raw) = match target.split_once("://") {
         Some((scheme, rest))
             if !target.starts_with('/') && scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) =>
         {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
             let (authority, path) = rest.split_at(end);
-            let path = if path.starts_with('/') {
+            let slashed = if path.starts_with('/') {
                 path.to_owned()
             } else {
                 format!("/{path}")
             };
-            (Some(authority.to_owned()), path)
+            written = if path.is_empty() { "/" } else { path };
+            (Some(authority.to_owned()), slashed)
         }
         _ => (None, target.to_owned()),
     };
+    let request_uri = written.to_owned();
     let without_fragment = raw.split('#').next().unwrap_or_default();
     let (path, arguments) = without_fragment.split_once('?').unwrap_or((without_fragment, ""));
     if !path.starts_with('/') {
@@ -41,12 +46,13 @@ pub(super) fn parse(target: &str, merge_slashes: bool) -> Option<Target> {
     }
     let bytes = normal(path.as_bytes(), merge_slashes)?;
     Some(Target {
-        uri: String::from_utf8_lossy(&bytes).into_owned(),
+        uri: text_of(&bytes),
         arguments: arguments.to_owned(),
         quoted: path.contains('%'),
         plus: path.contains('+'),
         authority,
         raw,
+        request_uri,
     })
 }
 
@@ -116,7 +122,7 @@ pub(super) fn escape_argument(value: &str) -> String {
 
 fn escape_where(text: &str, also: impl Fn(u8) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    for byte in bytes_of(text) {
         let special = matches!(
             byte,
             b' ' | b'"' | b'%' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
@@ -135,6 +141,33 @@ fn escape_where(text: &str, also: impl Fn(u8) -> bool) -> String {
         }
     }
     out
+}
+
+/// Bytes that are no UTF-8 are kept as characters of this private plane.
+const STRAY: u32 = 0x0010_ff00;
+
+/// Bytes as text; none is lost.
+pub(super) fn text_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        let stray = chunk.invalid().iter();
+        text.extend(stray.filter_map(|byte| char::from_u32(STRAY + u32::from(*byte))));
+    }
+    text
+}
+
+/// The bytes that a text was made from.
+pub(super) fn bytes_of(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut buffer = [0_u8; 4];
+    for character in text.chars() {
+        match u32::from(character).checked_sub(STRAY).map(u8::try_from) {
+            Some(Ok(byte)) => bytes.push(byte),
+            _ => bytes.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes()),
+        }
+    }
+    bytes
 }
 
 /// A file path without empty and `.` segments, to compare two spellings.

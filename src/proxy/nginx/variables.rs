@@ -1,11 +1,12 @@
 //! The state of one request on its way, and the variables as far as they are known before it is sent.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::pattern::{self, Captures};
 use super::tree::NodeId;
 use super::uri::{self, Target};
-use super::{Config, RouteRequest};
+use super::{Config, RouteRequest, map};
 use crate::evidence::PossibleReturn;
 
 /// Maps that use each other are followed this deep.
@@ -23,6 +24,7 @@ pub(super) struct State<'a> {
     pub(super) arguments: String,
     /// The target as sent.
     pub(super) raw: String,
+    request_uri: String,
     pub(super) quoted: bool,
     pub(super) plus: bool,
     /// The raw target may still be sent upstream.
@@ -36,9 +38,12 @@ pub(super) struct State<'a> {
     /// The block whose settings are in force: the server, a location, an `if`.
     pub(super) block: NodeId,
     pub(super) proxy_host: Option<String>,
-    captures: Vec<Option<String>>,
+    pub(super) proxy_port: Option<String>,
+    captures: RefCell<Vec<Option<String>>>,
     /// Named captures and `set`; `Err`: set to something that is not known.
-    named: BTreeMap<String, Result<String, String>>,
+    named: RefCell<BTreeMap<String, Value>>,
+    /// `map`, `geo` and `split_clients` are evaluated once for a request.
+    mapped: RefCell<BTreeMap<String, Value>>,
     pub(super) undetermined: Vec<String>,
     /// Answers behind conditions that are not known.
     pub(super) possible_returns: Vec<PossibleReturn>,
@@ -62,17 +67,21 @@ impl<'a> State<'a> {
             uri: target.uri.clone(),
             arguments: target.arguments.clone(),
             raw: target.raw.clone(),
+            request_uri: target.request_uri.clone(),
             quoted: target.quoted,
             plus: target.plus,
-            valid_raw: true,
+            // `http://h?x` has no path to be sent on as it is.
+            valid_raw: target.request_uri.starts_with('/'),
             valid_location: true,
             internal: false,
             method: request.method.clone(),
             server,
             block: server,
             proxy_host: None,
-            captures: Vec::new(),
-            named: BTreeMap::new(),
+            proxy_port: None,
+            captures: RefCell::default(),
+            named: RefCell::default(),
+            mapped: RefCell::default(),
             undetermined: Vec::new(),
             possible_returns: Vec::new(),
         }
@@ -86,22 +95,28 @@ impl<'a> State<'a> {
     }
 
     /// A regular expression matched: `$1` and named captures are replaced.
-    pub(super) fn caught(&mut self, captures: Captures) {
-        self.captures = captures.numbered;
-        for (name, value) in captures.named {
-            self.named.insert(name, Ok(value));
-        }
+    ///
+    /// This also happens in the middle of an evaluation, by a `map`.
+    pub(super) fn caught(&self, captures: Captures) {
+        self.captures.replace(captures.numbered);
+        let named = captures.named.into_iter().map(|(name, value)| (name, Ok(value)));
+        self.named.borrow_mut().extend(named);
+    }
+
+    /// A `rewrite` or `if` did not match: `$1` is empty from here on.
+    pub(super) fn forget_captures(&self) {
+        self.captures.borrow_mut().clear();
     }
 
     pub(super) fn set(&mut self, name: &str, value: Value) {
-        self.named.insert(name.to_owned(), value);
+        self.named.borrow_mut().insert(name.to_owned(), value);
     }
 
     /// The variables of a text that were set on the way are not certain any more.
     pub(super) fn forget_assigned(&mut self, text: &str, why: &str) {
         for part in parts(text) {
             if let Part::Variable(name) = part
-                && let Some(value) = self.named.get_mut(&name.to_ascii_lowercase())
+                && let Some(value) = self.named.borrow_mut().get_mut(&name.to_ascii_lowercase())
             {
                 *value = Err(format!("{name} ({why})"));
             }
@@ -110,21 +125,15 @@ impl<'a> State<'a> {
 
     /// The text with its variables replaced, or the name of the first that is not known.
     pub(super) fn evaluate(&self, text: &str) -> Value {
-        self.evaluate_parts(text, &self.captures, 0, None)
+        self.evaluate_parts(text, 0, None)
     }
 
     /// As [`Self::evaluate`], captures escaped where they stand in a query.
     pub(super) fn evaluate_escaped(&self, text: &str, redirect: bool) -> Value {
-        self.evaluate_parts(text, &self.captures, 0, Some(redirect))
+        self.evaluate_parts(text, 0, Some(redirect))
     }
 
-    fn evaluate_parts(
-        &self,
-        text: &str,
-        captures: &[Option<String>],
-        depth: usize,
-        escaping: Option<bool>,
-    ) -> Value {
+    pub(super) fn evaluate_parts(&self, text: &str, depth: usize, escaping: Option<bool>) -> Value {
         let mut out = String::with_capacity(text.len());
         let mut in_query = false;
         for part in parts(text) {
@@ -135,7 +144,13 @@ impl<'a> State<'a> {
                 }
                 Part::Variable(name) => {
                     if let Ok(group) = name.parse::<usize>() {
-                        let value = captures.get(group).cloned().flatten().unwrap_or_default();
+                        let value = self
+                            .captures
+                            .borrow()
+                            .get(group)
+                            .cloned()
+                            .flatten()
+                            .unwrap_or_default();
                         let escape = escaping.is_some_and(|redirect| redirect || in_query);
                         if escape && (self.quoted || self.plus) {
                             out.push_str(&uri::escape_argument(&value));
@@ -153,8 +168,9 @@ impl<'a> State<'a> {
 
     fn variable(&self, name: &str, depth: usize) -> Value {
         let name = name.to_ascii_lowercase();
-        if let Some(value) = self.named.get(&name) {
-            return value.clone();
+        let set = self.named.borrow().get(&name).cloned();
+        if let Some(value) = set {
+            return value;
         }
         let request = self.request;
         let known = |text: &str| Ok(text.to_owned());
@@ -168,12 +184,15 @@ impl<'a> State<'a> {
             }
             "http_host" => known(&request.host),
             "uri" | "document_uri" => known(&self.uri),
-            "request_uri" => known(&self.raw),
+            "request_uri" => known(&self.request_uri),
             "args" | "query_string" => known(&self.arguments),
             "is_args" => known(if self.arguments.is_empty() { "" } else { "?" }),
             "scheme" => known(if request.tls { "https" } else { "http" }),
             "https" => known(if request.tls { "on" } else { "" }),
-            "server_port" if request.unix_socket.is_none() => Ok(request.port.to_string()),
+            "server_port" if request.unix_socket.is_some() => known(""),
+            "server_port" => Ok(request.port.to_string()),
+            "remote_addr" if request.unix_socket.is_some() => known("unix:"),
+            "remote_addr" => request.client_address.map(|address| address.to_string()).ok_or(name),
             "server_addr" => request.local_address.map(|address| address.to_string()).ok_or(name),
             "server_name" => Ok(self.server_name()),
             "request_method" => known(&self.method),
@@ -186,12 +205,7 @@ impl<'a> State<'a> {
                 .map(|(a, b, c)| format!("{a}.{b}.{c}"))
                 .ok_or(name),
             "proxy_host" => self.proxy_host.clone().ok_or(name),
-            "proxy_port" => self
-                .proxy_host
-                .as_deref()
-                .and_then(|host| host.rsplit_once(':'))
-                .map(|(_, port)| port.to_owned())
-                .ok_or(name),
+            "proxy_port" => self.proxy_port.clone().ok_or(name),
             "document_root" | "realpath_root" => Ok(self.root()),
             "request_filename" => Ok(self.file_name()),
             "fastcgi_script_name" => Ok(self.script().0),
@@ -212,7 +226,11 @@ impl<'a> State<'a> {
         let server = self.config.servers.iter().find(|server| server.node == self.server);
         server
             .and_then(|server| server.names.first())
-            .map(|name| name.text.trim_start_matches('~').to_owned())
+            .map(|name| {
+                let text = name.text.as_str();
+                let bare = text.strip_prefix('.').unwrap_or(text);
+                bare.to_owned()
+            })
             .unwrap_or_default()
     }
 
@@ -280,104 +298,22 @@ impl<'a> State<'a> {
         if depth >= DEEPEST_MAP {
             return Err(name.to_owned());
         }
-        let tree = &self.config.tree;
-        let map = tree.http_blocks().find_map(|http| {
-            tree.named(http, "map").find(|map| {
-                tree.argument(*map, 1)
-                    .strip_prefix('$')
-                    .is_some_and(|target| target.eq_ignore_ascii_case(name))
-            })
-        });
-        let Some(map) = map else {
-            return if self.is_assigned_somewhere(name) {
-                Ok(String::new())
-            } else {
-                Err(name.to_owned())
-            };
-        };
-        let source = self.evaluate_parts(
-            tree.argument(map, 0),
-            &self.captures,
-            depth.saturating_add(1),
-            None,
-        )?;
-        let lower = source.to_ascii_lowercase();
-        let hostnames = tree.first(map, "hostnames").is_some();
-        let looked = if hostnames {
-            lower.strip_suffix('.').unwrap_or(&lower)
-        } else {
-            lower.as_str()
-        };
-        let mut default = None;
-        let mut heads: Option<(usize, NodeId)> = None;
-        let mut tails: Option<(usize, NodeId)> = None;
-        let mut exact = None;
-        for entry in tree.children(map) {
-            let key = tree.name(entry);
-            if tree.node(entry).arguments.is_empty() || key.starts_with('~') {
-                continue;
-            }
-            let lower_key = key.strip_prefix('\\').unwrap_or(key).to_ascii_lowercase();
-            let longer =
-                |known: Option<(usize, NodeId)>, length: usize| known.is_none_or(|(best, _)| length > best);
-            if key == "default" {
-                default = Some(entry);
-            } else if lower_key == looked {
-                exact = exact.or(Some(entry));
-            } else if hostnames {
-                if let Some(suffix) = lower_key.strip_prefix("*.").or_else(|| lower_key.strip_prefix('.')) {
-                    let itself = lower_key.starts_with('.') && looked == suffix;
-                    let below = looked
-                        .strip_suffix(suffix)
-                        .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
-                    if (itself || below) && longer(heads, suffix.len()) {
-                        heads = Some((suffix.len(), entry));
-                    }
-                } else if let Some(prefix) = lower_key.strip_suffix(".*")
-                    && looked
-                        .strip_prefix(prefix)
-                        .is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
-                    && longer(tails, prefix.len())
-                {
-                    tails = Some((prefix.len(), entry));
+        let cached = self.mapped.borrow().get(name).cloned();
+        if let Some(value) = cached {
+            return value;
+        }
+        match map::find(self.config, name) {
+            Some(block) => {
+                let value = map::value(self, block, depth.saturating_add(1));
+                let volatile = self.config.tree.first(block, "volatile").is_some();
+                if !volatile {
+                    self.mapped.borrow_mut().insert(name.to_owned(), value.clone());
                 }
+                value
             }
+            None if self.is_assigned_somewhere(name) => Ok(String::new()),
+            None => Err(name.to_owned()),
         }
-        let chosen = exact
-            .or(heads.map(|(_, entry)| entry))
-            .or(tails.map(|(_, entry)| entry));
-        if let Some(entry) = chosen {
-            return self.evaluate_parts(
-                tree.argument(entry, 0),
-                &self.captures,
-                depth.saturating_add(1),
-                None,
-            );
-        }
-        for entry in tree.children(map) {
-            let Some(key) = tree.name(entry).strip_prefix('~') else {
-                continue;
-            };
-            let (key, caseless) = key.strip_prefix('*').map_or((key, false), |key| (key, true));
-            if let Some(captures) = pattern::matches(key, caseless, &source)? {
-                let mut inner = self.clone();
-                inner.caught(captures);
-                return inner.evaluate_parts(
-                    tree.argument(entry, 0),
-                    &inner.captures,
-                    depth.saturating_add(1),
-                    None,
-                );
-            }
-        }
-        default.map_or(Ok(String::new()), |entry| {
-            self.evaluate_parts(
-                tree.argument(entry, 0),
-                &self.captures,
-                depth.saturating_add(1),
-                None,
-            )
-        })
     }
 
     /// A variable that some `set` or named group gives a value, but not on this way, is empty.

@@ -14,4 +14,8 @@ impl Source for Config {
     fn files(&self) -> Vec<ConfigFile> {
         self.config_files()
     }
+
+    fn contents(&self) -> Vec<(&str, &[u8])> {
+        self.source.contents()
+    }
 }

@@ -78,7 +78,8 @@ impl Walk<'_> {
         if !self.access(asked) {
             return;
         }
-        if asked.path.starts_with("/squid-internal-static/") || asked.scheme == "cache_object" {
+        let reports = self.port.mode == Mode::Accelerator && asked.path.starts_with("/squid-internal-mgr/");
+        if reports || asked.path.starts_with("/squid-internal-static/") || asked.scheme == "cache_object" {
             self.route.handler = Handler::Local("Squid's own pages".to_owned());
             return;
         }
@@ -217,6 +218,11 @@ impl Walk<'_> {
             };
             ways.insert(at, way);
             places.insert(at, None);
+        }
+        if direct != Truth::No && ways.len() > 1 && !forced && config.measures_distance() {
+            let message = "a server that Squid has measured as near (minimum_direct_rtt, minimum_direct_hops) is asked \
+                           directly, without the peers";
+            self.route.undetermined.push(message.to_owned());
         }
         let blamed = decider.unwrap_or(self.port.statement);
         self.finish(asked, ways, &places, blamed);
@@ -416,6 +422,7 @@ impl Walk<'_> {
             written,
             place: first.place.clone(),
             peers: peers.collect(),
+            proxy_host: first.authority.clone(),
             runtime_name: direct_at_run_time.then(|| NameAndPort {
                 name: asked.host.clone(),
                 port: asked.port,

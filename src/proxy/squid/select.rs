@@ -56,7 +56,6 @@ fn parse(asked: &mut Asked, url: &str) -> Option<()> {
     // Who the user is does not belong to the host.
     let place = place.rsplit_once('@').map_or(place, |(_, host)| host);
     let (host, port) = authority(place, default_port)?;
-    let path = path.split('#').next().unwrap_or_default();
     asked.path = if path.starts_with('/') {
         path.to_owned()
     } else {

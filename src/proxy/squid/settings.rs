@@ -59,6 +59,12 @@ impl Config {
         self.flag(name).value
     }
 
+    /// Squid goes straight to servers that it has measured as near.
+    pub(super) fn measures_distance(&self) -> bool {
+        let rtt = self.setting("minimum_direct_rtt", words::time_ms).value;
+        rtt.is_none_or(|rtt| rtt > 0) || self.number("minimum_direct_hops").value > 0
+    }
+
     /// How long connecting may take, in milliseconds: to peers, and straight to servers.
     pub(super) fn connect_timeouts_ms(&self) -> (u64, u64) {
         (

@@ -69,7 +69,7 @@ impl Statement {
 #[derive(Clone, Debug)]
 pub(super) struct SourceFile {
     pub(super) path: String,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     modified_ms: Option<i64>,
     line_starts: Vec<usize>,
 }
@@ -132,6 +132,14 @@ impl Source {
                 bytes: u64::try_from(file.bytes.len()).unwrap_or(u64::MAX),
                 modified_ms: file.modified_ms,
             })
+            .collect()
+    }
+
+    /// The files again, path and bytes.
+    pub(super) fn contents(&self) -> Vec<(&str, &[u8])> {
+        let files = self.files.iter();
+        files
+            .map(|file| (file.path.as_str(), file.bytes.as_slice()))
             .collect()
     }
 

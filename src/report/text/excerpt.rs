@@ -8,11 +8,13 @@ use crate::evidence::{ConfigProblem, Place, Snapshot};
 
 /// Shows the source line of this place, when it was read and the page has room; false: not shown.
 pub(super) fn show(page: &mut Page<'_>, snapshot: &Snapshot, place: &Place) -> bool {
-    let Some(problem) = problem_at(snapshot, place) else {
-        return false;
-    };
+    problem_at(snapshot, place).is_some_and(|problem| draw(page, place, &problem.excerpt))
+}
+
+/// Shows this source line of this place; false: the page has no room, or there is no text.
+pub(super) fn draw(page: &mut Page<'_>, place: &Place, line: &str) -> bool {
     // A tab is as wide as a blank here, so that the marks stand below the words; all else is escaped.
-    let source = page.clean(&problem.excerpt.replace('\t', " "));
+    let source = page.clean(&line.replace('\t', " "));
     let room = page.width().saturating_sub(12 + place.line.to_string().len());
     let source = console::truncate_str(&source, room, "...").into_owned();
     let words = source.trim();

@@ -146,7 +146,7 @@ fn snapshot(status: u16) -> Snapshot {
     }
 }
 
-fn found() -> Report {
+pub(in crate::report) fn found() -> Report {
     let root = Finding::new(
         "upstream-oom-killed",
         StepId::Upstream,
@@ -223,10 +223,11 @@ fn found() -> Report {
             settle_with: "sudo fix502 probe https://shop.example.com/cart".to_owned(),
         }],
         snapshot: snapshot(502),
+        ..Report::default()
     }
 }
 
-fn healthy() -> Report {
+pub(in crate::report) fn healthy() -> Report {
     let mut report = Report {
         verdict: Verdict {
             status: Status::Healthy,
@@ -245,7 +246,7 @@ fn healthy() -> Report {
     report
 }
 
-fn undecided() -> Report {
+pub(in crate::report) fn undecided() -> Report {
     let crash = Finding::new(
         "upstream-worker-crash",
         StepId::Upstream,
@@ -275,6 +276,7 @@ fn undecided() -> Report {
             settle_with: "sudo journalctl -u app.service -n 50".to_owned(),
         }],
         snapshot: snapshot(502),
+        ..Report::default()
     }
 }
 
@@ -420,7 +422,7 @@ fn colour_is_used_only_when_asked_for() {
 }
 
 /// Puts this text wherever the report has text.
-fn poisoned(poison: &str) -> Report {
+pub(in crate::report) fn poisoned(poison: &str) -> Report {
     let mut report = found();
     report.verdict.title = poison.to_owned();
     report.verdict.also_possible = vec![poison.to_owned()];

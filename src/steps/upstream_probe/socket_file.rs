@@ -29,6 +29,29 @@ pub(super) fn socket_file(
     })
 }
 
+/// How many socket files of a configuration are looked at.
+const MOST_SOCKETS: usize = 500;
+
+/// Looks at the socket files of all unix upstreams of the configuration.
+pub(in crate::steps) fn socket_files(host: &Host, snapshot: &mut Snapshot) {
+    let Some(config) = snapshot.config.seen() else {
+        return;
+    };
+    let seen_by = snapshot
+        .proxy
+        .as_ref()
+        .filter(|proxy| proxy.other_mounts)
+        .map(|proxy| proxy.master.pid);
+    snapshot.upstream_sockets = config
+        .upstream_addresses
+        .iter()
+        .filter_map(|address| address.strip_prefix("unix:"))
+        .filter(|path| path.starts_with('/'))
+        .take(MOST_SOCKETS)
+        .map(|path| (path.to_owned(), socket_file(host, snapshot, path, seen_by)))
+        .collect();
+}
+
 /// The first directory without search permission for the worker, or the socket without write permission.
 fn barrier(host: &Host, snapshot: &Snapshot, path: &str, below: &str) -> Option<Barrier> {
     let (user, uid, gid, groups) = worker_account(host, snapshot)?;

@@ -195,6 +195,12 @@ fn passes(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
         let message = format!("upstream \"{host}\" may not have port {port}");
         problems.push(error(config, "upstream-with-port", id, message));
     }
+    let written_port = destination.authority.get(host.len()..).unwrap_or_default();
+    if !is_unix && !written_port.is_empty() && port.is_none_or(|port| port == 0) {
+        let message = format!("invalid port in upstream \"{written}\"");
+        problems.push(error(config, "invalid-value", id, message));
+        return;
+    }
     if !destination.has_default_port && !group && !is_unix && port.is_none() && !host.is_empty() {
         problems.push(error(
             config,

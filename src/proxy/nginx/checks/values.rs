@@ -1,7 +1,5 @@
 //! Numbers, times, sizes, and the buffers that must fit together.
 
-use std::collections::BTreeSet;
-
 use super::super::tree::NodeId;
 use super::super::{Config, units};
 use super::error;
@@ -105,89 +103,4 @@ pub(super) fn check(config: &Config, id: NodeId, problems: &mut Vec<ConfigProble
             format!("{what} \"{written}\" in \"{name}\" directive"),
         ));
     }
-}
-
-/// The buffers of the buffering modules must fit together in every server and location.
-pub(super) fn buffers(config: &Config, problems: &mut Vec<ConfigProblem>) {
-    let tree = &config.tree;
-    let mut told: BTreeSet<NodeId> = BTreeSet::new();
-    for prefix in ["proxy", "fastcgi", "uwsgi", "scgi"] {
-        let names =
-            ["buffer_size", "buffers", "busy_buffers_size"].map(|suffix| format!("{prefix}_{suffix}"));
-        if !tree.nodes.iter().any(|node| names.contains(&node.name)) {
-            continue;
-        }
-        for block in 1..tree.nodes.len() {
-            let node = tree.node(block);
-            if !node.is_block || !matches!(node.name.as_str(), "server" | "location") || !tree.in_http(block)
-            {
-                continue;
-            }
-            buffers_of(config, block, &names, &mut told, problems);
-        }
-    }
-}
-
-fn buffers_of(
-    config: &Config,
-    block: NodeId,
-    names: &[String; 3],
-    told: &mut BTreeSet<NodeId>,
-    problems: &mut Vec<ConfigProblem>,
-) {
-    let tree = &config.tree;
-    let page = config.environment.page_size;
-    let [size_name, buffers_name, busy_name] = names;
-    let size_node = tree.nearest(block, size_name);
-    let buffers_node = tree.nearest(block, buffers_name);
-    let busy_node = tree.nearest(block, busy_name);
-    let bytes = |node: NodeId, index| units::bytes(tree.argument(node, index), false);
-    let (Some(size), Some(count), Some(one)) = (
-        size_node.map_or(Some(page), |node| bytes(node, 0)),
-        buffers_node.map_or(Some(8), |node| units::number(tree.argument(node, 0))),
-        buffers_node.map_or(Some(page), |node| bytes(node, 1)),
-    ) else {
-        return;
-    };
-    let Some(place) = size_node.or(buffers_node).or(busy_node) else {
-        return;
-    };
-    let largest = size.max(one);
-    let Some(busy) = busy_node.map_or(Some(largest.saturating_mul(2)), |node| bytes(node, 0)) else {
-        return;
-    };
-    let most = count.saturating_sub(1).saturating_mul(one);
-    let message = if count < 2 {
-        format!("there must be at least 2 \"{buffers_name}\"")
-    } else if busy < largest {
-        format!(
-            "\"{busy_name}\" must be at least as large as \"{size_name}\" and one of the \"{buffers_name}\""
-        )
-    } else if busy > most {
-        format!(
-            "\"{busy_name}\" ({busy} bytes) must be less than all \"{buffers_name}\" minus one buffer ({most} bytes)"
-        )
-    } else {
-        return;
-    };
-    if !told.insert(place) {
-        return;
-    }
-    let alone = size_node.is_some() && buffers_node.is_none() && busy_node.is_none();
-    let rule = if alone {
-        format!("{}-alone", size_name.replace('_', "-"))
-    } else {
-        format!("{}-inconsistent", buffers_name.replace('_', "-"))
-    };
-    let message = if alone {
-        format!("\"{size_name}\" is raised alone: {message}")
-    } else {
-        message
-    };
-    let mut problem = error(config, &rule, place, message);
-    if busy_node.is_none() {
-        let kilobytes = largest.div_ceil(1024);
-        problem.repair = Some(format!("{buffers_name} 8 {kilobytes}k;"));
-    }
-    problems.push(problem);
 }

@@ -1,7 +1,9 @@
 //! A name that an earlier server of the same address and port has already: ignored here.
 
-use super::super::Config;
-use super::super::server_select::{self, Socket};
+use std::collections::HashSet;
+
+use super::super::tree::NodeId;
+use super::super::{Config, server_select};
 use super::{Check, Rule, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
@@ -18,18 +20,13 @@ pub(super) const CHECK: Check<Config> = Check {
 };
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    let mut sockets: Vec<&Socket> = Vec::new();
-    for listen in config.servers.iter().flat_map(|server| &server.listens) {
-        if !sockets.contains(&&listen.socket) {
-            sockets.push(&listen.socket);
-        }
-    }
-    let mut told = Vec::new();
-    for socket in sockets {
-        for conflict in server_select::conflicts(config, socket) {
+    // What becomes of `.name` is told by N003.
+    let mut told: HashSet<(NodeId, String)> = super::n003_dot_conflict::dropped(config).into_iter().collect();
+    for conflicts in server_select::all_conflicts(config) {
+        for conflict in conflicts {
             let Some(node) = conflict.node else { continue };
             // `server_name _` in several servers is a habit and harmless.
-            if matches!(conflict.name.as_str(), "_" | "") || told.contains(&(node, conflict.name.clone())) {
+            if matches!(conflict.name.as_str(), "_" | "") || !told.insert((node, conflict.name.clone())) {
                 continue;
             }
             let message = format!(
@@ -37,7 +34,6 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                 conflict.name
             );
             problems.push(problem(config, &CHECK.rule, node, message));
-            told.push((node, conflict.name));
         }
     }
 }

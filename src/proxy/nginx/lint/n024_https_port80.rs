@@ -1,9 +1,9 @@
 //! A server without a port is on port 80, also under `https://`.
 
-use super::super::tree::NodeId;
-use super::super::{Config, pass};
-use super::{Check, Rule, problem};
-use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
+use super::super::Config;
+use super::upstreams::{self, Around, Line};
+use super::{Check, Rule, edits, problem};
+use crate::evidence::{ConfigProblem, PeerAddress, ProbeKind, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
     rule: Rule {
@@ -17,40 +17,64 @@ pub(super) const CHECK: Check<Config> = Check {
     find,
 };
 
-fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    for (node, destination, group) in super::passes_to_groups(config) {
-        if destination.tls {
-            tls_to_port_80(config, node, group, problems);
+fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
+    let hops = upstreams::hops(config);
+    let around = Around::new(around);
+    let mut told = std::collections::HashSet::new();
+    let lines = upstreams::lines(config, &hops);
+    // Groups in which another server can take the request.
+    let saved: std::collections::HashSet<_> = lines
+        .iter()
+        .filter(|line| line.port_written)
+        .filter_map(|line| line.hop.group)
+        .collect();
+    for line in &lines {
+        if line.hop.group.is_some()
+            && line.hop.destination.tls
+            && !line.port_written
+            && !matches!(line.address, PeerAddress::Unix(_))
+            && told.insert(line.node)
+        {
+            let alone = line.hop.group.is_some_and(|group| !saved.contains(&group));
+            tls_to_port_80(config, &around, line, alone, problems);
         }
     }
 }
 
-fn tls_to_port_80(config: &Config, node: NodeId, group: NodeId, problems: &mut Vec<ConfigProblem>) {
+fn tls_to_port_80(
+    config: &Config,
+    around: &Around<'_>,
+    line: &Line<'_, '_>,
+    alone: bool,
+    problems: &mut Vec<ConfigProblem>,
+) {
     let tree = &config.tree;
-    for server in tree.named(group, "server") {
-        let address = tree.argument(server, 0);
-        if address.starts_with("unix:") || pass::host_and_port(address).1.is_some() {
-            continue;
-        }
-        let message = format!(
-            "{address} has no port, so it is port 80, but {} at {} speaks TLS to it",
-            tree.argument(node, 0),
-            config.place(node)
-        );
-        let mut found = problem(config, &CHECK.rule, server, message);
-        "502 always".clone_into(&mut found.effect);
-        let rest: Vec<&str> = tree.arguments(server).skip(1).collect();
-        let tail = if rest.is_empty() {
-            String::new()
-        } else {
-            format!(" {}", rest.join(" "))
-        };
-        found.repair = Some(format!("server {address}:443{tail};"));
-        if !problems
+    // The port of `service=` comes from the name server.
+    let by_service = tree.arguments(line.node).any(|word| word.starts_with("service="));
+    let speaks_tls = around.endpoints(&line.address).iter().any(|evidence| {
+        [ProbeKind::TlsWithName, ProbeKind::TlsWithoutName]
             .iter()
-            .any(|known| known.rule == found.rule && known.place == found.place)
-        {
-            problems.push(found);
-        }
+            .any(|kind| upstreams::shook_hands(evidence, *kind) == Some(true))
+    });
+    if by_service || speaks_tls {
+        return;
     }
+    let address = tree.argument(line.node, 0);
+    let message = format!(
+        "{address} has no port, so it is port 80, but {} at {} speaks TLS to it",
+        line.hop.written,
+        config.place(line.hop.node)
+    );
+    let mut found = problem(config, &CHECK.rule, line.node, message);
+    "502 always".clone_into(&mut found.effect);
+    if !alone {
+        found.level = ProblemLevel::Warning;
+        "502 whenever it is this server's turn and no other answers in its place"
+            .clone_into(&mut found.effect);
+    }
+    let mut words: Vec<String> = vec![format!("{address}:443")];
+    words.extend(tree.arguments(line.node).skip(1).map(edits::word));
+    found.repair = Some(format!("server {};", words.join(" ")));
+    found.edit = edits::replace_argument(config, line.node, 0, &format!("{address}:443"));
+    problems.push(found);
 }

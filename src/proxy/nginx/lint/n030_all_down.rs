@@ -25,7 +25,17 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             if !peers.is_empty() && peers.iter().all(|peer| peer.down) {
                 let message =
                     format!("all servers of upstream \"{name}\" are marked down: every request gets 502");
-                problems.push(problem(config, &CHECK.rule, upstream, message));
+                let mut found = problem(config, &CHECK.rule, upstream, message);
+                "502 always: no live upstreams".clone_into(&mut found.effect);
+                let server = tree.named(upstream, "server").find(|server| {
+                    // To take a lone server back is the only thing that can be meant; of several nobody knows.
+                    peers.len() == 1 && tree.arguments(*server).any(|word| word == "down")
+                });
+                found.repair = server.map(|server| {
+                    let words: Vec<&str> = tree.arguments(server).filter(|word| *word != "down").collect();
+                    format!("server {};", words.join(" "))
+                });
+                problems.push(found);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass};
-use super::{Check, Rule, problem};
+use super::{Check, Rule, edits, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -18,6 +18,10 @@ pub(super) const CHECK: Check<Config> = Check {
 };
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
+    if super::upstreams::some_unread(config) {
+        // The parameter may stand in the file that could not be read.
+        return;
+    }
     for node in pass::all_passes(config) {
         if pass::protocol(config.tree.name(node)) == Protocol::FastCgi {
             script_file_name(config, node, config.tree.node(node).parent, problems);
@@ -25,8 +29,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
 }
 
-/// PHP needs `SCRIPT_FILENAME`. Quiet when any parameter list is read from a file that could not be read,
-/// and for applications that are not PHP (no `.php` in sight).
+/// PHP needs `SCRIPT_FILENAME`. Quiet for applications that are not PHP (no `php` in sight).
 fn script_file_name(config: &Config, node: NodeId, block: NodeId, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let parameters = tree.nearest_all(block, "fastcgi_param");
@@ -36,12 +39,11 @@ fn script_file_name(config: &Config, node: NodeId, block: NodeId, problems: &mut
     {
         return;
     }
-    let unread = config.errors.iter().any(|error| error.rule.starts_with("include-"));
     let looks_like_php = tree.argument(node, 0).contains("php")
         || tree.around(block).any(|level| {
             tree.name(level) == "location" && tree.arguments(level).any(|word| word.contains("php"))
         });
-    if unread || !looks_like_php {
+    if !looks_like_php {
         return;
     }
     let message = if parameters.is_empty() {
@@ -54,6 +56,12 @@ fn script_file_name(config: &Config, node: NodeId, block: NodeId, problems: &mut
         format!("the fastcgi_param list in force (from {place}) has no SCRIPT_FILENAME: PHP finds no script")
     };
     let mut found = problem(config, &CHECK.rule, node, message);
+    "an empty page with status 200, or 404 \"File not found.\"".clone_into(&mut found.effect);
     found.repair = Some("fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;".to_owned());
+    if let Some(repair) = found.repair.clone() {
+        // Beside the parameters in force at this level, or it would hide those from around it.
+        let own = tree.first(block, "fastcgi_param").is_some() || parameters.is_empty();
+        found.edit = own.then(|| edits::insert_before(config, node, &[repair])).flatten();
+    }
     problems.push(found);
 }

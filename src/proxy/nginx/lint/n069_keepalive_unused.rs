@@ -1,9 +1,12 @@
-//! `keepalive` of a group without HTTP/1.1 and an empty Connection header has no effect before 1.29.7.
+//! Before 1.29.7 `keepalive` of a group has no effect without HTTP/1.1 and an empty Connection header, and none
+//! before the method that chooses a server.
+
+use std::collections::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass};
-use super::{Check, Rule, problem};
-use crate::evidence::{ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot};
+use super::{Check, Rule, inserted, problem};
+use crate::evidence::{ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot, TextEdit};
 
 pub(super) const CHECK: Check<Config> = Check {
     rule: Rule {
@@ -17,45 +20,74 @@ pub(super) const CHECK: Check<Config> = Check {
     find,
 };
 
+/// Methods of choosing a server. They must stand before `keepalive`, which wraps the one before it.
+const BALANCERS: [&str; 5] = ["hash", "ip_hash", "least_conn", "least_time", "random"];
+
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
+    if config.environment.at_least(1, 29, 7) {
+        return;
+    }
     let tree = &config.tree;
-    let mut told: std::collections::BTreeSet<NodeId> = std::collections::BTreeSet::new();
+    let mut told: HashSet<NodeId> = HashSet::new();
     for (node, _, group) in super::passes_to_groups(config) {
-        let block = tree.node(node).parent;
-        if pass::protocol(tree.name(node)) != Protocol::Http
-            || told.contains(&group)
-            || !keepalive_unused(config, block, group)
-        {
+        let Some(keepalive) = tree.first(group, "keepalive") else {
+            continue;
+        };
+        if !told.insert(group) {
             continue;
         }
-        told.insert(group);
         let name = tree.argument(group, 0);
-        let message = format!(
-            "keepalive of upstream \"{name}\" has no effect: it needs proxy_http_version 1.1 and an empty \
-             Connection header at {}",
-            config.place(node)
-        );
-        let place = tree.first(group, "keepalive").unwrap_or(group);
-        let mut found = problem(config, &CHECK.rule, place, message);
+        let balancer = tree
+            .children(group)
+            .skip_while(|child| *child != keepalive)
+            .find(|child| BALANCERS.contains(&tree.name(*child)));
+        let block = tree.node(node).parent;
+        let mut found = if let Some(balancer) = balancer {
+            let message = format!(
+                "keepalive of upstream \"{name}\" has no effect: {} in line {} comes after it and takes its place",
+                tree.name(balancer),
+                config.place(balancer).line
+            );
+            let mut found = problem(config, &CHECK.rule, keepalive, message);
+            found.repair = Some(format!(
+                "{}; {};",
+                tree.written(balancer),
+                tree.written(keepalive)
+            ));
+            found
+        } else if pass::protocol(tree.name(node)) == Protocol::Http
+            && !super::keeps_connections(config, block)
+        {
+            let message = format!(
+                "keepalive of upstream \"{name}\" has no effect: it needs proxy_http_version 1.1 and an empty \
+                 Connection header at {}",
+                config.place(node)
+            );
+            let mut found = problem(config, &CHECK.rule, keepalive, message);
+            found.repair = Some("proxy_http_version 1.1; proxy_set_header Connection \"\";".to_owned());
+            found.edit = edit(config, node);
+            found
+        } else {
+            told.remove(&group);
+            continue;
+        };
         "502 sometimes under load, when local ports run out".clone_into(&mut found.effect);
-        found.repair = Some("proxy_http_version 1.1; proxy_set_header Connection \"\";".to_owned());
         problems.push(found);
     }
 }
 
-/// Before 1.29.7 `keepalive` needs HTTP/1.1 and a cleared Connection header. Quiet when the header is set to
-/// anything (it may be a variable).
-fn keepalive_unused(config: &Config, block: NodeId, group: NodeId) -> bool {
+/// The two lines before the pass, where they take nothing away: a `proxy_set_header` here drops all that stand
+/// further out.
+fn edit(config: &Config, node: NodeId) -> Option<TextEdit> {
     let tree = &config.tree;
-    if config.environment.at_least(1, 29, 7) || tree.first(group, "keepalive").is_none() {
-        return false;
-    }
-    let version = tree
-        .nearest(block, "proxy_http_version")
-        .map_or("1.0", |node| tree.argument(node, 0));
-    let connection = tree.nearest_all(block, "proxy_set_header").into_iter().any(|node| {
-        tree.argument(node, 0).eq_ignore_ascii_case("connection")
-            && !tree.argument(node, 1).eq_ignore_ascii_case("close")
-    });
-    version == "1.0" || !connection
+    let block = tree.node(node).parent;
+    let headers = tree.nearest_all(block, "proxy_set_header");
+    let safe = tree.name(block) == "location"
+        && tree.nearest(block, "proxy_http_version").is_none()
+        && headers.iter().all(|header| {
+            tree.node(*header).parent == block
+                && !tree.argument(*header, 0).eq_ignore_ascii_case("connection")
+        });
+    let lines = ["proxy_http_version 1.1;", "proxy_set_header Connection \"\";"].map(str::to_owned);
+    safe.then(|| inserted(config, node, &lines))
 }

@@ -1,0 +1,64 @@
+//! Two `Host` headers in one request, which most backends refuse.
+
+use std::collections::HashSet;
+
+use super::super::Config;
+use super::super::variables::has_variables;
+use super::upstreams;
+use super::{Check, Rule, problem};
+use crate::evidence::{ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot};
+
+pub(super) const CHECK: Check<Config> = Check {
+    rule: Rule {
+        id: "N047-two-hosts",
+        proxy: ProxyKind::Nginx,
+        title: "the Host header is set twice",
+        level: ProblemLevel::Warning,
+        cause: Some("upstream-returned-502"),
+        needs_host: false,
+    },
+    find,
+};
+
+/// Variables that are not empty in any ordinary request.
+const FILLED: [&str; 5] = ["$host", "$http_host", "$proxy_host", "$server_name", "$hostname"];
+
+fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
+    // Since then the last one counts, and only it is sent.
+    if config.environment.at_least(1, 31, 4) {
+        return;
+    }
+    let tree = &config.tree;
+    let mut told = HashSet::new();
+    for hop in upstreams::hops(config)
+        .into_iter()
+        .filter(|hop| hop.protocol == Protocol::Http)
+    {
+        let hosts: Vec<_> = tree
+            .nearest_all(hop.block, "proxy_set_header")
+            .into_iter()
+            .filter(|node| {
+                let value = tree.argument(*node, 1);
+                let sent = !value.is_empty()
+                    && (!has_variables(value)
+                        || FILLED.iter().any(|name| value.to_ascii_lowercase().starts_with(name)));
+                tree.argument(*node, 0).eq_ignore_ascii_case("host") && sent
+            })
+            .collect();
+        let [first, .., last] = hosts.as_slice() else {
+            continue;
+        };
+        if !told.insert(*last) {
+            continue;
+        }
+        let message = format!(
+            "Host is set here and at {}: both are sent, {} and {}",
+            config.place(*first),
+            tree.argument(*first, 1),
+            tree.argument(*last, 1)
+        );
+        let mut found = problem(config, &CHECK.rule, *last, message);
+        "400 always from most backends, nginx and Apache among them".clone_into(&mut found.effect);
+        problems.push(found);
+    }
+}

@@ -1,0 +1,323 @@
+//! Where the `*_pass` directives lead, and what was seen there: read once for a whole rule, so that a rule
+//! stays linear in the size of the configuration.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::pass::{self, Destination};
+use super::super::tree::NodeId;
+use super::super::variables::has_variables;
+use super::super::{Config, units};
+use crate::evidence::{
+    Endpoint, EndpointEvidence, Handshake, NameEvidence, PeerAddress, ProbeKind, Protocol, Snapshot,
+};
+
+/// One `*_pass`.
+pub(super) struct Hop<'c> {
+    /// The directive.
+    pub(super) node: NodeId,
+    /// The block it stands in.
+    pub(super) block: NodeId,
+    pub(super) protocol: Protocol,
+    /// Its argument.
+    pub(super) written: &'c str,
+    /// The argument holds variables.
+    pub(super) variables: bool,
+    pub(super) destination: Destination,
+    /// The group it names, when it names one literally.
+    pub(super) group: Option<NodeId>,
+}
+
+/// Every `*_pass` of the configuration.
+pub(super) fn hops(config: &Config) -> Vec<Hop<'_>> {
+    let tree = &config.tree;
+    pass::all_passes(config)
+        .filter(|node| !tree.argument(*node, 0).is_empty())
+        .map(|node| {
+            let written = tree.argument(node, 0);
+            let protocol = pass::protocol(tree.name(node));
+            let destination = pass::destination(protocol, written);
+            let variables = has_variables(written);
+            let (host, port) = pass::host_and_port(&destination.authority);
+            let group = tree.upstream(host).filter(|_| !variables && port.is_none());
+            Hop {
+                node,
+                block: tree.node(node).parent,
+                protocol,
+                written,
+                variables,
+                destination,
+                group,
+            }
+        })
+        .collect()
+}
+
+impl Hop<'_> {
+    /// The host as written, with the brackets of an IPv6 address; empty for a unix socket.
+    pub(super) fn host(&self) -> &str {
+        if self.destination.authority.starts_with("unix:") {
+            return "";
+        }
+        pass::host_and_port(&self.destination.authority).0
+    }
+
+    /// The directive in force for this pass, by the part of its name after `proxy_`.
+    pub(super) fn directive(&self, config: &Config, suffix: &str) -> Option<NodeId> {
+        let name = format!("{}_{suffix}", self.protocol.directive_prefix());
+        config.tree.nearest(self.block, &name)
+    }
+
+    /// The first argument of the directive in force.
+    pub(super) fn setting<'c>(&self, config: &'c Config, suffix: &str) -> Option<&'c str> {
+        self.directive(config, suffix)
+            .map(|node| config.tree.argument(node, 0))
+    }
+
+    /// True when the flag is on.
+    pub(super) fn is_on(&self, config: &Config, suffix: &str) -> bool {
+        self.setting(config, suffix).and_then(units::flag) == Some(true)
+    }
+
+    /// The directives for headers of requests in force: those of HTTP and gRPC.
+    pub(super) fn header_directive(&self) -> Option<&'static str> {
+        match self.protocol {
+            Protocol::Http => Some("proxy_set_header"),
+            Protocol::Grpc => Some("grpc_set_header"),
+            _ => None,
+        }
+    }
+}
+
+/// A line that names an address: a `server` of a group, or a `*_pass` itself.
+pub(super) struct Line<'h, 'c> {
+    /// The directive.
+    pub(super) node: NodeId,
+    pub(super) address: PeerAddress,
+    /// The first pass that goes there.
+    pub(super) hop: &'h Hop<'c>,
+    /// The group has other servers that are not marked `down`.
+    pub(super) others: bool,
+    /// The port is written.
+    pub(super) port_written: bool,
+}
+
+/// Every address that a literal `*_pass` leads to, once for each protocol; servers marked `down` are left
+/// out.
+pub(super) fn lines<'h, 'c>(config: &'c Config, hops: &'h [Hop<'c>]) -> Vec<Line<'h, 'c>> {
+    let tree = &config.tree;
+    let mut known: HashSet<(NodeId, &str, bool)> = HashSet::new();
+    let mut lines = Vec::new();
+    for hop in hops.iter().filter(|hop| !hop.variables) {
+        let tls = hop.destination.tls;
+        let Some(group) = hop.group else {
+            if hop.destination.scheme_ok && !hop.destination.authority.is_empty() {
+                let port = if tls { 443 } else { 80 };
+                let (host, written) = pass::host_and_port(&hop.destination.authority);
+                if !host.is_empty() {
+                    lines.push(Line {
+                        node: hop.node,
+                        address: pass::address(&hop.destination.authority, port),
+                        hop,
+                        others: false,
+                        port_written: written.is_some(),
+                    });
+                }
+            }
+            continue;
+        };
+        if !known.insert((group, hop.protocol.directive_prefix(), tls)) {
+            continue;
+        }
+        let servers: Vec<NodeId> = tree
+            .named(group, "server")
+            .filter(|server| {
+                !tree.argument(*server, 0).is_empty() && tree.arguments(*server).all(|word| word != "down")
+            })
+            .collect();
+        for server in &servers {
+            let written = tree.argument(*server, 0);
+            lines.push(Line {
+                node: *server,
+                address: pass::address(written, 80),
+                hop,
+                others: servers.len() > 1,
+                port_written: pass::host_and_port(written).1.is_some(),
+            });
+        }
+    }
+    lines
+}
+
+/// The names that the servers of a group have.
+#[derive(Default)]
+pub(super) struct GroupNames {
+    /// Names with a dot that are not internal, lower case.
+    pub(super) public: HashSet<String>,
+    /// The first of them, as written.
+    pub(super) first_public: Option<String>,
+    /// Its servers are that one name only.
+    pub(super) only_one: bool,
+}
+
+/// The names of all groups.
+pub(super) fn group_names(config: &Config) -> HashMap<NodeId, GroupNames> {
+    let tree = &config.tree;
+    let mut all = HashMap::new();
+    for http in tree.http_blocks() {
+        for group in tree.named(http, "upstream").filter(|node| tree.node(*node).is_block) {
+            let mut names = GroupNames::default();
+            let mut others = false;
+            for server in tree.named(group, "server") {
+                let (host, _) = pass::host_and_port(tree.argument(server, 0));
+                if is_public_name(host) {
+                    names.public.insert(host.to_ascii_lowercase());
+                    names.first_public.get_or_insert_with(|| host.to_owned());
+                } else {
+                    others = true;
+                }
+            }
+            names.only_one = names.public.len() == 1 && !others;
+            all.insert(group, names);
+        }
+    }
+    all
+}
+
+/// A host without the brackets of an IPv6 address.
+pub(super) fn bare(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+/// True for an address.
+pub(super) fn is_address(host: &str) -> bool {
+    bare(host).parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Suffixes that no public name server answers for.
+const INTERNAL: [&str; 16] = [
+    "local",
+    "localhost",
+    "localdomain",
+    "internal",
+    "intranet",
+    "intern",
+    "lan",
+    "home",
+    "corp",
+    "private",
+    "svc",
+    "consul",
+    "docker",
+    "test",
+    "invalid",
+    "home.arpa",
+];
+
+/// True for a name that only a name server inside can know: a single label, or under a suffix that is not
+/// public.
+pub(super) fn is_internal_name(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    if host.is_empty() || is_address(&host) || host.contains('$') {
+        return false;
+    }
+    !host.contains('.')
+        || INTERNAL.iter().any(|suffix| {
+            host.strip_suffix(suffix)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+}
+
+/// True for a name with a dot that is neither an address nor internal nor a variable.
+pub(super) fn is_public_name(host: &str) -> bool {
+    host.contains('.')
+        && !host.starts_with("unix:")
+        && !host.contains(['$', '/', ':'])
+        && !is_address(host)
+        && !is_internal_name(host)
+}
+
+/// What the snapshot holds about endpoints and names, by address and by name.
+pub(super) struct Around<'s> {
+    endpoints: HashMap<&'s Endpoint, &'s EndpointEvidence>,
+    named: HashMap<(String, u16), Vec<&'s EndpointEvidence>>,
+    names: HashMap<String, Vec<&'s NameEvidence>>,
+}
+
+impl<'s> Around<'s> {
+    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+        let mut named: HashMap<(String, u16), Vec<&EndpointEvidence>> = HashMap::new();
+        for evidence in &snapshot.endpoints {
+            if let (Some(name), Some(address)) = (&evidence.name, evidence.endpoint.tcp()) {
+                let key = (name.to_ascii_lowercase(), address.port());
+                named.entry(key).or_default().push(evidence);
+            }
+        }
+        let mut names: HashMap<String, Vec<&NameEvidence>> = HashMap::new();
+        for name in &snapshot.names {
+            names.entry(name.name.to_ascii_lowercase()).or_default().push(name);
+        }
+        Self {
+            endpoints: snapshot
+                .endpoints
+                .iter()
+                .map(|evidence| (&evidence.endpoint, evidence))
+                .collect(),
+            named,
+            names,
+        }
+    }
+
+    /// The evidence about the endpoints of an address.
+    pub(super) fn endpoints(&self, address: &PeerAddress) -> Vec<&'s EndpointEvidence> {
+        match address {
+            PeerAddress::Ip(address) => self
+                .endpoints
+                .get(&Endpoint::Tcp(*address))
+                .into_iter()
+                .copied()
+                .collect(),
+            PeerAddress::Unix(path) => self
+                .endpoints
+                .get(&Endpoint::Unix(path.clone()))
+                .into_iter()
+                .copied()
+                .collect(),
+            PeerAddress::Name(name) => self
+                .named
+                .get(&(name.name.to_ascii_lowercase(), name.port))
+                .cloned()
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The evidence about a name.
+    pub(super) fn name(&self, name: &str) -> &[&'s NameEvidence] {
+        self.names.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The handshake of a probe of this kind.
+pub(super) fn handshake(evidence: &EndpointEvidence, kind: ProbeKind) -> Option<&Handshake> {
+    evidence.probe(kind).and_then(|exchange| exchange.tls.as_ref())
+}
+
+/// True when the handshake of a probe of this kind was completed; `None`: it was not tried.
+pub(super) fn shook_hands(evidence: &EndpointEvidence, kind: ProbeKind) -> Option<bool> {
+    handshake(evidence, kind).map(|tls| tls.done)
+}
+
+/// An address as a configuration shows it.
+pub(super) fn shown(address: &PeerAddress) -> String {
+    match address {
+        PeerAddress::Ip(address) => address.to_string(),
+        PeerAddress::Name(name) => format!("{}:{}", name.name, name.port),
+        PeerAddress::Unix(path) => format!("unix:{path}"),
+    }
+}
+
+/// True when a file that is included could not be read: what is missing may stand there.
+pub(super) fn some_unread(config: &Config) -> bool {
+    config.errors.iter().any(|error| error.rule.starts_with("include-"))
+}

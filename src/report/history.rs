@@ -1,0 +1,86 @@
+//! What happened on this host and when, as far as the evidence has times: for the ticket and the timeline.
+
+use crate::evidence::{KernelEventKind, Snapshot};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// What, in a few words; names in it come from outside.
+    pub what: String,
+}
+
+/// Everything that has a time, newest first: writes of configuration files, starts, changes of units, kernel
+/// events, boot.
+pub fn events(snapshot: &Snapshot) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut add = |at_ms: i64, what: String| events.push(Event { at_ms, what });
+    if let Some(config) = snapshot.config.seen() {
+        for file in &config.files {
+            if let Some(modified_ms) = file.modified_ms {
+                add(modified_ms, format!("{} was written", file.path));
+            }
+        }
+    }
+    if let Some(proxy) = &snapshot.proxy
+        && proxy.master.started_ms > 0
+    {
+        let name = proxy.kind.name();
+        add(proxy.master.started_ms, format!("{name} was started"));
+        let newest = proxy.workers.iter().map(|worker| worker.started_ms).max();
+        if let Some(started_ms) = newest.filter(|started| *started > proxy.master.started_ms) {
+            add(started_ms, format!("the newest worker of {name} was started"));
+        }
+    }
+    for unit in snapshot.units.seen().into_iter().flatten() {
+        let restarts = match unit.restarts {
+            0 => String::new(),
+            1 => ", 1 automatic restart".to_owned(),
+            count => format!(", {count} automatic restarts"),
+        };
+        if let Some(since_ms) = unit.active_since_ms {
+            add(since_ms, format!("{} became active{restarts}", unit.name));
+        }
+        if let Some(since_ms) = unit.inactive_since_ms {
+            add(
+                since_ms,
+                format!("{} became inactive ({})", unit.name, unit.result),
+            );
+        }
+    }
+    for event in snapshot.kernel.seen().into_iter().flatten() {
+        if let Some(at_ms) = event.at_ms {
+            add(at_ms, kernel_words(event.kind, event.process.as_deref()));
+        }
+    }
+    if let Some(boot_ms) = snapshot.host.boot_ms {
+        add(boot_ms, "the host was booted".to_owned());
+    }
+    events.sort_by(|one, other| other.at_ms.cmp(&one.at_ms).then_with(|| one.what.cmp(&other.what)));
+    events.dedup();
+    events
+}
+
+fn kernel_words(kind: KernelEventKind, process: Option<&str>) -> String {
+    let of = process.map(|name| format!(" {name}")).unwrap_or_default();
+    match kind {
+        KernelEventKind::OomKill => format!("the kernel killed{of}: out of memory"),
+        other => format!("kernel log:{of} {}", kernel_kind(other)),
+    }
+}
+
+/// The name of a kind in JSON, as words.
+fn kernel_kind(kind: KernelEventKind) -> String {
+    serde_json::to_value(kind)
+        .ok()
+        .and_then(|value| value.as_str().map(|name| name.replace('_', " ")))
+        .unwrap_or_default()
+}
+
+/// A time as tickets and pages show it: UTC, to the second. Empty for a time that no calendar has.
+pub fn utc(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms)
+        .map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+        .unwrap_or_default()
+}
