@@ -1,8 +1,10 @@
 //! `dns-nxdomain`: the nameserver says that there is no such name.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route, proxy_kind, run_time_answers};
+use super::facts::{
+    failing, log_line, log_says_otherwise, logged_now, passing_route, proxy_kind, run_time_answers,
+};
 use super::{Answer, Cause, found};
-use crate::evidence::{ProxyKind, NameOutcome, Snapshot, Symptom};
+use crate::evidence::{NameOutcome, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/dns-nxdomain.md`.

@@ -1,9 +1,11 @@
 //! `dns-server-failure`: no usable answer from the nameserver.
 
 use super::dial::resolver_address;
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route, proxy_kind, run_time_answers};
+use super::facts::{
+    failing, log_line, log_says_otherwise, logged_now, passing_route, proxy_kind, run_time_answers,
+};
 use super::{Answer, Cause, found};
-use crate::evidence::{ProxyKind, NameOutcome, Snapshot, Symptom};
+use crate::evidence::{NameOutcome, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/dns-server-failure.md`.

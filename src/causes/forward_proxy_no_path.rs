@@ -11,7 +11,11 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the forward proxy has no way left to the target",
     step: StepId::Route,
     proxy_error: "destination_unavailable",
-    explains: &["upstream-not-running", "upstream-wrong-port", "upstreams-marked-down"],
+    explains: &[
+        "upstream-not-running",
+        "upstream-wrong-port",
+        "upstreams-marked-down",
+    ],
     diagnose,
 };
 
@@ -35,7 +39,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) {
         return None;
     }
-    let front = snapshot.route.seen().filter(|route| route.proxy == ProxyKind::Squid)?;
+    let front = snapshot
+        .route
+        .seen()
+        .filter(|route| route.proxy == ProxyKind::Squid)?;
     let squid = front.settings.squid.as_ref()?;
     let logged = logged_now(snapshot, &[Symptom::NoForwardPath]);
     if let Handler::Return { place, .. } = &front.handler

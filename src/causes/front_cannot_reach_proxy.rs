@@ -1,6 +1,6 @@
 //! `front-cannot-reach-proxy`: nobody listens where the URL points.
 
-use super::facts::{failed_status, failing, front_connects, unit_line, proxy_kind};
+use super::facts::{failed_status, failing, front_connects, proxy_kind, unit_line};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Exchange, Snapshot};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, command_line, quoted};
@@ -66,12 +66,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let test = snapshot.config_test.seen();
-    let emerg = test
-        .filter(|test| !test.passed)
-        .and_then(|test| {
-            let says_why = |line: &&str| REASONS.iter().any(|reason| line.contains(reason));
-            test.output.lines().find(says_why)
-        });
+    let emerg = test.filter(|test| !test.passed).and_then(|test| {
+        let says_why = |line: &&str| REASONS.iter().any(|reason| line.contains(reason));
+        test.output.lines().find(says_why)
+    });
     let kind = proxy_kind(snapshot);
     let runs = snapshot.proxy.is_some();
     let nobody = snapshot.front_listener.is_absent();
@@ -82,7 +80,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     };
     let message = match (runs, emerg) {
         (false, Some(_)) => {
-            format!("nothing listens on {address}: {} does not start with its configuration", kind.name())
+            format!(
+                "nothing listens on {address}: {} does not start with its configuration",
+                kind.name()
+            )
         }
         (true, _) => format!("nothing listens on {address}, although a proxy runs on this host"),
         (false, None) => format!("nothing listens on {address}: no proxy runs there"),

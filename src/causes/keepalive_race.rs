@@ -2,7 +2,7 @@
 
 use super::facts::{application_of, attempt_failed, log_line, near, other_probe_line, passing_route, works};
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{Pass, Place, Route, End, Exchange, ProbeKind, Snapshot, Symptom};
+use crate::evidence::{End, Exchange, Pass, Place, ProbeKind, Route, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -114,9 +114,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .probe(ProbeKind::KeptConnection)
         .and_then(|exchange| exchange.second);
     let idle_ms = pool.idle_ms.unwrap_or(u64::MAX);
-    let kept = pool
-        .idle_ms
-        .map_or_else(|| "without limit".to_owned(), |idle| format!("for {} s", idle / 1_000));
+    let kept = pool.idle_ms.map_or_else(
+        || "without limit".to_owned(),
+        |idle| format!("for {} s", idle / 1_000),
+    );
     let longer = pool.idle_ms.map_or_else(
         || "which sets no limit: give it one first".to_owned(),
         |idle| format!("{} s", idle / 1_000 + 5),

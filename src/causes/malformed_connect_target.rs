@@ -42,7 +42,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .rev()
         .filter(|entry| entry.status.is_some_and(|status| status >= 400))
         .find_map(|entry| {
-            let target = entry.request.as_deref()?.strip_prefix("CONNECT ")?.split(' ').next()?;
+            let target = entry
+                .request
+                .as_deref()?
+                .strip_prefix("CONNECT ")?
+                .split(' ')
+                .next()?;
             Some((entry, target, fault(target)?))
         })?;
     let client = entry

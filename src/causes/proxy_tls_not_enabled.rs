@@ -11,7 +11,11 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the proxy is to speak TLS with the upstream, and its TLS client is off",
     step: StepId::Config,
     proxy_error: "proxy_configuration_error",
-    explains: &["tls-handshake-aborted", "tls-to-plaintext-port", "tls-version-cipher-mismatch"],
+    explains: &[
+        "tls-handshake-aborted",
+        "tls-to-plaintext-port",
+        "tls-version-cipher-mismatch",
+    ],
     diagnose,
 };
 
@@ -33,10 +37,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             )
             .at(&place)
             .because(log_line(entry))
-            .because_all((place.line > 0).then(|| Exhibit::in_file("config", "the upstream is https://", &place)))
+            .because_all(
+                (place.line > 0).then(|| Exhibit::in_file("config", "the upstream is https://", &place)),
+            )
             .remedy(
                 Remedy::edit(
-                    format!("turn it on in that virtual host (a2enmod ssl where mod_ssl is not loaded), then {}", reload(snapshot)),
+                    format!(
+                        "turn it on in that virtual host (a2enmod ssl where mod_ssl is not loaded), then {}",
+                        reload(snapshot)
+                    ),
                     &near(&place),
                     "SSLProxyEngine On",
                 )

@@ -40,10 +40,14 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     // Cut by the proxy, because the chunks are broken.
-    let chunks = snapshot.endpoints.iter().filter_map(|evidence| evidence.as_proxy()).any(|exchange| {
-        http::head(&exchange.bytes.0)
-            .is_some_and(|head| http::broken_chunk(&head, &exchange.bytes.0).is_some())
-    });
+    let chunks = snapshot
+        .endpoints
+        .iter()
+        .filter_map(|evidence| evidence.as_proxy())
+        .any(|exchange| {
+            http::head(&exchange.bytes.0)
+                .is_some_and(|head| http::broken_chunk(&head, &exchange.bytes.0).is_some())
+        });
     if logged.is_empty() && chunks {
         return None;
     }

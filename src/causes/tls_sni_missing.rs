@@ -95,7 +95,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .and_then(|exchange| exchange.tls.as_ref())
                 .is_some_and(|tls| tls.done && tls.server_name == own.server_name)
         });
-        (refused && !by_version || other_certificate).then(|| (evidence, named.server_name.clone().unwrap_or_default()))
+        (refused && !by_version || other_certificate)
+            .then(|| (evidence, named.server_name.clone().unwrap_or_default()))
     })?;
     let sent = evidence
         .as_proxy()

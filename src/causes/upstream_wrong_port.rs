@@ -1,9 +1,9 @@
 //! `upstream-wrong-port`: right service, other port.
 
 use super::dial::{dial, dialable};
-use super::facts::{client_named_it, 
-    Link, config_line, listeners_command, nobody_listens, owner_words, passing_route, probe_line,
-    refused_tcp, unit_of,
+use super::facts::{
+    Link, client_named_it, config_line, listeners_command, nobody_listens, owner_words, passing_route,
+    probe_line, refused_tcp, unit_of,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{OtherListener, Protocol, Snapshot};

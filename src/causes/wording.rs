@@ -24,21 +24,37 @@ const NAMES: [(&str, &str, &str); 34] = [
     ),
     ("nginx -s reload", "apachectl graceful", "squid -k reconfigure"),
     ("nginx -t", "apachectl -t", "squid -k parse"),
+    ("nginx -T | grep", "grep -ri", "grep -i"),
     (
-        "nginx -T | grep",
-        "grep -ri",
-        "grep -i",
+        "proxy_ssl_trusted_certificate",
+        "SSLProxyCACertificateFile",
+        "tls-cafile=",
     ),
-    ("proxy_ssl_trusted_certificate", "SSLProxyCACertificateFile", "tls-cafile="),
     ("proxy_ssl_verify_depth", "SSLProxyVerifyDepth", "tls-flags="),
-    ("proxy_ssl_verify off", "SSLProxyVerify none", "tls-flags=DONT_VERIFY_PEER"),
+    (
+        "proxy_ssl_verify off",
+        "SSLProxyVerify none",
+        "tls-flags=DONT_VERIFY_PEER",
+    ),
     ("proxy_ssl_verify", "SSLProxyVerify", "tls-flags="),
     ("proxy_ssl_protocols", "SSLProxyProtocol", "tls-min-version="),
     ("proxy_ssl_ciphers", "SSLProxyCipherSuite", "tls-cipher="),
-    ("proxy_ssl_certificate_key", "SSLProxyMachineCertificateFile", "tls-key="),
-    ("proxy_ssl_certificate", "SSLProxyMachineCertificateFile", "tls-cert="),
+    (
+        "proxy_ssl_certificate_key",
+        "SSLProxyMachineCertificateFile",
+        "tls-key=",
+    ),
+    (
+        "proxy_ssl_certificate",
+        "SSLProxyMachineCertificateFile",
+        "tls-cert=",
+    ),
     ("proxy_ssl_server_name", "the server name in TLS", "ssldomain="),
-    ("proxy_ssl_name", "the host in the URL of the upstream", "ssldomain="),
+    (
+        "proxy_ssl_name",
+        "the host in the URL of the upstream",
+        "ssldomain=",
+    ),
     ("proxy_connect_timeout", "connectiontimeout=", "connect_timeout"),
     ("fastcgi_connect_timeout", "connectiontimeout=", "connect_timeout"),
     ("uwsgi_connect_timeout", "connectiontimeout=", "connect_timeout"),
@@ -50,7 +66,11 @@ const NAMES: [(&str, &str, &str); 34] = [
     ("fastcgi_send_timeout", "ProxyTimeout", "write_timeout"),
     ("uwsgi_send_timeout", "ProxyTimeout", "write_timeout"),
     ("proxy_buffer_size", "responsefieldsize=", "reply_header_max_size"),
-    ("fastcgi_buffer_size", "the limit of a header line", "reply_header_max_size"),
+    (
+        "fastcgi_buffer_size",
+        "the limit of a header line",
+        "reply_header_max_size",
+    ),
     ("uwsgi_buffer_size", "responsefieldsize=", "reply_header_max_size"),
     ("proxy_bind", "ProxySourceAddress", "tcp_outgoing_address"),
     ("proxy_pass", "ProxyPass", "cache_peer"),
@@ -133,7 +153,11 @@ fn reworded_command(argv: &mut Vec<String>, kind: ProxyKind) {
         (["nginx", "-s", "reload"], ProxyKind::Apache) => &["apachectl", "graceful"],
         (["nginx", "-s", "reload"], ProxyKind::Squid) => &["squid", "-k", "reconfigure"],
         (["systemctl", verb, "nginx"], _) => {
-            let unit = if kind == ProxyKind::Squid { "squid" } else { "apache2" };
+            let unit = if kind == ProxyKind::Squid {
+                "squid"
+            } else {
+                "apache2"
+            };
             *argv = vec!["systemctl".to_owned(), (*verb).to_owned(), unit.to_owned()];
             return;
         }
@@ -177,12 +201,15 @@ fn line(nginx: &str, kind: ProxyKind, snapshot: &Snapshot) -> Written {
                 _ => Written::Words,
             }
         }
-        (ProxyKind::Apache, "read_timeout" | "send_timeout") => {
-            Written::Beside(format!("ProxyTimeout {}, or timeout={} at the end of that ProxyPass", seconds(), seconds()))
-        }
-        (ProxyKind::Apache, "connect_timeout") => {
-            Written::Beside(format!("connectiontimeout={} at the end of that ProxyPass", seconds()))
-        }
+        (ProxyKind::Apache, "read_timeout" | "send_timeout") => Written::Beside(format!(
+            "ProxyTimeout {}, or timeout={} at the end of that ProxyPass",
+            seconds(),
+            seconds()
+        )),
+        (ProxyKind::Apache, "connect_timeout") => Written::Beside(format!(
+            "connectiontimeout={} at the end of that ProxyPass",
+            seconds()
+        )),
         (ProxyKind::Apache, "buffer_size") => Written::Beside(format!(
             "responsefieldsize={} at the end of that ProxyPass (it is the limit of one header line)",
             kibibytes().saturating_mul(1_024)
@@ -197,10 +224,16 @@ fn line(nginx: &str, kind: ProxyKind, snapshot: &Snapshot) -> Written {
             Written::Beside(format!("ttl={} at the end of that ProxyPass", seconds()))
         }
         (ProxyKind::Squid, "read_timeout" | "send_timeout") => {
-            let name = if setting == "read_timeout" { "read_timeout" } else { "write_timeout" };
+            let name = if setting == "read_timeout" {
+                "read_timeout"
+            } else {
+                "write_timeout"
+            };
             Written::Line(format!("{name} {} seconds", seconds()))
         }
-        (ProxyKind::Squid, "connect_timeout") => Written::Line(format!("connect_timeout {} seconds", seconds())),
+        (ProxyKind::Squid, "connect_timeout") => {
+            Written::Line(format!("connect_timeout {} seconds", seconds()))
+        }
         (ProxyKind::Squid, "buffer_size") => {
             Written::Line(format!("reply_header_max_size {} KB", kibibytes().max(64)))
         }

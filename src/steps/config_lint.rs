@@ -6,8 +6,8 @@ use super::plan::Plan;
 use super::summary::Line;
 use super::{proxies, retry};
 use crate::evidence::{
-    ConfigTest, Endpoint, Handler, NameAndPort, Observed, Obstacle, Pass, Peer, PeerAddress, Place, ProblemLevel,
-    Protocol, ProxyKind, Route, Setting, Snapshot, Target,
+    ConfigTest, Endpoint, Handler, NameAndPort, Observed, Obstacle, Pass, Peer, PeerAddress, Place,
+    ProblemLevel, Protocol, ProxyKind, Route, Setting, Snapshot, Target,
 };
 use crate::host::{Host, ListDirectory, ReadFile, RunCommand, SystemLookup};
 use crate::proxy::{Configuration, FileBytes, Files, RouteRequest};
@@ -236,10 +236,7 @@ pub(super) fn request(target: &Target) -> RouteRequest {
     if let Some((name, port)) = target.via.as_deref().and_then(retry::host_and_port) {
         request.local_address = name.parse().ok();
         request.port = port;
-        request.tls = target
-            .via
-            .as_deref()
-            .is_some_and(|via| via.starts_with("https://"));
+        request.tls = target.via.as_deref().is_some_and(|via| via.starts_with("https://"));
         request.target = if target.scheme == "https" {
             "CONNECT".clone_into(&mut request.method);
             // The authority of a tunnel always has its port.
@@ -266,9 +263,7 @@ fn route_of(configuration: &Configuration, target: &Target) -> Option<Route> {
         request.target = format!("https://{}{}", retry::host_header(target), target.path);
     }
     let mut route = configuration.route(&request)?;
-    if target.via.is_some()
-        && matches!(route.handler, Handler::Local(_))
-        && route.proxy == ProxyKind::Apache
+    if target.via.is_some() && matches!(route.handler, Handler::Local(_)) && route.proxy == ProxyKind::Apache
     {
         straight(&mut route, target);
     }

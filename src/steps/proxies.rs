@@ -2,9 +2,7 @@
 
 use super::machine::own_process;
 use super::retry;
-use crate::evidence::{
-    Endpoint, Listener, Observed, Process, ProxyKind, ProxyProcess, Snapshot,
-};
+use crate::evidence::{Endpoint, Listener, Observed, Process, ProxyKind, ProxyProcess, Snapshot};
 use crate::host::{DescriptorUse, Host};
 use crate::system::sockets;
 
@@ -17,8 +15,9 @@ pub(super) fn find(host: &Host, snapshot: &mut Snapshot) {
     let own = own_process(host, processes).map_or((None, None), |process| {
         (process.network_namespace, process.mount_namespace)
     });
-    let other =
-        |mine: Option<u64>, theirs: Option<u64>| mine.zip(theirs).is_some_and(|(mine, theirs)| mine != theirs);
+    let other = |mine: Option<u64>, theirs: Option<u64>| {
+        mine.zip(theirs).is_some_and(|(mine, theirs)| mine != theirs)
+    };
     let found = processes
         .iter()
         .filter_map(|process| {
@@ -111,12 +110,7 @@ pub(super) fn choose(snapshot: &mut Snapshot, other_root: bool) {
     let all = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
     let on_port: Vec<&Listener> = all
         .iter()
-        .filter(|listener| {
-            listener
-                .endpoint
-                .tcp()
-                .is_some_and(|address| address.port() == port)
-        })
+        .filter(|listener| listener.endpoint.tcp().is_some_and(|address| address.port() == port))
         .collect();
     let wanted = name
         .parse()

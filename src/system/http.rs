@@ -271,7 +271,10 @@ mod tests {
         };
         assert_eq!(of("2\r\nok\r\n0\r\n\r\n"), None);
         assert_eq!(of("2\r\nok\r\nzz\r\n"), Some("zz".to_owned()));
-        assert_eq!(of("1\r\nok\r\n"), Some("(a chunk is longer than its size)".to_owned()));
+        assert_eq!(
+            of("1\r\nok\r\n"),
+            Some("(a chunk is longer than its size)".to_owned())
+        );
         assert_eq!(of("ffffffffffffffff\r\nok"), None);
         assert_eq!(of(""), None);
     }

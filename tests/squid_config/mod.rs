@@ -77,12 +77,17 @@ fn an_accelerated_site_goes_to_its_peer_in_origin_form() {
     );
     assert_eq!(config.summary().errors, []);
     let found = route(&config, 80, "a.test", "/x?y");
-    let Handler::Pass(pass) = &found.handler else { panic!("{found:?}") };
+    let Handler::Pass(pass) = &found.handler else {
+        panic!("{found:?}")
+    };
     assert_eq!((pass.place.line, pass.peers.len()), (2, 1));
     assert_eq!(found.request_target.as_deref(), Some("/x?y"));
     assert_eq!(found.location.as_ref().unwrap().place.line, 4);
     let read_timeout = found.settings.read_timeout.as_ref().unwrap();
-    assert_eq!((read_timeout.value, read_timeout.place.as_ref().unwrap().line), (120_000, 7));
+    assert_eq!(
+        (read_timeout.value, read_timeout.place.as_ref().unwrap().line),
+        (120_000, 7)
+    );
     assert_eq!(found.settings.connect_timeout.as_ref().unwrap().value, 7000);
     assert_eq!(own(&found).forward_timeout_ms.value, 240_000);
     assert_eq!(found.undetermined, Vec::<String>::new());
@@ -97,7 +102,10 @@ fn a_name_that_no_peer_is_allowed_for_cannot_be_forwarded() {
          acl ours dstdomain a.test\nhttp_access allow all\ncache_peer_access app allow ours\n",
     );
     let found = route(&config, 80, "b.test", "/");
-    assert!(matches!(&found.handler, Handler::Return { status: 502, place } if place.line == 2), "{found:?}");
+    assert!(
+        matches!(&found.handler, Handler::Return { status: 502, place } if place.line == 2),
+        "{found:?}"
+    );
     assert_eq!(own(&found).refused_peers[0].peer, "app");
 }
 
@@ -108,7 +116,13 @@ fn what_only_the_running_server_knows_is_left_open() {
     );
     let found = route(&config, 3128, "a.test", "http://a.test/");
     assert_eq!(found.possible_returns.len(), 1);
-    assert_eq!((found.possible_returns[0].status, found.possible_returns[0].place.line), (403, 3));
+    assert_eq!(
+        (
+            found.possible_returns[0].status,
+            found.possible_returns[0].place.line
+        ),
+        (403, 3)
+    );
     assert!(found.undetermined[0].contains("night (time)"));
     assert!(matches!(found.handler, Handler::Pass(_)));
 }
@@ -121,7 +135,10 @@ fn errors_have_places_and_do_not_stop_the_reading() {
             "http_prot 3128\n  acl a src \\\n  300.1.1.1\nhttp_access allow nosuch\ninclude conf.d/*.conf\n\
              include /etc/squid/conf.d/*.conf\ncache_peer_access app allow all\nvia maybe\n",
         ),
-        ("/etc/squid/conf.d/x.conf", "http_port 3128\ninclude /etc/squid/conf.d/y.conf\n"),
+        (
+            "/etc/squid/conf.d/x.conf",
+            "http_port 3128\ninclude /etc/squid/conf.d/y.conf\n",
+        ),
         ("/etc/squid/conf.d/y.conf", "include /etc/squid/conf.d/z.conf\n"),
         ("/etc/squid/conf.d/z.conf", "include /etc/squid/conf.d/x.conf\n"),
     ]);
@@ -159,13 +176,24 @@ fn hostile_texts_are_read_without_a_panic() {
     let mut texts: Vec<Vec<u8>> = vec![
         "if true\n".repeat(10_000).into_bytes(),
         "else\nendif\n".repeat(100).into_bytes(),
-        [b"\xef\xbb\xbfhttp_port 3128\n".as_slice(), b"acl \xff\xfe src \0 1\nvia \x00on\n"].concat(),
+        [
+            b"\xef\xbb\xbfhttp_port 3128\n".as_slice(),
+            b"acl \xff\xfe src \0 1\nvia \x00on\n",
+        ]
+        .concat(),
         vec![b'a'; 100_000],
         b"via on \\".to_vec(),
         "include /etc/squid/squid.conf\n".repeat(50).into_bytes(),
     ];
-    texts.push(b"http_port [::1\nhttp_port :\nacl a src 1-\nacl a src /\nacl a port -\ncache_peer\nacl a time -\n".to_vec());
-    texts.push("acl a any-of a\nacl a any-of a a\nhttp_access allow a\nhttp_port 1\n".repeat(20).into_bytes());
+    texts.push(
+        b"http_port [::1\nhttp_port :\nacl a src 1-\nacl a src /\nacl a port -\ncache_peer\nacl a time -\n"
+            .to_vec(),
+    );
+    texts.push(
+        "acl a any-of a\nacl a any-of a a\nhttp_access allow a\nhttp_port 1\n"
+            .repeat(20)
+            .into_bytes(),
+    );
     for text in texts {
         let files = Memory([(MAIN.to_owned(), text)].into());
         let config = squid::read(MAIN, &files, &Environment::default());

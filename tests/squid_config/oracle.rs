@@ -98,7 +98,8 @@ fn seeds() -> (u64, usize) {
 
 fn mixed(seed: u64, index: usize) -> Dice {
     let index = u64::try_from(index).unwrap();
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index.wrapping_mul(0xd134_2543_de82_ef95) ^ 0x502);
+    let mut dice =
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index.wrapping_mul(0xd134_2543_de82_ef95) ^ 0x502);
     for _ in 0..8 {
         dice.roll(2);
     }
@@ -144,8 +145,14 @@ fn texts_are_accepted_and_refused_as_by_the_real_server() {
         let config = read(&file);
         if accepts == super::refused(&config) {
             let said = String::from_utf8_lossy(&output.stderr);
-            let said: Vec<&str> = said.lines().filter(|line| line.contains("ERROR") || line.contains("FATAL")).collect();
-            wrong.push(format!("squid accepts: {accepts}\n{text}\n{said:?}\n{:?}", config.summary().errors));
+            let said: Vec<&str> = said
+                .lines()
+                .filter(|line| line.contains("ERROR") || line.contains("FATAL"))
+                .collect();
+            wrong.push(format!(
+                "squid accepts: {accepts}\n{text}\n{said:?}\n{:?}",
+                config.summary().errors
+            ));
         }
     }
     println!(
@@ -153,7 +160,12 @@ fn texts_are_accepted_and_refused_as_by_the_real_server() {
         wrong.len(),
         begun.elapsed().as_millis()
     );
-    assert!(wrong.is_empty(), "{} differences, first:\n{}", wrong.len(), wrong.join("\n----\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} differences, first:\n{}",
+        wrong.len(),
+        wrong.join("\n----\n")
+    );
     assert!(accepted > 20 && refused > 20);
 }
 
@@ -190,7 +202,9 @@ fn answer(name: char, mut stream: TcpStream) {
         let text = if line.starts_with("CONNECT") {
             format!("HTTP/1.1 200 OK\r\nX-Echo: {name} {line} {host}\r\n\r\n")
         } else {
-            format!("HTTP/1.1 200 OK\r\nX-Echo: {name} {line} {host}\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n")
+            format!(
+                "HTTP/1.1 200 OK\r\nX-Echo: {name} {line} {host}\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n"
+            )
         };
         if stream.write_all(text.as_bytes()).is_err() {
             return;
@@ -211,7 +225,15 @@ fn free_ports(dice: &mut Dice, count: usize) -> Vec<u16> {
     ports
 }
 
-const HOSTS: &[&str] = &["a.test", "b.test", "www.a.test", "c.example", "x.c.example", "site.test", "app"];
+const HOSTS: &[&str] = &[
+    "a.test",
+    "b.test",
+    "www.a.test",
+    "c.example",
+    "x.c.example",
+    "site.test",
+    "app",
+];
 
 struct World {
     text: String,
@@ -233,7 +255,11 @@ fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path, dead:
     for (index, port) in free.iter().enumerate() {
         let address = dice.one(&["127.0.0.1:", "", "127.0.0.1:"]);
         let forward = index < 3;
-        let name = if dice.chance(50) { format!(" name=port{index}") } else { String::new() };
+        let name = if dice.chance(50) {
+            format!(" name=port{index}")
+        } else {
+            String::new()
+        };
         let options = if forward {
             String::new()
         } else {
@@ -248,32 +274,106 @@ fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path, dead:
     for (index, port) in peers.iter().enumerate() {
         let kind = if dice.chance(88) { "parent" } else { "sibling" };
         let origin_server = if dice.chance(50) { " originserver" } else { "" };
-        let pick = dice.one(&["", "", "", " default", " round-robin", " round-robin", " sourcehash", " carp", " weighted-round-robin"]);
+        let pick = dice.one(&[
+            "",
+            "",
+            "",
+            " default",
+            " round-robin",
+            " round-robin",
+            " sourcehash",
+            " carp",
+            " weighted-round-robin",
+        ]);
         let pick = if kind == "sibling" { "" } else { pick };
-        let more = dice.one(&["", "", "", " forceddomain=forced.test", " login=u:p", " login=PASS", " weight=3"]);
+        let more = dice.one(&[
+            "",
+            "",
+            "",
+            " forceddomain=forced.test",
+            " login=u:p",
+            " login=PASS",
+            " weight=3",
+        ]);
         writeln!(
             text,
             "cache_peer 127.0.0.1 {kind} {port} 0 no-query no-digest no-netdb-exchange name=P{index}{origin_server}{pick}{more}"
         )
         .unwrap();
     }
-    let mut names = vec!["all".to_owned(), "localhost".to_owned(), "CONNECT".to_owned(), "manager".to_owned(), "to_localhost".to_owned()];
+    let mut names = vec![
+        "all".to_owned(),
+        "localhost".to_owned(),
+        "CONNECT".to_owned(),
+        "manager".to_owned(),
+        "to_localhost".to_owned(),
+    ];
     for index in 0..14 {
         let kind = dice.roll(14);
         let line = match kind {
-            0 => format!("src {}", dice.one(&["127.0.0.2", "127.0.0.0/31", "127.0.0.2-127.0.0.3", "10.0.0.0/8 127.0.0.3", "ipv4", "127.0.0.3/255.255.255.255"])),
-            1 | 2 => format!("dstdomain {}", dice.one(&["a.test", ".a.test", "b.test .c.example", "C.Example", "-n .test", "app"])),
-            3 => format!("dstdom_regex {}", dice.one(&["^a", "-i TEST$", "[.]example$", "^(a|b)\\.test$"])),
-            4 => format!("url_regex {}", dice.one(&["^http://a", "-i ^HTTP://.*/X", "/app", "\\.test(:[0-9]+)?/", "a b"])),
-            5 => format!("urlpath_regex {}", dice.one(&["^/app", "-i \\.PHP$", "x$ ^/$", "[?]q"])),
-            6 => format!("port {}", dice.one(&["80", "443 80", "1-100", "ORIGIN", "1024-65535"])).replace("ORIGIN", &origin.to_string()),
-            7 => format!("method {}", dice.one(&["GET", "POST PUT", "HEAD", "CONNECT", "get"])),
+            0 => format!(
+                "src {}",
+                dice.one(&[
+                    "127.0.0.2",
+                    "127.0.0.0/31",
+                    "127.0.0.2-127.0.0.3",
+                    "10.0.0.0/8 127.0.0.3",
+                    "ipv4",
+                    "127.0.0.3/255.255.255.255"
+                ])
+            ),
+            1 | 2 => format!(
+                "dstdomain {}",
+                dice.one(&[
+                    "a.test",
+                    ".a.test",
+                    "b.test .c.example",
+                    "C.Example",
+                    "-n .test",
+                    "app"
+                ])
+            ),
+            3 => format!(
+                "dstdom_regex {}",
+                dice.one(&["^a", "-i TEST$", "[.]example$", "^(a|b)\\.test$"])
+            ),
+            4 => format!(
+                "url_regex {}",
+                dice.one(&[
+                    "^http://a",
+                    "-i ^HTTP://.*/X",
+                    "/app",
+                    "\\.test(:[0-9]+)?/",
+                    "a b"
+                ])
+            ),
+            5 => format!(
+                "urlpath_regex {}",
+                dice.one(&["^/app", "-i \\.PHP$", "x$ ^/$", "[?]q"])
+            ),
+            6 => format!(
+                "port {}",
+                dice.one(&["80", "443 80", "1-100", "ORIGIN", "1024-65535"])
+            )
+            .replace("ORIGIN", &origin.to_string()),
+            7 => format!(
+                "method {}",
+                dice.one(&["GET", "POST PUT", "HEAD", "CONNECT", "get"])
+            ),
             8 => format!("proto {}", dice.one(&["HTTP", "http", "HTTPS FTP"])),
             9 => format!("localport {} {}", free[dice.roll(6)], free[dice.roll(6)]),
             10 => format!("myportname port{} port{}", dice.roll(6), dice.roll(6)),
             11 => format!("localip {}", dice.one(&["127.0.0.1", "127.0.0.4", "127.0.0.0/8"])),
-            12 => format!("any-of {} !{}", names[dice.roll(names.len())], names[dice.roll(names.len())]),
-            _ => format!("all-of {} {}", names[dice.roll(names.len())], names[dice.roll(names.len())]),
+            12 => format!(
+                "any-of {} !{}",
+                names[dice.roll(names.len())],
+                names[dice.roll(names.len())]
+            ),
+            _ => format!(
+                "all-of {} {}",
+                names[dice.roll(names.len())],
+                names[dice.roll(names.len())]
+            ),
         };
         writeln!(text, "acl l{index} {line}").unwrap();
         names.push(format!("l{index}"));
@@ -286,7 +386,11 @@ fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path, dead:
         let mut terms = String::new();
         for _ in 0..=dice.roll(2) {
             let negation = if dice.chance(25) { "!" } else { "" };
-            let name = if dice.chance(80) { &names[5 + dice.roll(names.len() - 5)] } else { &names[dice.roll(4)] };
+            let name = if dice.chance(80) {
+                &names[5 + dice.roll(names.len() - 5)]
+            } else {
+                &names[dice.roll(4)]
+            };
             write!(terms, " {negation}{name}").unwrap();
         }
         terms
@@ -296,7 +400,12 @@ fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path, dead:
         let verb = verb(dice, 60);
         writeln!(text, "http_access {verb}{}", terms(dice)).unwrap();
     }
-    let last = dice.one(&["http_access allow all", "http_access allow all", "http_access deny l0 l1", "http_access allow !l2"]);
+    let last = dice.one(&[
+        "http_access allow all",
+        "http_access allow all",
+        "http_access deny l0 l1",
+        "http_access allow !l2",
+    ]);
     writeln!(text, "{last}").unwrap();
     for directive in ["always_direct", "never_direct"] {
         for _ in 0..[0, 0, 1, 2][dice.roll(4)] {
@@ -307,16 +416,36 @@ fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path, dead:
     for peer in 0..3 {
         for _ in 0..[0, 1, 1, 2][dice.roll(4)] {
             let verb = verb(dice, 65);
-            writeln!(text, "cache_peer_access {}{peer} {verb}{}", dice.one(&["P", "p"]), terms(dice)).unwrap();
+            writeln!(
+                text,
+                "cache_peer_access {}{peer} {verb}{}",
+                dice.one(&["P", "p"]),
+                terms(dice)
+            )
+            .unwrap();
         }
     }
-    for option in ["prefer_direct on", "nonhierarchical_direct off", "prefer_direct off"] {
+    for option in [
+        "prefer_direct on",
+        "nonhierarchical_direct off",
+        "prefer_direct off",
+    ] {
         if dice.chance(25) {
             writeln!(text, "{option}").unwrap();
         }
     }
     if dice.chance(30) {
-        writeln!(text, "deny_info {} l3", dice.one(&["404:ERR_ACCESS_DENIED", "http://x.test/", "ERR_ACCESS_DENIED", "303:http://x.test/"])).unwrap();
+        writeln!(
+            text,
+            "deny_info {} l3",
+            dice.one(&[
+                "404:ERR_ACCESS_DENIED",
+                "http://x.test/",
+                "ERR_ACCESS_DENIED",
+                "303:http://x.test/"
+            ])
+        )
+        .unwrap();
     }
     let _ = dead;
     World { text, ports, origin }
@@ -344,7 +473,11 @@ fn start(program: &Path, file: &Path, ports: &[(u16, bool)]) -> Running {
     let begun = Instant::now();
     for (port, _) in ports {
         while TcpStream::connect(("127.0.0.1", *port)).is_err() {
-            assert!(running.0.try_wait().unwrap().is_none(), "squid ended: {}", std::fs::read_to_string(file).unwrap());
+            assert!(
+                running.0.try_wait().unwrap().is_none(),
+                "squid ended: {}",
+                std::fs::read_to_string(file).unwrap()
+            );
             assert!(begun.elapsed() < Duration::from_secs(20), "squid does not listen");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -370,7 +503,10 @@ fn ask(from: Ipv4Addr, to: SocketAddr, request: &str) -> (u16, String) {
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
-    let echo = head.lines().find_map(|line| line.strip_prefix("X-Echo: ")).unwrap_or_default();
+    let echo = head
+        .lines()
+        .find_map(|line| line.strip_prefix("X-Echo: "))
+        .unwrap_or_default();
     (status, echo.to_owned())
 }
 
@@ -381,19 +517,27 @@ fn echo_of(way: &SquidWay, method: &str) -> String {
         "P1" => "B",
         _ => "C",
     });
-    format!("{name} {method} {} HTTP/1.1 {}", way.request_target, way.host_header)
+    format!(
+        "{name} {method} {} HTTP/1.1 {}",
+        way.request_target, way.host_header
+    )
 }
 
 /// Whether an answer is one of those that the model says are possible; `None`: it says nothing to compare.
 fn agrees(route: &Route, method: &str, origin: u16, (status, echo): &(u16, String)) -> Option<bool> {
-    if route.possible_returns.iter().any(|possible| possible.status == *status) {
+    if route
+        .possible_returns
+        .iter()
+        .any(|possible| possible.status == *status)
+    {
         return Some(true);
     }
     let settings = route.settings.squid.as_ref().unwrap();
     match &route.handler {
         Handler::Return { status: expected, .. } => Some(status == expected),
         Handler::Pass(_) => {
-            let reachable = |way: &SquidWay| way.peer.is_some() || way.authority.ends_with(&format!(":{origin}"));
+            let reachable =
+                |way: &SquidWay| way.peer.is_some() || way.authority.ends_with(&format!(":{origin}"));
             let ways = &settings.ways;
             if !ways.iter().all(reachable) {
                 return None;
@@ -430,13 +574,28 @@ fn requests_go_where_the_real_server_sends_them() {
         let file = directory.path().join("squid.conf");
         std::fs::write(&file, &world.text).unwrap();
         let config = read(&file);
-        assert!(!super::refused(&config), "{:?}\n{}", config.summary().errors, world.text);
+        assert!(
+            !super::refused(&config),
+            "{:?}\n{}",
+            config.summary().errors,
+            world.text
+        );
         let _running = start(&program, &file, &world.ports);
         for _ in 0..250 {
             let (port, forward) = world.ports[dice.roll(world.ports.len())];
             let method = dice.one(&["GET", "GET", "GET", "POST", "HEAD", "PUT", "CONNECT"]);
             let name = dice.one(HOSTS);
-            let path = dice.one(&["/", "/app", "/x", "/app/i.php", "/?q", "/a%20b", "/x#f", "/APP/%41", "/squid-internal/x"]);
+            let path = dice.one(&[
+                "/",
+                "/app",
+                "/x",
+                "/app/i.php",
+                "/?q",
+                "/a%20b",
+                "/x#f",
+                "/APP/%41",
+                "/squid-internal/x",
+            ]);
             let host = match dice.roll(6) {
                 0 => name.to_uppercase(),
                 1 => format!("{name}:{}", world.origin),
@@ -459,9 +618,18 @@ fn requests_go_where_the_real_server_sends_them() {
             let with_host = !dice.chance(6);
             let from = Ipv4Addr::new(127, 0, 0, u8::try_from(1 + dice.roll(3)).unwrap());
             let version = if with_host { "1.1" } else { "1.0" };
-            let header = if with_host { format!("Host: {host}\r\n") } else { String::new() };
-            let length = if matches!(method, "POST" | "PUT") { "Content-Length: 0\r\n" } else { "" };
-            let text = format!("{method} {target} HTTP/{version}\r\n{header}{length}Connection: close\r\n\r\n");
+            let header = if with_host {
+                format!("Host: {host}\r\n")
+            } else {
+                String::new()
+            };
+            let length = if matches!(method, "POST" | "PUT") {
+                "Content-Length: 0\r\n"
+            } else {
+                ""
+            };
+            let text =
+                format!("{method} {target} HTTP/{version}\r\n{header}{length}Connection: close\r\n\r\n");
             let route = config.route(&RouteRequest {
                 local_address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 port,
@@ -488,7 +656,11 @@ fn requests_go_where_the_real_server_sends_them() {
                     ));
                 }
             }
-            if matches!(route.handler, Handler::Pass(_)) { passed += 1 } else { refused += 1 }
+            if matches!(route.handler, Handler::Pass(_)) {
+                passed += 1
+            } else {
+                refused += 1
+            }
             open += usize::from(!route.undetermined.is_empty());
         }
     }
@@ -497,6 +669,11 @@ fn requests_go_where_the_real_server_sends_them() {
         wrong.len(),
         begun.elapsed().as_millis()
     );
-    assert!(wrong.is_empty(), "{} differences, first:\n{}", wrong.len(), wrong[0]);
+    assert!(
+        wrong.is_empty(),
+        "{} differences, first:\n{}",
+        wrong.len(),
+        wrong[0]
+    );
     assert!(compared > 1000 * factor && passed > 200 && refused > 200);
 }

@@ -2,8 +2,8 @@
 
 use super::{Contact, contact_of, passing_route};
 use crate::evidence::{
-    End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Listener, Pass, Place, ProbeKind, ProxyKind, Snapshot, Unit,
-    errno,
+    End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Listener, Pass, Place, ProbeKind, ProxyKind,
+    Snapshot, Unit, errno,
 };
 use crate::finding::{Exhibit, quoted};
 use crate::system::http;
@@ -29,11 +29,16 @@ pub(in crate::causes) fn reload(snapshot: &Snapshot) -> String {
 pub(in crate::causes) fn log_line(entry: &ErrorEntry) -> Exhibit {
     // What the answer itself says stands in no file.
     if entry.file.is_empty() {
-        return Exhibit {
-            kind: "probe".to_owned(),
-            text: entry.text.clone(),
-            ..Exhibit::default()
-        };
+        let request = entry.request.as_deref().unwrap_or_default();
+        let url = request.split(' ').nth(1).unwrap_or("URL");
+        return Exhibit::shown_by(
+            "probe",
+            entry.text.clone(),
+            format!(
+                "curl -svo /dev/null -x PROXY {} 2>&1 | grep -i x-squid-error",
+                quoted(url)
+            ),
+        );
     }
     Exhibit {
         kind: "log".to_owned(),

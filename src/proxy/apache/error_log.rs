@@ -37,26 +37,34 @@ pub static SIGNATURES: &[(&str, &[&str], Symptom)] = &[
         &["EAI 2", "EAI -2", "EAI 5", "EAI -5", "670002"],
         Symptom::NameNotFound,
     ),
-    (
-        "AH00898: DNS lookup failure for",
-        &[],
-        Symptom::NameServerFailed,
-    ),
+    ("AH00898: DNS lookup failure for", &[], Symptom::NameServerFailed),
     ("AH00898: Unexpected Upgrade", &[], Symptom::UpgradeFailed),
     ("AH02900", &[], Symptom::UpgradeFailed),
     ("AH00898: Corrupt status line", &[], Symptom::MalformedResponse),
-    ("interim responses from origin server", &[], Symptom::MalformedResponse),
-    ("AH00898: Malformed connection header", &[], Symptom::InvalidHeader),
     (
-        "AH00898: Error during SSL Handshake",
+        "interim responses from origin server",
         &[],
-        Symptom::TlsFailed,
+        Symptom::MalformedResponse,
     ),
+    (
+        "AH00898: Malformed connection header",
+        &[],
+        Symptom::InvalidHeader,
+    ),
+    ("AH00898: Error during SSL Handshake", &[], Symptom::TlsFailed),
     ("AH01961", &[], Symptom::TlsNotEnabled),
     ("AH00961", &[], Symptom::TlsNotEnabled),
     ("AH02268", &[], Symptom::TlsClientCertificate),
-    ("AH02039: Certificate Verification: Error (10)", &[], Symptom::TlsDate),
-    ("AH02039: Certificate Verification: Error (9)", &[], Symptom::TlsDate),
+    (
+        "AH02039: Certificate Verification: Error (10)",
+        &[],
+        Symptom::TlsDate,
+    ),
+    (
+        "AH02039: Certificate Verification: Error (9)",
+        &[],
+        Symptom::TlsDate,
+    ),
     ("AH02039", &[], Symptom::TlsUntrusted),
     ("AH02040", &[], Symptom::TlsUntrusted),
     ("AH02004", &[], Symptom::TlsDate),
@@ -181,17 +189,10 @@ fn read(line: &str, file: &str, offset_s: i32) -> Option<Line> {
             } else if let Some(remote) = field.strip_prefix("remote ") {
                 entry.upstream = Some(remote.to_owned());
             } else if let Some(process) = field.strip_prefix("pid ") {
-                entry.pid = process
-                    .split([':', ' '])
-                    .next()
-                    .and_then(|pid| pid.parse().ok());
+                entry.pid = process.split([':', ' ']).next().and_then(|pid| pid.parse().ok());
                 thread = Some(process.to_owned());
             } else if first {
-                field
-                    .rsplit(':')
-                    .next()
-                    .unwrap_or(field)
-                    .clone_into(&mut entry.level);
+                field.rsplit(':').next().unwrap_or(field).clone_into(&mut entry.level);
             } else {
                 break;
             }
@@ -376,13 +377,24 @@ mod tests {
         assert_eq!(line("70007"), Some(Symptom::HeaderTimeout));
         assert_eq!(line("104"), Some(Symptom::ResetBeforeHeader));
         assert_eq!(line("20014"), Some(Symptom::ClosedBeforeHeader));
-        let name = entry("[Sun Nov 22 14:00:30.98 2026] [proxy:error] [pid 1:tid 2] (EAI 2)Name or service not known: [client 127.0.0.1:51070] AH00898: DNS lookup failure for: gone.test returned by /", "e", 0);
+        let name = entry(
+            "[Sun Nov 22 14:00:30.98 2026] [proxy:error] [pid 1:tid 2] (EAI 2)Name or service not known: [client 127.0.0.1:51070] AH00898: DNS lookup failure for: gone.test returned by /",
+            "e",
+            0,
+        );
         assert_eq!(name.and_then(|entry| entry.symptom), Some(Symptom::NameNotFound));
     }
 
     #[test]
     fn hostile_lines_do_no_harm() {
-        for line in ["", "[", "[]", "[a b c d e]", "[Sun Foo 22 1:1:1 2026] x", "[Sun Nov 99 1:1:1.é 2026] ("] {
+        for line in [
+            "",
+            "[",
+            "[]",
+            "[a b c d e]",
+            "[Sun Foo 22 1:1:1 2026] x",
+            "[Sun Nov 99 1:1:1.é 2026] (",
+        ] {
             assert_eq!(entry(line, "e", 0), None, "{line:?}");
         }
     }

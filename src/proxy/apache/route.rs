@@ -12,7 +12,9 @@ use super::tree::{ROOT, StatementId};
 use super::uri::{self, EncodedSlashes};
 use super::workers::{self, Backend};
 use super::{Config, RouteRequest};
-use crate::evidence::{Protocol, Group, Handler, NameAndPort, Named, Pass, Peer, PeerAddress, ProxyKind, Route};
+use crate::evidence::{
+    Group, Handler, NameAndPort, Named, Pass, Peer, PeerAddress, Protocol, ProxyKind, Route,
+};
 
 /// What the hooks work on.
 pub(super) struct State<'a> {

@@ -280,7 +280,10 @@ fn protocols<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
         if sign == '-' {
             on.retain(|known| !meant.contains(known));
         } else {
-            let fresh = meant.into_iter().filter(|known| !on.contains(known)).collect::<Vec<_>>();
+            let fresh = meant
+                .into_iter()
+                .filter(|known| !on.contains(known))
+                .collect::<Vec<_>>();
             on.extend(fresh);
         }
     }

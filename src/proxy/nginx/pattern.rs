@@ -28,7 +28,11 @@ thread_local! {
 }
 
 /// Matches a text. The error says why it cannot be decided.
-pub(in crate::proxy) fn matches(pattern: &str, caseless: bool, text: &str) -> Result<Option<Captures>, String> {
+pub(in crate::proxy) fn matches(
+    pattern: &str,
+    caseless: bool,
+    text: &str,
+) -> Result<Option<Captures>, String> {
     // PCRE sees bytes here: a character of two bytes is two characters for it.
     let plain = text.is_ascii() && pattern.is_ascii();
     let (bytewise, shown) = if plain {

@@ -24,10 +24,7 @@ pub fn entry(line: &str) -> Option<AccessEntry> {
         text: line.chars().take(1_000).collect(),
         ..AccessEntry::default()
     };
-    let words: Vec<&str> = line
-        .split([' ', '|', '"'])
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&str> = line.split([' ', '|', '"']).filter(|word| !word.is_empty()).collect();
     for (index, word) in words.iter().enumerate() {
         let next = || words.get(index + 1).copied();
         if let Some((code, status)) = word.split_once('/')

@@ -7,7 +7,10 @@ use crate::evidence::{ErrorEntry, Symptom};
 /// A message part and what it means. First match wins.
 pub static SIGNATURES: &[(&str, Symptom)] = &[
     ("orwarding loop detected", Symptom::ForwardingLoop),
-    ("Invalid Response: No object data received", Symptom::ClosedBeforeHeader),
+    (
+        "Invalid Response: No object data received",
+        Symptom::ClosedBeforeHeader,
+    ),
     ("Invalid Response: ", Symptom::RefusedAnswer),
     ("running out of filedescriptors", Symptom::SlotsExhausted),
     ("Detected DEAD Parent", Symptom::PeerMarkedDown),
@@ -81,7 +84,11 @@ mod tests {
 
     #[test]
     fn lines_of_workers_are_read() {
-        let entry = entry("2026/11/22 14:00:33 kid1| WARNING! Your cache is running out of filedescriptors", "c", 0);
+        let entry = entry(
+            "2026/11/22 14:00:33 kid1| WARNING! Your cache is running out of filedescriptors",
+            "c",
+            0,
+        );
         assert_eq!(
             entry.and_then(|entry| entry.symptom),
             Some(Symptom::SlotsExhausted)
@@ -90,7 +97,13 @@ mod tests {
 
     #[test]
     fn hostile_lines_do_no_harm() {
-        for line in ["", "|", "a| b", "2026/13/22 14:00:33| x", "    current master transaction: master73"] {
+        for line in [
+            "",
+            "|",
+            "a| b",
+            "2026/13/22 14:00:33| x",
+            "    current master transaction: master73",
+        ] {
             assert_eq!(entry(line, "c", 0), None, "{line:?}");
         }
     }

@@ -59,14 +59,23 @@ mod tests {
 
     #[test]
     fn the_number_and_the_page_tell_errors_apart() {
-        assert_eq!(symptom("ERR_CONNECT_FAIL 111", ""), Some(Symptom::ConnectionRefused));
+        assert_eq!(
+            symptom("ERR_CONNECT_FAIL 111", ""),
+            Some(Symptom::ConnectionRefused)
+        );
         assert_eq!(symptom("ERR_CONNECT_FAIL 110", ""), Some(Symptom::ConnectTimeout));
-        assert_eq!(symptom("ERR_READ_ERROR 104", ""), Some(Symptom::ResetBeforeHeader));
+        assert_eq!(
+            symptom("ERR_READ_ERROR 104", ""),
+            Some(Symptom::ResetBeforeHeader)
+        );
         assert_eq!(
             symptom("ERR_DNS_FAIL 0", "Name Error: The domain name does not exist."),
             Some(Symptom::NameNotFound)
         );
-        assert_eq!(symptom("ERR_DNS_FAIL 0", "Timeout"), Some(Symptom::NameServerFailed));
+        assert_eq!(
+            symptom("ERR_DNS_FAIL 0", "Timeout"),
+            Some(Symptom::NameServerFailed)
+        );
         assert_eq!(symptom("ERR_ACCESS_DENIED 0", ""), None);
         assert_eq!(symptom("", ""), None);
     }

@@ -101,8 +101,16 @@ impl Software {
                 }
             }
             ProxyKind::Apache => {
-                let root = if base.program == "httpd" { "/etc/httpd" } else { "/etc/apache2" };
-                let file = if base.program == "httpd" { "conf/httpd.conf" } else { "apache2.conf" };
+                let root = if base.program == "httpd" {
+                    "/etc/httpd"
+                } else {
+                    "/etc/apache2"
+                };
+                let file = if base.program == "httpd" {
+                    "conf/httpd.conf"
+                } else {
+                    "apache2.conf"
+                };
                 let prefix = define("HTTPD_ROOT").unwrap_or_else(|| root.to_owned());
                 let main_file = define("SERVER_CONFIG_FILE").unwrap_or_else(|| file.to_owned());
                 Self {
@@ -138,7 +146,11 @@ impl Software {
             part.get(..end)?.parse().ok()
         };
         let mut parts = self.version.as_deref()?.split('.').map(digits);
-        Some((parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
+        Some((
+            parts.next()??,
+            parts.next()??,
+            parts.next().flatten().unwrap_or(0),
+        ))
     }
 
     /// The main file and the prefix of a running proxy, from its command line.
@@ -191,7 +203,11 @@ impl Software {
                     build_access_log: self.access_log.clone(),
                     ..nginx::Environment::default()
                 };
-                Some(Configuration::Nginx(Box::new(nginx::read(main_file, files, &environment))))
+                Some(Configuration::Nginx(Box::new(nginx::read(
+                    main_file,
+                    files,
+                    &environment,
+                ))))
             }
             ProxyKind::Squid => {
                 let build = squid::Build::read(&self.banner);
@@ -205,7 +221,11 @@ impl Software {
                     working_directory: proxy
                         .and_then(|proxy| proxy.master.directory.clone())
                         .unwrap_or(fallback.working_directory),
-                    process_name: if alone { "squid".to_owned() } else { fallback.process_name },
+                    process_name: if alone {
+                        "squid".to_owned()
+                    } else {
+                        fallback.process_name
+                    },
                     process_number: u32::from(!alone),
                     log_directory: build.log_directory.unwrap_or(fallback.log_directory),
                     pid_file: build.pid_file.unwrap_or(fallback.pid_file),
@@ -213,7 +233,11 @@ impl Software {
                     hostname: self.hostname.clone(),
                     service_name: fallback.service_name,
                 };
-                Some(Configuration::Squid(Box::new(squid::read(main_file, files, &environment))))
+                Some(Configuration::Squid(Box::new(squid::read(
+                    main_file,
+                    files,
+                    &environment,
+                ))))
             }
             ProxyKind::Apache => {
                 let build = apache::Build::read(&self.banner);
@@ -233,7 +257,11 @@ impl Software {
                     modules: Vec::new(),
                     hostname: self.hostname.clone(),
                 };
-                Some(Configuration::Apache(Box::new(apache::read(main_file, files, &environment))))
+                Some(Configuration::Apache(Box::new(apache::read(
+                    main_file,
+                    files,
+                    &environment,
+                ))))
             }
         }
     }
@@ -335,7 +363,14 @@ mod tests {
         let software = Software::read(ProxyKind::Apache, "apache2".to_owned(), banner, "host");
         assert_eq!(software.main_file, "/etc/apache2/apache2.conf");
         assert_eq!(software.version_numbers(), Some((2, 4, 71)));
-        let mut proxy = running(&["/usr/sbin/apache2", "-f", "/srv/a.conf", "-DFOREGROUND", "-D", "SITE"]);
+        let mut proxy = running(&[
+            "/usr/sbin/apache2",
+            "-f",
+            "/srv/a.conf",
+            "-DFOREGROUND",
+            "-D",
+            "SITE",
+        ]);
         software.set_paths(&mut proxy);
         assert_eq!(proxy.config, "/srv/a.conf");
         assert_eq!(defines(&proxy), ["SITE"]);

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::super::{machine, proxies};
 use super::super::plan::Plan;
+use super::super::{machine, proxies};
 use crate::evidence::{Bytes, Listener, Observed, OtherListener, Snapshot};
 use crate::host::{ExchangeQuery, Host};
 
