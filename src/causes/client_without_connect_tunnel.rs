@@ -19,7 +19,7 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 }
 
 /// True for a failed request that names an `https://` URL and is no CONNECT.
-fn without_tunnel(entry: &&AccessEntry) -> bool {
+fn without_tunnel(entry: &AccessEntry) -> bool {
     let secure = entry
         .request
         .as_deref()
@@ -36,7 +36,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .chain(&log.access_during)
         .rev()
-        .find(without_tunnel)?;
+        .find(|entry| without_tunnel(entry))?;
     let request = entry.request.as_deref().unwrap_or_default();
     let client = entry
         .client
