@@ -120,7 +120,7 @@ pub fn decide(snapshot: &Snapshot) -> Diagnosis {
     let mut found: Vec<(usize, &'static crate::causes::Cause, Finding)> = Vec::new();
     for (rank, cause) in crate::causes::CAUSES.iter().enumerate() {
         if let Answer::Found(finding) = (cause.diagnose)(snapshot) {
-            found.push((rank, cause, *finding));
+            found.push((rank, cause, crate::causes::wording::finding(*finding, snapshot)));
         }
     }
     let explained: Vec<&str> = found

@@ -1,7 +1,7 @@
 //! Who made the answer, and what could not be looked at.
 
-use super::facts::{attempt_failed, failing};
-use crate::evidence::{Attempt, Observed, Obstacle, Snapshot};
+use super::facts::{attempt_failed, failing, proxy_kind};
+use crate::evidence::{Attempt, Observed, Obstacle, ProxyKind, Snapshot};
 use crate::verdict::{Incomplete, MadeBy, Where};
 
 /// Marks of products in a response: header, what it holds, the product. First match wins.
@@ -23,7 +23,7 @@ const PRODUCTS: [(&str, &str, &str); 14] = [
 ];
 
 /// Marks of products in an error page, for answers whose headers do not tell. First match wins.
-const PAGES: [(&str, &str); 17] = [
+const PAGES: [(&str, &str); 22] = [
     ("<hr><center>nginx", "nginx"),
     ("<hr><center>openresty", "nginx"),
     ("<hr><center>cloudflare", "cloudflare"),
@@ -41,6 +41,20 @@ const PAGES: [(&str, &str); 17] = [
         "apache",
     ),
     ("Error reading from remote server", "apache"),
+    ("<title>502 Proxy Error</title>", "apache"),
+    ("<address>Apache", "apache"),
+    (
+        "The server is temporarily unable to service your\nrequest due to maintenance downtime or capacity",
+        "apache",
+    ),
+    (
+        "The server encountered an internal error or\nmisconfiguration and was unable to complete",
+        "apache",
+    ),
+    (
+        "The gateway did not receive a timely response\nfrom the upstream server",
+        "apache",
+    ),
     ("The server returned an invalid or incomplete response", "haproxy"),
     ("Guru Meditation", "varnish"),
     (
@@ -171,6 +185,7 @@ pub(crate) fn incomplete(snapshot: &Snapshot) -> Vec<Incomplete> {
         }
     };
     let failing = failing(snapshot);
+    let kind = proxy_kind(snapshot);
     if let Some(obstacle) = snapshot
         .attempts
         .iter()
@@ -180,10 +195,19 @@ pub(crate) fn incomplete(snapshot: &Snapshot) -> Vec<Incomplete> {
         add("the URL", obstacle, &format!("getent ahosts {host}"));
     }
     if let Some(obstacle) = snapshot.config.obstacle() {
-        add("the proxy's configuration", obstacle, "sudo nginx -T");
+        let command = match kind {
+            ProxyKind::Apache => "sudo apachectl -t -D DUMP_VHOSTS",
+            ProxyKind::Squid => "sudo squid -k parse",
+            ProxyKind::Haproxy | ProxyKind::Nginx => "sudo nginx -T",
+        };
+        add("the proxy's configuration", obstacle, command);
     }
     if let Some(obstacle) = snapshot.config_test.obstacle() {
-        add("the configuration test", obstacle, "sudo nginx -t");
+        add(
+            "the configuration test",
+            obstacle,
+            &format!("sudo {}", kind.test_command()),
+        );
     }
     if let Some(obstacle) = snapshot.firewall.obstacle() {
         add(

@@ -1,8 +1,10 @@
 //! `dns-nxdomain`: the nameserver says that there is no such name.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use super::facts::{
+    failing, log_line, log_says_otherwise, logged_now, passing_route, proxy_kind, run_time_answers,
+};
 use super::{Answer, Cause, found};
-use crate::evidence::{NameOutcome, Snapshot, Symptom};
+use crate::evidence::{NameOutcome, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/dns-nxdomain.md`.
@@ -26,35 +28,41 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let logged = logged_now(snapshot, &[Symptom::NameNotFound]);
     let missing = |outcome: &NameOutcome| matches!(outcome, NameOutcome::NxDomain | NameOutcome::NoAddress);
     let name = snapshot.names.iter().find(|name| {
-        name.role == "upstream-at-run-time"
-            && name
-                .servers
-                .iter()
-                .any(|server| server.used_by == "nginx" && missing(&server.outcome))
-            && !name.servers.iter().any(|server| {
-                server.used_by == "nginx" && matches!(server.outcome, NameOutcome::Addresses(_))
-            })
+        run_time_answers(snapshot, name).any(|server| missing(&server.outcome))
+            && !run_time_answers(snapshot, name)
+                .any(|server| matches!(server.outcome, NameOutcome::Addresses(_)))
     });
+    let of_nginx = proxy_kind(snapshot) == ProxyKind::Nginx;
+    let whose = if of_nginx {
+        "nginx's resolver"
+    } else {
+        "the nameserver of this system"
+    };
     if logged.is_empty() && (name.is_none() || log_says_otherwise(snapshot, &[Symptom::NameNotFound])) {
         return None;
     }
     let shown = name.map(|name| name.name.clone()).or_else(|| {
         logged
             .last()
-            .and_then(|entry| entry.message.split(" could not be resolved").next())
+            .and_then(|entry| {
+                let message = entry.message.as_str();
+                match message.split_once("DNS lookup failure for: ") {
+                    Some((_, rest)) => rest.split(' ').next(),
+                    None if entry.file.is_empty() => Some(snapshot.target.host.as_str()),
+                    None => message.split(" could not be resolved").next(),
+                }
+            })
             .map(str::to_owned)
     })?;
     let server = name
-        .and_then(|name| name.servers.iter().find(|server| server.used_by == "nginx"))
+        .and_then(|name| run_time_answers(snapshot, name).next())
         .map(|server| server.server.clone());
     let place = passing_route(snapshot)
         .map(|(_, pass)| pass.place.clone())
         .unwrap_or_default();
     // A name may exist and have no address: only a mail or text record, say.
     let exists = name.is_some_and(|name| {
-        name.servers
-            .iter()
-            .any(|server| server.used_by == "nginx" && server.outcome == NameOutcome::NoAddress)
+        run_time_answers(snapshot, name).any(|server| server.outcome == NameOutcome::NoAddress)
     });
     let lacks = if exists {
         "has no address"
@@ -65,7 +73,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let mut finding = CAUSE
         .finding(
             Confidence::Confirmed,
-            format!("the name {shown} {lacks}, says nginx's resolver"),
+            format!("the name {shown} {lacks}, says {whose}"),
         )
         .at(&place)
         .because_all(server.as_ref().map(|server| {
@@ -86,8 +94,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .because(Exhibit::shown_by("dns", format!("/etc/hosts has {shown}, but nginx's resolver never reads that file"), format!("getent hosts {}", quoted(&shown))))
             .remedy(Remedy::advise("use the name without a variable (then the system resolves it at start), or put it into the DNS"));
     } else {
+        let full = if of_nginx {
+            "; nginx's resolver knows no search domains, so it must be the full name"
+        } else {
+            ""
+        };
         finding = finding.remedy(Remedy::advise(format!(
-            "correct the name {shown}, or create it in the DNS; nginx's resolver knows no search domains, so it must be the full name"
+            "correct the name {shown}, or create it in the DNS{full}"
         )));
     }
     Some(finding)

@@ -1,9 +1,11 @@
 //! `dns-server-failure`: no usable answer from the nameserver.
 
 use super::dial::resolver_address;
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use super::facts::{
+    failing, log_line, log_says_otherwise, logged_now, passing_route, proxy_kind, run_time_answers,
+};
 use super::{Answer, Cause, found};
-use crate::evidence::{NameOutcome, Snapshot, Symptom};
+use crate::evidence::{NameOutcome, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/dns-server-failure.md`.
@@ -38,9 +40,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let answer = snapshot
         .names
         .iter()
-        .filter(|name| name.role == "upstream-at-run-time")
-        .flat_map(|name| name.servers.iter().map(move |server| (name, server)))
-        .find(|(_, server)| server.used_by == "nginx" && bad(&server.outcome));
+        .flat_map(|name| run_time_answers(snapshot, name).map(move |server| (name, server)))
+        .find(|(_, server)| bad(&server.outcome));
     if logged.is_empty() && (answer.is_none() || log_says_otherwise(snapshot, &[Symptom::NameServerFailed])) {
         return None;
     }
@@ -70,10 +71,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             nameserver.to_string() != address && !fails
         })
     });
+    let of = match (proxy_kind(snapshot), servers) {
+        (ProxyKind::Nginx, _) => " of the resolver directive",
+        (ProxyKind::Squid, Some(_)) => " of dns_nameservers",
+        _ => " of this system",
+    };
     let mut finding = CAUSE
         .finding(
             Confidence::Confirmed,
-            format!("the nameserver {server} of the resolver directive {how}"),
+            format!("the nameserver {server}{of} {how}"),
         )
         .at(&place)
         .because_all(answer.map(|_| {
@@ -90,7 +96,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     finding = finding.remedy(Remedy::advise(format!(
         "start or repair the nameserver on {server}"
     )));
-    if let Some(other) = other.filter(|_| place.line > 0) {
+    if proxy_kind(snapshot) != ProxyKind::Nginx {
+        finding = finding.remedy(Remedy::advise(if servers.is_some() {
+            "or name another nameserver in dns_nameservers, then squid -k parse && squid -k reconfigure"
+        } else {
+            "or name another nameserver in /etc/resolv.conf; Squid reads it at its start and with squid -k reconfigure, Apache at each question"
+        }));
+    } else if let Some(other) = other.filter(|_| place.line > 0) {
         finding = finding.remedy(Remedy::edit(
             "or ask the one that this system uses, then nginx -t && nginx -s reload",
             &place,

@@ -12,10 +12,12 @@ pub(in crate::causes) use contact::*;
 pub(in crate::causes) use owner::*;
 pub(in crate::causes) use said::*;
 pub(in crate::causes) use tls::*;
+pub(crate) use words::proxy_kind;
 pub(in crate::causes) use words::*;
 
 use crate::evidence::{
-    Attempt, Endpoint, ErrorEntry, Exchange, Fate, Handler, PacketAnswer, Pass, Route, Snapshot, Symptom,
+    Attempt, Endpoint, ErrorEntry, Exchange, Fate, Handler, NameEvidence, PacketAnswer, Pass, PeerAddress,
+    ProxyKind, Route, ServerAnswer, Snapshot, Symptom,
 };
 
 /// True when an attempt gave an error that a proxy makes for a failed upstream, or no usable answer.
@@ -59,6 +61,38 @@ pub(super) fn passing_route(snapshot: &Snapshot) -> Option<(&Route, &Pass)> {
     })
 }
 
+/// True when the endpoint is what the client itself asked a forward proxy for: no line of the proxy's
+/// configuration names it.
+pub(super) fn client_named_it(snapshot: &Snapshot) -> bool {
+    let target = &snapshot.target;
+    target.via.is_some()
+        && passing_route(snapshot).is_some_and(|(_, pass)| {
+            pass.peers.first().is_some_and(|peer| match &peer.address {
+                PeerAddress::Ip(address) => {
+                    address.port() == target.port && address.ip().to_string() == target.host
+                }
+                PeerAddress::Name(name) => name.port == target.port && name.name == target.host,
+                PeerAddress::Unix(_) => false,
+            })
+        })
+}
+
+/// What the nameservers said that the proxy asks for a name at run time. nginx asks those of its own; Apache
+/// and Squid ask those of the system, and the hosts file before them.
+pub(super) fn run_time_answers<'a>(
+    snapshot: &'a Snapshot,
+    name: &'a NameEvidence,
+) -> impl Iterator<Item = &'a ServerAnswer> {
+    let own = name.role == "upstream-at-run-time";
+    let per_request = name.role == "upstream"
+        && name.hosts_file.is_empty()
+        && passing_route(snapshot).is_some_and(|(route, _)| route.proxy != ProxyKind::Nginx);
+    let used_by = if own { "nginx" } else { "system" };
+    name.servers
+        .iter()
+        .filter(move |server| (own || per_request) && server.used_by == used_by)
+}
+
 /// Lines of the proxy's log about our own attempts that name one of these symptoms.
 pub(super) fn logged_now<'a>(snapshot: &'a Snapshot, symptoms: &[Symptom]) -> Vec<&'a ErrorEntry> {
     snapshot
@@ -86,8 +120,39 @@ pub(super) fn log_says_otherwise(snapshot: &Snapshot, symptoms: &[Symptom]) -> b
         .during
         .iter()
         .filter_map(|entry| entry.symptom)
+        .filter(|said| !symptoms.iter().any(|asked| leaves_open(*said, *asked)))
         .peekable();
     said.peek().is_some() && !said.any(|symptom| symptoms.contains(&symptom))
+}
+
+/// True when a line that says one thing without its reason leaves room for another.
+fn leaves_open(said: Symptom, asked: Symptom) -> bool {
+    match said {
+        Symptom::TlsFailed => matches!(
+            asked,
+            Symptom::TlsAborted
+                | Symptom::TlsAlert
+                | Symptom::TlsClientCertificate
+                | Symptom::TlsDate
+                | Symptom::TlsName
+                | Symptom::TlsUntrusted
+                | Symptom::TlsVersion
+                | Symptom::TlsWrongVersion
+        ),
+        Symptom::RefusedAnswer => matches!(
+            asked,
+            Symptom::ConflictingLength
+                | Symptom::HeaderTooBig
+                | Symptom::InvalidHeader
+                | Symptom::MalformedResponse
+                | Symptom::NotHttp
+                | Symptom::UpgradeFailed
+        ),
+        Symptom::NoForwardPath => matches!(asked, Symptom::NameNotFound | Symptom::NameServerFailed),
+        // What goes along with a failure does not say which.
+        Symptom::PeerMarkedDown => true,
+        _ => false,
+    }
 }
 
 /// The packet filter's answer for the way to an endpoint, when it stops it.

@@ -1,6 +1,6 @@
 //! `front-cannot-reach-proxy`: nobody listens where the URL points.
 
-use super::facts::{failed_status, failing, front_connects, unit_line};
+use super::facts::{failed_status, failing, front_connects, proxy_kind, unit_line};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Exchange, Snapshot};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, command_line, quoted};
@@ -28,6 +28,9 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     }
     found(find(snapshot).or_else(|| from_the_edge(snapshot)))
 }
+
+/// What stands in the line of a configuration test that says why it failed.
+const REASONS: [&str; 5] = ["[emerg]", "AH00526", "Syntax error on line", "FATAL: ", "ERROR: "];
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) || front_connects(snapshot) {
@@ -63,9 +66,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let test = snapshot.config_test.seen();
-    let emerg = test
-        .filter(|test| !test.passed)
-        .and_then(|test| test.output.lines().find(|line| line.contains("[emerg]")));
+    let emerg = test.filter(|test| !test.passed).and_then(|test| {
+        let says_why = |line: &&str| REASONS.iter().any(|reason| line.contains(reason));
+        test.output.lines().find(says_why)
+    });
+    let kind = proxy_kind(snapshot);
     let runs = snapshot.proxy.is_some();
     let nobody = snapshot.front_listener.is_absent();
     let confidence = if nobody {
@@ -75,7 +80,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     };
     let message = match (runs, emerg) {
         (false, Some(_)) => {
-            format!("nothing listens on {address}: nginx does not start with its configuration")
+            format!(
+                "nothing listens on {address}: {} does not start with its configuration",
+                kind.name()
+            )
         }
         (true, _) => format!("nothing listens on {address}, although a proxy runs on this host"),
         (false, None) => format!("nothing listens on {address}: no proxy runs there"),
@@ -104,18 +112,19 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 command_line(&test.command),
             ))
             .remedy(Remedy::advise(format!(
-                "repair what nginx -t says, then {}: {line}",
+                "repair what {} says, then {}: {line}",
+                kind.test_command(),
                 if runs {
-                    "nginx -s reload"
+                    kind.reload_command().to_owned()
                 } else {
-                    "systemctl start nginx"
+                    format!("systemctl start {}", kind.unit().trim_end_matches(".service"))
                 }
             )));
     }
     let unit = snapshot
         .units
         .seen()
-        .and_then(|units| units.iter().find(|unit| unit.name == "nginx.service"));
+        .and_then(|units| units.iter().find(|unit| unit.name == kind.unit()));
     if let Some(unit) = unit {
         finding = finding.because(unit_line(unit));
     }

@@ -2,7 +2,7 @@
 
 use super::facts::{application_of, attempt_failed, log_line, near, other_probe_line, passing_route, works};
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{End, Exchange, ProbeKind, Snapshot, Symptom};
+use crate::evidence::{End, Exchange, Pass, Place, ProbeKind, Route, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -34,12 +34,49 @@ fn says_close(exchange: Option<&Exchange>) -> bool {
         })
 }
 
-fn find(snapshot: &Snapshot) -> Option<Finding> {
-    let (route, pass) = passing_route(snapshot)?;
+/// Connections to the upstream that are kept.
+struct Pool {
+    /// How long an idle one is kept; `None`: without limit.
+    idle_ms: Option<u64>,
+    place: Place,
+    /// What keeps them, in words.
+    what: String,
+}
+
+fn pool(route: &Route, pass: &Pass) -> Option<Pool> {
+    let settings = &route.settings;
+    if let Some(apache) = &settings.apache {
+        return (apache.reuse.value && apache.worker.is_some()).then(|| Pool {
+            idle_ms: apache.ttl_ms.as_ref().map(|ttl| ttl.value),
+            place: pass.place.clone(),
+            what: "the worker of this line keeps connections".to_owned(),
+        });
+    }
+    if let Some(squid) = &settings.squid {
+        return Some(Pool {
+            idle_ms: Some(squid.server_idle_timeout_ms.value),
+            place: squid
+                .server_idle_timeout_ms
+                .place
+                .clone()
+                .unwrap_or_else(|| pass.place.clone()),
+            what: "Squid keeps connections to servers".to_owned(),
+        });
+    }
     let group = pass
         .group
         .as_ref()
         .filter(|group| group.keepalive.is_some_and(|count| count > 0))?;
+    Some(Pool {
+        idle_ms: Some(group.keepalive_timeout_ms.unwrap_or(60_000)),
+        place: group.place.clone(),
+        what: format!("upstream {} keeps connections", group.name),
+    })
+}
+
+fn find(snapshot: &Snapshot) -> Option<Finding> {
+    let (route, pass) = passing_route(snapshot)?;
+    let pool = pool(route, pass)?;
     let settings = &route.settings;
     let one_request = settings
         .http_version
@@ -76,7 +113,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let second = evidence
         .probe(ProbeKind::KeptConnection)
         .and_then(|exchange| exchange.second);
-    let idle_ms = group.keepalive_timeout_ms.unwrap_or(60_000);
+    let idle_ms = pool.idle_ms.unwrap_or(u64::MAX);
+    let kept = pool.idle_ms.map_or_else(
+        || "without limit".to_owned(),
+        |idle| format!("for {} s", idle / 1_000),
+    );
+    let longer = pool.idle_ms.map_or_else(
+        || "which sets no limit: give it one first".to_owned(),
+        |idle| format!("{} s", idle / 1_000 + 5),
+    );
     let by_settings = application_of(snapshot, evidence)
         .and_then(|server| server.keepalive_s)
         .filter(|seconds| *seconds > 0 && seconds.saturating_mul(1_000) < idle_ms);
@@ -104,19 +149,18 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         CAUSE
             .finding(
                 if closes.is_some() { Confidence::Confirmed } else { Confidence::Likely },
-                format!("{} closes kept connections {upstream}, the proxy keeps them for {} s and sends into closed ones", evidence.endpoint, idle_ms / 1_000),
+                format!("{} closes kept connections {upstream}, the proxy keeps them {kept} and sends into closed ones", evidence.endpoint),
             )
-            .at(&group.place)
+            .at(&pool.place)
             .because(log_line(entry))
             .because_all(other_probe_line(evidence, ProbeKind::KeptConnection, &format!("the upstream closes a kept connection {upstream}")))
-            .because(Exhibit::in_file("config", format!("upstream {} keeps connections", group.name), &group.place))
+            .because(Exhibit::in_file("config", pool.what.clone(), &pool.place))
             .remedy(Remedy::advise(format!(
-                "let the upstream keep idle connections longer than the proxy does ({} s): Node server.keepAliveTimeout, gunicorn --keep-alive with gthread, uvicorn --timeout-keep-alive",
-                idle_ms / 1_000 + 5
+                "let the upstream keep idle connections longer than the proxy does ({longer}): Node server.keepAliveTimeout, gunicorn --keep-alive with gthread, uvicorn --timeout-keep-alive"
             )).risk("needs a restart of the application"))
             .remedy(Remedy::edit(
                 "or let the proxy give them up earlier, inside that upstream block, then nginx -t && nginx -s reload",
-                &near(&group.place),
+                &near(&pool.place),
                 format!("keepalive_timeout {}s;", shorter.max(1)),
             ))
             .remedy(Remedy::advise("proxy_next_upstream ... non_idempotent would repeat such requests").risk("a POST that was executed may be executed twice")),

@@ -8,6 +8,7 @@
 
 mod attribution;
 mod cached_502;
+mod client_without_connect_tunnel;
 mod configured_502;
 mod conntrack_full;
 mod container_localhost_misroute;
@@ -23,11 +24,13 @@ mod facts;
 mod fastcgi_protocol_mismatch;
 mod firewall_drop;
 mod firewall_reject;
+mod forward_proxy_no_path;
 mod front_cannot_reach_proxy;
 mod host_unreachable;
 mod http2_http1_mismatch;
 mod ipv6_unreachable;
 mod keepalive_race;
+mod malformed_connect_target;
 mod mtu_blackhole;
 mod no_route;
 mod plaintext_to_tls_port;
@@ -38,7 +41,9 @@ mod proxy_loop;
 mod proxy_path_mismatch;
 mod proxy_protocol_mismatch;
 mod proxy_source_bind_failed;
+mod proxy_tls_not_enabled;
 mod proxy_worker_crash;
+mod proxy_worker_sharing;
 mod response_conflicting_length;
 mod response_header_too_big;
 mod response_invalid_header;
@@ -60,6 +65,7 @@ mod unix_socket_path_mismatch;
 mod unix_socket_permission;
 mod unix_socket_private_namespace;
 mod unix_socket_stale;
+mod upgrade_mismatch;
 mod upstream_acl_rejects_proxy;
 mod upstream_backlog_too_small;
 mod upstream_crash_loop;
@@ -81,11 +87,12 @@ mod upstream_wrong_port;
 mod upstreams_all_disabled;
 mod upstreams_marked_down;
 mod uwsgi_protocol_mismatch;
+pub(crate) mod wording;
 
 pub use table::CAUSES;
 
 pub(crate) use attribution::{incomplete, made_by};
-pub(crate) use facts::attempt_failed;
+pub(crate) use facts::{attempt_failed, proxy_kind};
 
 use crate::evidence::Snapshot;
 use crate::finding::{Finding, StepId};

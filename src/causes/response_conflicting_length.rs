@@ -27,16 +27,21 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let logged = logged_now(snapshot, &[Symptom::ConflictingLength]);
     // A version that lets it pass believes one of the lengths, and the client misses the difference.
     let cut = snapshot.attempts.iter().any(|attempt| attempt.truncated);
+    let refused = !logged_now(snapshot, &[Symptom::RefusedAnswer]).is_empty();
     let contradicts = snapshot.endpoints.iter().any(|evidence| {
         evidence
             .as_proxy()
             .and_then(|exchange| http::head(&exchange.bytes.0))
             .is_some_and(|head| {
                 let lengths = head.values("content-length");
-                lengths.iter().any(|length| Some(length) != lengths.first())
+                let differ = lengths.iter().any(|length| Some(length) != lengths.first());
+                let no_number = lengths
+                    .iter()
+                    .any(|length| length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()));
+                differ || refused && (no_number || head.values("transfer-encoding").len() > 1)
             })
     });
-    if logged.is_empty() && !(cut && contradicts) {
+    if logged.is_empty() && !((cut || refused) && contradicts) {
         return None;
     }
     let lines = snapshot.endpoints.iter().find_map(|evidence| {

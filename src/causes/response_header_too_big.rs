@@ -2,7 +2,7 @@
 
 use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
 use super::{Answer, Cause, found};
-use crate::evidence::{Place, Protocol, Snapshot, Symptom};
+use crate::evidence::{Place, Protocol, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 use crate::system::http;
 
@@ -20,6 +20,16 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
 }
 
+/// The length of the longest line of a head, in bytes.
+fn longest_line(answer: &[u8]) -> Option<usize> {
+    answer
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .take_while(|line| !line.is_empty())
+        .map(<[u8]>::len)
+        .max()
+}
+
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     let (route, pass) = passing_route(snapshot)?;
     if !failing(snapshot) {
@@ -32,12 +42,19 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .filter_map(|evidence| {
             let exchange = evidence.as_proxy()?;
-            let length = if pass.protocol == Protocol::FastCgi {
-                let bytes = crate::proxy::request::fastcgi_streams(&exchange.bytes.0).0;
-                let end = bytes.windows(4).position(|part| part == b"\r\n\r\n");
+            let answer = if pass.protocol == Protocol::FastCgi {
+                crate::proxy::request::fastcgi_streams(&exchange.bytes.0).0
+            } else {
+                exchange.bytes.0.clone()
+            };
+            // Apache limits each line, the others the whole head.
+            let length = if route.proxy == ProxyKind::Apache {
+                longest_line(&answer)
+            } else if pass.protocol == Protocol::FastCgi {
+                let end = answer.windows(4).position(|part| part == b"\r\n\r\n");
                 end.map(|position| position.saturating_add(4))
             } else {
-                http::head(&exchange.bytes.0)?.length_bytes
+                http::head(&answer)?.length_bytes
             };
             Some((u64::try_from(length?).ok()?, evidence))
         })

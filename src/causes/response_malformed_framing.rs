@@ -56,6 +56,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         };
         Some((evidence, head.status_line, why))
     });
+    let chunk = snapshot.endpoints.iter().find_map(|evidence| {
+        let bytes = &evidence.as_proxy()?.bytes.0;
+        let line = http::broken_chunk(&http::head(bytes)?, bytes)?;
+        Some((evidence, line))
+    });
     let other = log_says_otherwise(
         snapshot,
         &[
@@ -64,13 +69,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             Symptom::ClosedBeforeHeader,
         ],
     );
-    if logged.is_empty() && (bad.is_none() || other) {
+    if logged.is_empty() && ((bad.is_none() && chunk.is_none()) || other) {
         return None;
     }
     let said = logged
         .iter()
         .any(|entry| entry.symptom == Some(Symptom::MalformedResponse));
-    let chunked = logged.iter().any(|entry| entry.message.contains("chunked"));
+    let chunked = chunk.is_some() || logged.iter().any(|entry| entry.message.contains("chunked"));
     let message = bad.as_ref().map_or_else(
         || {
             if chunked {
@@ -89,10 +94,14 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     );
     Some(
         CAUSE
-            .finding(if bad.is_some() || said { Confidence::Confirmed } else { Confidence::Likely }, message)
+            .finding(if bad.is_some() || chunk.is_some() || said { Confidence::Confirmed } else { Confidence::Likely }, message)
             .because_all(bad.as_ref().and_then(|(evidence, line, _)| {
                 let command = evidence.probes.first()?.command.clone();
                 Some(Exhibit::shown_by("probe", format!("first line: {}", line.escape_debug()), format!("{command} 2>&1 | cat -A")))
+            }))
+            .because_all(chunk.as_ref().and_then(|(evidence, line)| {
+                let command = evidence.probes.first()?.command.clone();
+                Some(Exhibit::shown_by("probe", format!("{} sends \"{}\" where the size of a chunk belongs", evidence.endpoint, line.escape_debug()), format!("{command} --raw")))
             }))
             .because_all(logged.last().map(|entry| log_line(entry)))
             .remedy(Remedy::advise(if chunked && bad.is_none() {

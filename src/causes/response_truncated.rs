@@ -39,6 +39,18 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     if logged.is_empty() && endpoint.is_none() {
         return None;
     }
+    // Cut by the proxy, because the chunks are broken.
+    let chunks = snapshot
+        .endpoints
+        .iter()
+        .filter_map(|evidence| evidence.as_proxy())
+        .any(|exchange| {
+            http::head(&exchange.bytes.0)
+                .is_some_and(|head| http::broken_chunk(&head, &exchange.bytes.0).is_some())
+        });
+    if logged.is_empty() && chunks {
+        return None;
+    }
     let slow = logged.last().is_some_and(|entry| entry.message.contains("timed out"))
         || endpoint
             .and_then(|evidence| evidence.as_proxy())

@@ -88,7 +88,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .probe(ProbeKind::TlsWithoutName)
                 .and_then(|exchange| exchange.tls.as_ref())
                 .is_none_or(|tls| !tls.done || own.server_name.is_some());
-        (refused || other_certificate).then(|| (evidence, named.server_name.clone().unwrap_or_default()))
+        // With the same name and another version it works, so it is the version.
+        let by_version = [ProbeKind::Tls12, ProbeKind::Tls13].into_iter().any(|kind| {
+            evidence
+                .probe(kind)
+                .and_then(|exchange| exchange.tls.as_ref())
+                .is_some_and(|tls| tls.done && tls.server_name == own.server_name)
+        });
+        (refused && !by_version || other_certificate)
+            .then(|| (evidence, named.server_name.clone().unwrap_or_default()))
     })?;
     let sent = evidence
         .as_proxy()

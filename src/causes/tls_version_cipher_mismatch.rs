@@ -45,7 +45,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let logged = logged_now(snapshot, &[Symptom::TlsVersion]);
     let any = logged_now(
         snapshot,
-        &[Symptom::TlsVersion, Symptom::TlsAlert, Symptom::TlsAborted],
+        &[
+            Symptom::TlsVersion,
+            Symptom::TlsAlert,
+            Symptom::TlsAborted,
+            Symptom::TlsFailed,
+        ],
     );
     let refused = logged_now(snapshot, &[Symptom::TlsVersion, Symptom::TlsAlert]);
     if log_says_otherwise(

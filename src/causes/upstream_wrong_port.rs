@@ -2,8 +2,8 @@
 
 use super::dial::{dial, dialable};
 use super::facts::{
-    Link, config_line, listeners_command, nobody_listens, owner_words, passing_route, probe_line,
-    refused_tcp, unit_of,
+    Link, client_named_it, config_line, listeners_command, nobody_listens, owner_words, passing_route,
+    probe_line, refused_tcp, unit_of,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{OtherListener, Protocol, Snapshot};
@@ -53,6 +53,10 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
+    // The port that a client asks a forward proxy for stands in the client's URL.
+    if client_named_it(snapshot) {
+        return None;
+    }
     let evidence =
         refused_tcp(snapshot).filter(|evidence| evidence.listener.is_absent() && evidence.on_this_host)?;
     // A unit that is known to be the upstream and is down explains more than a stranger's listener.

@@ -196,4 +196,14 @@ pub enum Symptom {
     BackendStderr,
     /// `connection upgrade in subrequest`, unexpected 101.
     UpgradeFailed,
+    /// TLS with the upstream failed, and the line does not say why.
+    TlsFailed,
+    /// `https://` to the upstream while the proxy's TLS client is off.
+    TlsNotEnabled,
+    /// The proxy refused the upstream's answer, and the line does not say for what.
+    RefusedAnswer,
+    /// No parent and no direct way to forward by.
+    NoForwardPath,
+    /// The request came back to the proxy that sent it.
+    ForwardingLoop,
 }

@@ -29,6 +29,36 @@ impl ProxyKind {
             Self::Squid => "squid",
         }
     }
+
+    /// The unit that distributions give it.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Apache => "apache2.service",
+            Self::Haproxy => "haproxy.service",
+            Self::Nginx => "nginx.service",
+            Self::Squid => "squid.service",
+        }
+    }
+
+    /// The command with which this server tests its configuration.
+    pub fn test_command(self) -> &'static str {
+        match self {
+            Self::Apache => "apachectl -t",
+            Self::Haproxy => "haproxy -c -f /etc/haproxy/haproxy.cfg",
+            Self::Nginx => "nginx -t",
+            Self::Squid => "squid -k parse",
+        }
+    }
+
+    /// The command that lets this server read its configuration again.
+    pub fn reload_command(self) -> &'static str {
+        match self {
+            Self::Apache => "apachectl graceful",
+            Self::Haproxy => "systemctl reload haproxy",
+            Self::Nginx => "nginx -s reload",
+            Self::Squid => "squid -k reconfigure",
+        }
+    }
 }
 
 /// What a configuration does with the request, as far as the files say.

@@ -13,7 +13,9 @@ pub mod lint;
 pub mod nginx;
 pub mod request;
 pub mod squid;
+mod time;
 
 pub use configuration::{Around, Configuration, Extent, RouteRequest, read};
 pub use detect::detect;
 pub use files::{FileBytes, Files};
+use time::{civil_ms, month};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::evidence::{Pass, Protocol, Route};
+use crate::evidence::{Pass, Protocol, ProxyKind, Route};
 
 /// The path used when the configuration leaves the request target open.
 const FALLBACK_TARGET: &str = "/";
@@ -53,8 +53,13 @@ fn http(target: &str, host: &str, route: &Route) -> Vec<u8> {
             let _ = write!(text, "{}: {}\r\n", visible(name), visible(value));
         }
     }
+    added(&mut text, route);
     if !has_connection {
-        text.push_str("Connection: close\r\n");
+        text.push_str(if keeps(route) {
+            "Connection: Keep-Alive\r\n"
+        } else {
+            "Connection: close\r\n"
+        });
     }
     text.push_str(concat!(
         "User-Agent: fix502/",
@@ -62,6 +67,47 @@ fn http(target: &str, host: &str, route: &Route) -> Vec<u8> {
         "\r\nAccept: */*\r\n\r\n"
     ));
     text.into_bytes()
+}
+
+/// True for a server that asks the upstream to keep the connection without being told to.
+fn keeps(route: &Route) -> bool {
+    match route.proxy {
+        ProxyKind::Apache => route
+            .settings
+            .apache
+            .as_ref()
+            .is_some_and(|apache| apache.reuse.value && apache.worker.is_some()),
+        ProxyKind::Squid => true,
+        ProxyKind::Haproxy | ProxyKind::Nginx => false,
+    }
+}
+
+/// The headers that Apache and Squid add by themselves.
+fn added(text: &mut String, route: &Route) {
+    match route.proxy {
+        ProxyKind::Apache => {
+            text.push_str("X-Forwarded-For: 127.0.0.1\r\n");
+            if let Some(server) = route.server.as_ref().filter(|server| !server.name.is_empty()) {
+                let _ = write!(text, "X-Forwarded-Server: {}\r\n", visible(&server.name));
+            }
+        }
+        ProxyKind::Squid => {
+            let Some(squid) = &route.settings.squid else {
+                return;
+            };
+            if squid.via.value && !squid.visible_hostname.value.is_empty() {
+                let _ = write!(
+                    text,
+                    "Via: 1.1 {} (squid)\r\n",
+                    visible(&squid.visible_hostname.value)
+                );
+            }
+            if squid.forwarded_for.value == "on" {
+                text.push_str("X-Forwarded-For: 127.0.0.1\r\n");
+            }
+        }
+        ProxyKind::Haproxy | ProxyKind::Nginx => {}
+    }
 }
 
 /// The same plain request with extra header lines.

@@ -1,17 +1,19 @@
 //! Step 3, configuration: find what the running proxy reads, read it as it does, follow the URL through it.
 
+mod software;
+
 use super::plan::Plan;
-use super::retry;
 use super::summary::Line;
+use super::{proxies, retry};
 use crate::evidence::{
-    ConfigTest, Endpoint, Handler, Observed, Obstacle, PeerAddress, Place, ProblemLevel, Protocol,
-    ProxyProcess, Route, Snapshot, Target,
+    ConfigTest, Endpoint, Handler, NameAndPort, Observed, Obstacle, Pass, Peer, PeerAddress, Place,
+    ProblemLevel, Protocol, ProxyKind, Route, Setting, Snapshot, Target,
 };
 use crate::host::{Host, ListDirectory, ReadFile, RunCommand, SystemLookup};
-use crate::proxy::nginx::{self, Config, Environment};
 use crate::proxy::{Configuration, FileBytes, Files, RouteRequest};
 use crate::report::StepStatus;
 use crate::system::sockets;
+use software::Software;
 
 /// The largest configuration file that is read.
 const FILE_CAP_BYTES: u64 = 8 << 20;
@@ -62,32 +64,11 @@ impl Files for HostFiles<'_> {
 /// Reads the configuration of the proxy that serves the target, and the target's way through it. What was
 /// read is given back for [`judge`].
 pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<Configuration> {
-    let banner = host.ask(&RunCommand::new(["nginx", "-V"]));
-    let banner = banner
-        .seen()
-        .map(|output| output.stderr.text().into_owned())
-        .unwrap_or_default();
-    let build = Build::read(&banner);
-    let (main_file, below) = main_file(plan, snapshot, &build);
-    let prefix = snapshot
-        .proxy
-        .as_ref()
-        .map(|proxy| proxy.prefix.clone())
-        .filter(|prefix| !prefix.is_empty());
-    let environment = Environment {
-        prefix: prefix.unwrap_or_else(|| build.prefix.clone()),
-        version: build.version_numbers(),
-        hostname: snapshot.host.name.clone(),
-        build_error_log: build.error_log.clone(),
-        build_access_log: build.access_log.clone(),
-        ..Environment::default()
-    };
-    if let Some(proxy) = &mut snapshot.proxy {
-        proxy.version.clone_from(&build.version);
-    }
+    let software = software_of(host, plan, snapshot);
+    let (main_file, below) = main_file(plan, snapshot, &software);
     let files = HostFiles { host, below };
-    match files.read(&main_file) {
-        Ok(_) => {}
+    let configuration = match files.read(&main_file) {
+        Ok(_) => software.configuration(&files, &main_file, snapshot.proxy.as_ref()),
         Err(reason) => {
             let nothing =
                 snapshot.proxy.is_none() && plan.config_files.is_empty() && reason == "no such file";
@@ -99,19 +80,24 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) -> Option<C
             snapshot.route = Observed::Unavailable(Obstacle::Failed("no configuration to follow".to_owned()));
             // The test still says in the server's own words what is wrong with it.
             if !nothing {
-                test(host, plan, snapshot, &main_file);
+                test(host, plan, snapshot, &software, &main_file);
             }
             return None;
         }
-    }
-    let config = nginx::read(&main_file, &files, &environment);
-    snapshot.config = Observed::Seen(config.summary());
-    test(host, plan, snapshot, &main_file);
-    follow(snapshot, &config);
+    };
+    let Some(configuration) = configuration else {
+        let why = format!("no reader for the configuration of {}", software.kind.name());
+        snapshot.config = Observed::Unavailable(Obstacle::Failed(why.clone()));
+        snapshot.route = Observed::Unavailable(Obstacle::Failed(why));
+        return None;
+    };
+    snapshot.config = Observed::Seen(configuration.summary());
+    test(host, plan, snapshot, &software, &main_file);
+    follow(snapshot, &configuration);
     if !plan.files_only {
-        further_tiers(host, snapshot, &build, &config);
+        further_tiers(host, snapshot, &configuration);
     }
-    Some(Configuration::Nginx(Box::new(config)))
+    Some(configuration)
 }
 
 /// Runs the lint rules again with all that was seen of the host: some need it, and they were silent when the
@@ -125,60 +111,62 @@ pub(super) fn judge(configuration: Option<&Configuration>, snapshot: &mut Snapsh
     }
 }
 
-/// What `nginx -V` tells about the build.
-struct Build {
-    version: Option<String>,
-    prefix: String,
-    conf_path: String,
-    error_log: Option<String>,
-    access_log: Option<String>,
-}
-
-impl Build {
-    fn read(banner: &str) -> Self {
-        let value = |name: &str| {
-            banner
-                .split_whitespace()
-                .find_map(|word| word.strip_prefix(name))
-                .map(str::to_owned)
-        };
-        let prefix = value("--prefix=").unwrap_or_else(|| "/usr/share/nginx".to_owned());
-        let absolute = |path: String| {
-            if path.starts_with('/') {
-                path
-            } else {
-                format!("{prefix}/{path}")
-            }
-        };
-        Self {
-            version: banner
-                .lines()
-                .find_map(|line| line.split("nginx/").nth(1))
-                .and_then(|rest| rest.split_whitespace().next())
-                .map(str::to_owned),
-            conf_path: value("--conf-path=").map_or_else(|| "/etc/nginx/nginx.conf".to_owned(), absolute),
-            error_log: value("--error-log-path=").map(absolute),
-            access_log: value("--http-log-path=").map(absolute),
-            prefix,
+/// The software whose configuration is read: that of the running proxy; where none runs, the one that is
+/// meant to listen where the URL points, else the first that is installed.
+fn software_of(host: &Host, plan: &Plan, snapshot: &Snapshot) -> Software {
+    let hostname = &snapshot.host.name;
+    let ask = |kind: ProxyKind| Software::ask(host, kind, snapshot.proxy.as_ref(), hostname);
+    if let Some(proxy) = &snapshot.proxy {
+        return ask(proxy.kind);
+    }
+    if let Some(file) = plan.config_files.first() {
+        return ask(software::kind_by_name(file).unwrap_or_default());
+    }
+    let files = HostFiles {
+        host,
+        below: String::new(),
+    };
+    let port = snapshot
+        .target
+        .via
+        .as_deref()
+        .and_then(retry::host_and_port)
+        .map_or(snapshot.target.port, |(_, port)| port);
+    let mut first: Option<Software> = None;
+    for kind in [ProxyKind::Nginx, ProxyKind::Apache, ProxyKind::Squid] {
+        let software = ask(kind);
+        if !software::installed(&files, &software) {
+            continue;
         }
+        let meant = software
+            .configuration(&files, &software.main_file, None)
+            .is_some_and(|configuration| {
+                let listens = configuration.summary().listeners;
+                listens.iter().any(|listen| {
+                    let end = listen.address.rsplit(':').next();
+                    end.and_then(|digits| digits.parse::<u16>().ok()) == Some(port)
+                })
+            });
+        if meant {
+            return software;
+        }
+        first.get_or_insert(software);
     }
-
-    fn version_numbers(&self) -> Option<(u32, u32, u32)> {
-        let mut parts = self.version.as_deref()?.split('.').map(str::parse::<u32>);
-        Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))
-    }
+    first.unwrap_or_else(|| ask(ProxyKind::Nginx))
 }
 
 /// The main file of the running proxy, and where its root lies for us.
-fn main_file(plan: &Plan, snapshot: &mut Snapshot, build: &Build) -> (String, String) {
+fn main_file(plan: &Plan, snapshot: &mut Snapshot, software: &Software) -> (String, String) {
+    let root = snapshot.host.root;
+    if let Some(proxy) = &mut snapshot.proxy {
+        software.set_paths(proxy);
+    }
     if let Some(file) = plan.config_files.first() {
         return (file.clone(), String::new());
     }
-    let root = snapshot.host.root;
-    let Some(proxy) = &mut snapshot.proxy else {
-        return (build.conf_path.clone(), String::new());
+    let Some(proxy) = &snapshot.proxy else {
+        return (software.main_file.clone(), String::new());
     };
-    set_paths(proxy, build);
     let below = if proxy.other_mounts && root && !plan.other_root {
         format!("/proc/{}/root", proxy.master.pid)
     } else {
@@ -187,32 +175,9 @@ fn main_file(plan: &Plan, snapshot: &mut Snapshot, build: &Build) -> (String, St
     (proxy.config.clone(), below)
 }
 
-/// `-c` and `-p` from the title of the master.
-fn set_paths(proxy: &mut ProxyProcess, build: &Build) {
-    let title = proxy.master.arguments.join(" ");
-    let command = title.strip_prefix("nginx: master process ").unwrap_or(&title);
-    let words: Vec<&str> = command.split_whitespace().collect();
-    let after = |flag: &str| {
-        words.iter().enumerate().find_map(|(index, word)| {
-            if *word == flag {
-                words.get(index + 1).map(|value| (*value).to_owned())
-            } else {
-                word.strip_prefix(flag)
-                    .filter(|rest| rest.starts_with('/'))
-                    .map(str::to_owned)
-            }
-        })
-    };
-    proxy.prefix = after("-p").unwrap_or_else(|| build.prefix.clone());
-    proxy.config = match after("-c") {
-        Some(path) if path.starts_with('/') => path,
-        Some(path) => format!("{}/{path}", proxy.prefix.trim_end_matches('/')),
-        None => build.conf_path.clone(),
-    };
-}
-
-/// `nginx -t`, only as root: as another user it complains about what it may not open.
-fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, main_file: &str) {
+/// The server's own test of its configuration, only as root: as another user it complains about what it may
+/// not open.
+fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, software: &Software, main_file: &str) {
     if plan.inside.is_some() {
         // The host inside this program has no such program.
         snapshot.config_test = Observed::Absent;
@@ -238,7 +203,7 @@ fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, main_file: &str) {
         ));
         return;
     }
-    let argv: Vec<String> = ["nginx", "-t", "-c", main_file].map(str::to_owned).to_vec();
+    let argv = software.test(main_file, snapshot.proxy.as_ref());
     let command = RunCommand::new(argv.clone()).within(super::machine::network_of(snapshot));
     snapshot.config_test = host.ask(&command).map(|output| ConfigTest {
         command: argv,
@@ -248,35 +213,141 @@ fn test(host: &Host, plan: &Plan, snapshot: &mut Snapshot, main_file: &str) {
 }
 
 /// The way of the target through the configuration.
-fn follow(snapshot: &mut Snapshot, config: &Config) {
+fn follow(snapshot: &mut Snapshot, configuration: &Configuration) {
     if snapshot.target.url.is_none() {
         return;
     }
-    snapshot.route = config.route(&request(&snapshot.target)).into();
+    let configured = route_of(configuration, &snapshot.target);
+    snapshot.route = configured.into();
 }
 
-/// The request that a client makes for a target.
+/// The request that a client makes for a target; of a forward proxy it is asked as that wants it.
 pub(super) fn request(target: &Target) -> RouteRequest {
-    RouteRequest {
+    let header = retry::host_header(target);
+    let mut request = RouteRequest {
         local_address: target.host.parse().ok(),
         port: target.port,
-        unix_socket: None,
         tls: target.scheme == "https",
-        host: retry::host_header(target),
+        host: header.clone(),
         method: "GET".to_owned(),
         target: target.path.clone(),
         ..RouteRequest::default()
+    };
+    if let Some((name, port)) = target.via.as_deref().and_then(retry::host_and_port) {
+        request.local_address = name.parse().ok();
+        request.port = port;
+        request.tls = target.via.as_deref().is_some_and(|via| via.starts_with("https://"));
+        request.target = if target.scheme == "https" {
+            "CONNECT".clone_into(&mut request.method);
+            // The authority of a tunnel always has its port.
+            if !header.ends_with(&format!(":{}", target.port)) {
+                request.host = format!("{header}:{}", target.port);
+            }
+            request.host.clone()
+        } else {
+            format!("http://{header}{}", target.path)
+        };
     }
+    // From this host to one of its own addresses the kernel takes that same address.
+    request.client_address = request.local_address;
+    request
 }
 
-/// Tiers of nginx behind the first one on this host: the route goes on through their configurations, which
+/// The way of a target, with what the steps after this one take from it.
+fn route_of(configuration: &Configuration, target: &Target) -> Option<Route> {
+    let mut request = request(target);
+    let tunnel = request.method == "CONNECT";
+    if tunnel && configuration.kind() == ProxyKind::Apache {
+        // Its tunnels go where an absolute URL would.
+        "GET".clone_into(&mut request.method);
+        request.target = format!("https://{}{}", retry::host_header(target), target.path);
+    }
+    let mut route = configuration.route(&request)?;
+    if target.via.is_some() && matches!(route.handler, Handler::Local(_)) && route.proxy == ProxyKind::Apache
+    {
+        straight(&mut route, target);
+    }
+    if tunnel {
+        through_tunnel(&mut route, target);
+    }
+    let http2 = route
+        .settings
+        .http_version
+        .as_ref()
+        .is_some_and(|version| version.value == "2");
+    let own_nameservers = route.settings.resolver.is_some();
+    if let Handler::Pass(pass) = &mut route.handler {
+        // `h2://` and `h2c://`: the proxy speaks HTTP/2, as it does for gRPC.
+        if route.proxy == ProxyKind::Apache && http2 {
+            pass.protocol = Protocol::Grpc;
+        }
+        // Squid resolves by itself, with the hosts file first: as the system does, unless it has nameservers
+        // of its own.
+        if route.proxy == ProxyKind::Squid && !own_nameservers {
+            pass.runtime_name = None;
+        }
+    }
+    Some(route)
+}
+
+/// Apache as a forward proxy goes to what the client names.
+fn straight(route: &mut Route, target: &Target) {
+    let place = route
+        .listener
+        .as_ref()
+        .map(|listen| listen.place.clone())
+        .unwrap_or_default();
+    let address = match target.host.parse() {
+        Ok(address) => PeerAddress::Ip(std::net::SocketAddr::new(address, target.port)),
+        Err(_) => PeerAddress::Name(NameAndPort {
+            name: target.host.clone(),
+            port: target.port,
+        }),
+    };
+    route.request_target = Some(target.path.clone());
+    route.settings.http_version = Some(Setting {
+        value: "1.1".to_owned(),
+        place: None,
+    });
+    route.handler = Handler::Pass(Box::new(Pass {
+        written: "what the client names".to_owned(),
+        place: place.clone(),
+        proxy_host: retry::host_header(target),
+        peers: vec![Peer {
+            address,
+            place,
+            ..Peer::default()
+        }],
+        ..Pass::default()
+    }));
+}
+
+/// In a tunnel the client speaks TLS with the origin, and asks for the path.
+fn through_tunnel(route: &mut Route, target: &Target) {
+    let name = target.host.clone();
+    if let Handler::Pass(pass) = &mut route.handler {
+        pass.tls = true;
+        pass.proxy_host = retry::host_header(target);
+    }
+    route.request_target = Some(target.path.clone());
+    route.settings.tls_server_name = Some(Setting {
+        value: true,
+        place: None,
+    });
+    route.settings.tls_name = Some(Setting {
+        value: name,
+        place: None,
+    });
+}
+
+/// Tiers of proxies behind the first one on this host: the route goes on through their configurations, which
 /// may be the same one again.
-fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build, config: &Config) {
+fn further_tiers(host: &Host, snapshot: &mut Snapshot, configuration: &Configuration) {
     let proxies = snapshot.proxies.seen().cloned().unwrap_or_default();
     let Some(mut proxy) = snapshot.proxy.clone() else {
         return;
     };
-    let mut config = config.clone();
+    let mut configuration = configuration.clone();
     let mut route = snapshot.route.seen().cloned();
     let mut passed: Vec<(u32, Place)> = Vec::new();
     for _ in 0..6 {
@@ -301,33 +372,28 @@ fn further_tiers(host: &Host, snapshot: &mut Snapshot, build: &Build, config: &C
         let Some(listener) = listeners.iter().find(|listener| sockets::takes(listener, &endpoint)) else {
             return;
         };
-        let next = proxies.iter().find(|proxy| {
-            listener.processes.iter().any(|owner| {
-                owner.pid == proxy.master.pid || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
-            })
-        });
-        let Some(next) = next else { return };
+        let Some(next) = proxies.iter().find(|proxy| proxies::owns(proxy, listener)) else {
+            return;
+        };
         if next.master.pid != proxy.master.pid {
             let mut next = next.clone();
-            set_paths(&mut next, build);
+            let software = Software::ask(host, next.kind, Some(&next), &snapshot.host.name);
+            software.set_paths(&mut next);
             let files = HostFiles {
                 host,
                 below: String::new(),
             };
-            let environment = Environment {
-                prefix: next.prefix.clone(),
-                version: build.version_numbers(),
-                hostname: snapshot.host.name.clone(),
-                ..Environment::default()
+            let Some(read) = software.configuration(&files, &next.config, Some(&next)) else {
+                return;
             };
-            config = nginx::read(&next.config, &files, &environment);
+            configuration = read;
             proxy = next;
         }
         let host_header = match &current.handler {
             Handler::Pass(pass) => crate::proxy::request::host_header(current, pass),
             Handler::Return { .. } | Handler::Local(_) | Handler::Unknown => String::new(),
         };
-        let inner = config.route(&RouteRequest {
+        let inner = configuration.route(&RouteRequest {
             local_address: endpoint.tcp().map(|address| address.ip()),
             port: endpoint.tcp().map_or(0, |address| address.port()),
             unix_socket: endpoint.unix().map(str::to_owned),
@@ -380,12 +446,7 @@ fn proxy_listens(snapshot: &Snapshot, port: u16) -> bool {
     let listeners = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
     listeners.iter().any(|listener| {
         listener.endpoint.tcp().is_some_and(|address| address.port() == port)
-            && listener.processes.iter().any(|owner| {
-                proxies.iter().any(|proxy| {
-                    owner.pid == proxy.master.pid
-                        || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
-                })
-            })
+            && proxies.iter().any(|proxy| proxies::owns(proxy, listener))
     })
 }
 
@@ -426,16 +487,18 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
         .iter()
         .filter(|problem| problem.level == ProblemLevel::Warning)
         .count();
+    let kind = crate::causes::proxy_kind(snapshot);
+    let command = kind.test_command();
     let test = match &snapshot.config_test {
-        Observed::Seen(test) if test.passed => ", nginx -t passes".to_owned(),
+        Observed::Seen(test) if test.passed => format!(", {command} passes"),
         Observed::Seen(test) => {
             details.extend(test.output.lines().take(6).map(str::to_owned));
-            ", nginx -t fails".to_owned()
+            format!(", {command} fails")
         }
-        Observed::Absent => ", no nginx to test them with".to_owned(),
-        Observed::Unavailable(Obstacle::Denied) => ", nginx -t not run (it needs root)".to_owned(),
+        Observed::Absent => format!(", no {} to test them with", kind.name()),
+        Observed::Unavailable(Obstacle::Denied) => format!(", {command} not run (it needs root)"),
         Observed::Unavailable(Obstacle::NotAsked) => String::new(),
-        Observed::Unavailable(obstacle) => format!(", nginx -t not run ({obstacle})"),
+        Observed::Unavailable(obstacle) => format!(", {command} not run ({obstacle})"),
     };
     let failing_test = snapshot.config_test.seen().is_some_and(|test| !test.passed);
     let count = if files == 1 {

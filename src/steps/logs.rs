@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use crate::evidence::{
-    AccessEntry, ErrorEntry, Handler, LogFile, LogTarget, Observed, PeerAddress, Route, Snapshot, Symptom,
+    AccessEntry, Attempt, ErrorEntry, Handler, LogFile, LogTarget, Observed, PeerAddress, ProxyKind, Route,
+    Snapshot, Symptom,
 };
 use crate::host::{Clock, Host, ReadFile, pause};
-use crate::proxy::nginx::{access_log, error_log};
+use crate::proxy::{apache, nginx, squid};
 
 /// How much of the end of a log is read.
 const CAP_BYTES: u64 = 2 << 20;
@@ -75,10 +76,11 @@ pub(super) fn during(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         .into_iter()
         .filter(|entry| same_path(snapshot, entry))
         .collect();
-    let access = access
+    let access: Vec<AccessEntry> = access
         .into_iter()
         .filter(|entry| fresh(entry.at_ms) || known == 0)
         .collect();
+    let pages = error_pages(snapshot, &access);
     // The first reading may already hold lines of the first attempts.
     let ours = newest_connections(snapshot, &during);
     let (mut early, before): (Vec<_>, Vec<_>) = std::mem::take(&mut snapshot.log.before)
@@ -90,6 +92,7 @@ pub(super) fn during(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
                     .is_some_and(|connection| ours.contains(&(entry.file.clone(), connection)))
         });
     early.extend(during);
+    early.extend(pages);
     snapshot.log.before = before;
     snapshot.log.during = newest(early, 200);
     snapshot.log.general.extend(general);
@@ -160,17 +163,24 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
         .unwrap_or_default()
         .offset_s;
     let routes = snapshot.route.seen().into_iter().chain(&snapshot.inner_routes);
-    let mut targets: Vec<(&LogTarget, bool)> = Vec::new();
+    let mut targets: Vec<(ProxyKind, &LogTarget, bool)> = Vec::new();
     for route in routes {
-        targets.extend(route.settings.error_logs.iter().map(|target| (target, true)));
-        targets.extend(route.settings.access_logs.iter().map(|target| (target, false)));
+        let kind = route.proxy;
+        targets.extend(route.settings.error_logs.iter().map(|target| (kind, target, true)));
+        targets.extend(route.settings.access_logs.iter().map(|target| (kind, target, false)));
     }
+    let kind = snapshot.proxy.as_ref().map_or(ProxyKind::Nginx, |proxy| proxy.kind);
     let fallback = LogTarget {
-        target: "/var/log/nginx/error.log".to_owned(),
+        target: match kind {
+            ProxyKind::Apache => "/var/log/apache2/error.log",
+            ProxyKind::Squid => "/var/log/squid/cache.log",
+            ProxyKind::Haproxy | ProxyKind::Nginx => "/var/log/nginx/error.log",
+        }
+        .to_owned(),
         ..LogTarget::default()
     };
     if targets.is_empty() && snapshot.config.seen().is_some() {
-        targets.push((&fallback, true));
+        targets.push((kind, &fallback, true));
     }
     let below = snapshot
         .proxy
@@ -178,7 +188,7 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
         .filter(|proxy| proxy.other_mounts && snapshot.host.root)
         .map_or_else(String::new, |proxy| format!("/proc/{}/root", proxy.master.pid));
     let mut done: Vec<&str> = Vec::new();
-    for (target, is_error) in targets {
+    for (kind, target, is_error) in targets {
         if !target.target.starts_with('/') || done.contains(&target.target.as_str()) {
             continue;
         }
@@ -192,10 +202,24 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
             read: answer.as_ref().map(|content| content.bytes.0.len() as u64),
         });
         if let Observed::Seen(content) = answer {
-            if is_error {
-                errors.extend(error_log::entries(&content.bytes.0, &target.target, offset_s));
-            } else {
-                accesses.extend(access_log::entries(&content.bytes.0, &target.format));
+            let (bytes, path) = (&content.bytes.0, &target.target);
+            match (kind, is_error) {
+                (ProxyKind::Apache, true) => {
+                    errors.extend(apache::error_log::entries(bytes, path, offset_s));
+                }
+                (ProxyKind::Apache, false) => {
+                    accesses.extend(apache::access_log::entries(bytes, &target.format));
+                }
+                (ProxyKind::Squid, true) => {
+                    errors.extend(squid::cache_log::entries(bytes, path, offset_s));
+                }
+                (ProxyKind::Squid, false) => accesses.extend(squid::access_log::entries(bytes)),
+                (ProxyKind::Haproxy | ProxyKind::Nginx, true) => {
+                    errors.extend(nginx::error_log::entries(bytes, path, offset_s));
+                }
+                (ProxyKind::Haproxy | ProxyKind::Nginx, false) => {
+                    accesses.extend(nginx::access_log::entries(bytes, &target.format));
+                }
             }
         }
     }
@@ -203,9 +227,39 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
     (errors, accesses, files)
 }
 
+/// What Squid's own error pages say about our attempts: its log has the status and not the reason.
+fn error_pages(snapshot: &Snapshot, access: &[AccessEntry]) -> Vec<ErrorEntry> {
+    let logged = access.iter().rev().find(|entry| entry.status.is_some());
+    snapshot
+        .attempts
+        .iter()
+        .filter(|attempt| crate::causes::attempt_failed(attempt))
+        .filter_map(|attempt| error_page(attempt, logged))
+        .collect()
+}
+
+fn error_page(attempt: &Attempt, logged: Option<&AccessEntry>) -> Option<ErrorEntry> {
+    let said = attempt.header("x-squid-error")?;
+    let page = attempt.exchange.seen().map(|exchange| exchange.bytes.text())?;
+    Some(ErrorEntry {
+        at_ms: Some(attempt.at_ms),
+        level: "error".to_owned(),
+        message: said.to_owned(),
+        request: logged.and_then(|entry| entry.request.clone()),
+        upstream: logged
+            .and_then(|entry| entry.upstream_addr.as_deref())
+            .and_then(|way| way.split_once('/'))
+            .map(|(_, peer)| peer.to_owned()),
+        symptom: squid::error_page::symptom(said, &page),
+        text: format!("X-Squid-Error: {said}"),
+        ..ErrorEntry::default()
+    })
+}
+
 /// True for lines about the proxy as a whole.
 fn is_general(entry: &ErrorEntry) -> bool {
     entry.request.is_none()
+        && entry.client.is_none()
         && matches!(
             entry.symptom,
             Some(
@@ -214,13 +268,15 @@ fn is_general(entry: &ErrorEntry) -> bool {
                     | Symptom::WorkerCrashed
                     | Symptom::SlotsExhausted
                     | Symptom::NameServerFailed
+                    | Symptom::ForwardingLoop
             )
         )
 }
 
 /// True for a line about this route: the same server, and an upstream that the route can dial.
 fn concerns(route: Option<&Route>, snapshot: &Snapshot, entry: &ErrorEntry) -> bool {
-    if entry.request.is_none() {
+    // Apache's lines name the client or the upstream, and the request only now and then.
+    if entry.request.is_none() && entry.upstream.is_none() && entry.client.is_none() {
         return false;
     }
     let Some(route) = route else { return true };
@@ -283,12 +339,21 @@ fn dials(route: &Route, entry: &ErrorEntry) -> bool {
 
 /// True for an access line of the target's path.
 fn same_path(snapshot: &Snapshot, entry: &AccessEntry) -> bool {
-    let path = snapshot.target.path.split('?').next().unwrap_or("/");
-    let logged = entry
-        .request
-        .as_deref()
-        .and_then(|request| request.split(' ').nth(1))
-        .unwrap_or_default();
+    let target = &snapshot.target;
+    let path = target.path.split('?').next().unwrap_or("/");
+    let Some(request) = entry.request.as_deref() else {
+        return false;
+    };
+    let mut words = request.split(' ');
+    let (method, logged) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    // A forward proxy logs whole URLs, and the authority of a tunnel.
+    if method == "CONNECT" {
+        return logged.starts_with(&target.host) || logged.contains(&format!("[{}]", target.host));
+    }
+    let logged = match logged.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/"),
+        None => logged,
+    };
     logged.split('?').next() == Some(path)
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::plan::Plan;
-use super::{cloud, inside, units};
+use super::{cloud, inside, proxies, units};
 use crate::evidence::{
     Endpoint, HostFacts, KernelEvent, KernelEventKind, Limits, Listener, Observed, Obstacle, Process,
-    ProxyKind, ProxyProcess, Snapshot,
+    Snapshot,
 };
-use crate::host::{Clock, DescriptorUse, Host, Identity, ProcessTable, ReadFile, RunCommand, SocketOwners};
+use crate::host::{Clock, Host, Identity, ProcessTable, ReadFile, RunCommand, SocketOwners};
 use crate::system::{kernel, network, sockets};
 
 /// Facts of the machine, processes, proxies and listeners.
@@ -22,12 +22,12 @@ pub(super) fn facts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
             .map(|content| network::hosts_file(&content.bytes.0));
         snapshot.host = facts.join().unwrap_or_default();
         let owners = owners.join().unwrap_or_default().into_seen().unwrap_or_default();
-        proxies(host, snapshot);
+        proxies::find(host, snapshot);
         listeners(host, snapshot, &owners);
         if let Some(root) = &plan.inside {
             inside::only(host, snapshot, root);
         }
-        choose_proxy(snapshot, plan.other_root);
+        proxies::choose(snapshot, plan.other_root);
         let elsewhere = snapshot
             .proxy
             .as_ref()
@@ -85,49 +85,6 @@ fn host_facts(host: &Host) -> HostFacts {
             .into_seen()
             .and_then(|output| network::vpn_default_route(&output.stdout.0)),
     }
-}
-
-fn proxies(host: &Host, snapshot: &mut Snapshot) {
-    let Observed::Seen(processes) = &snapshot.processes else {
-        snapshot.proxies = snapshot.processes.as_ref().map(|_| Vec::new());
-        return;
-    };
-    let own = own_process(host, processes).map_or((None, None), |process| {
-        (process.network_namespace, process.mount_namespace)
-    });
-    let mut found = Vec::new();
-    for process in processes {
-        let title = process.arguments.first().map_or("", String::as_str);
-        if !title.starts_with("nginx: master process") {
-            continue;
-        }
-        let workers: Vec<Process> = processes
-            .iter()
-            .filter(|other| {
-                other.parent == process.pid
-                    && other
-                        .arguments
-                        .first()
-                        .is_some_and(|title| title.starts_with("nginx: worker process"))
-            })
-            .cloned()
-            .collect();
-        let other = |mine: Option<u64>, theirs: Option<u64>| {
-            mine.zip(theirs).is_some_and(|(mine, theirs)| mine != theirs)
-        };
-        found.push(ProxyProcess {
-            kind: ProxyKind::Nginx,
-            other_network: other(own.0, process.network_namespace),
-            other_mounts: other(own.1, process.mount_namespace),
-            descriptors: workers.first().map_or(Observed::Absent, |worker| {
-                host.ask(&DescriptorUse { pid: worker.pid })
-            }),
-            workers,
-            master: process.clone(),
-            ..ProxyProcess::default()
-        });
-    }
-    snapshot.proxies = Observed::Seen(found);
 }
 
 /// This program among the processes.
@@ -199,57 +156,6 @@ fn queue_lengths(host: &Host, of: Option<u32>, listeners: &mut [Listener]) {
             listener.queue = Some(*limit);
         }
     }
-}
-
-/// The proxy that takes the connections for the target, and who listens there.
-fn choose_proxy(snapshot: &mut Snapshot, other_root: bool) {
-    let target = &snapshot.target;
-    let all = snapshot.listeners.seen().map_or(&[][..], Vec::as_slice);
-    let on_port: Vec<&Listener> = all
-        .iter()
-        .filter(|listener| {
-            listener
-                .endpoint
-                .tcp()
-                .is_some_and(|address| address.port() == target.port)
-        })
-        .collect();
-    let wanted = target
-        .host
-        .parse()
-        .ok()
-        .map(|address| Endpoint::Tcp(std::net::SocketAddr::new(address, target.port)));
-    let front = wanted
-        .as_ref()
-        .and_then(|wanted| on_port.iter().find(|listener| sockets::takes(listener, wanted)))
-        .or_else(|| on_port.first().filter(|_| wanted.is_none()))
-        .map(|listener| (*listener).clone());
-    let proxies = snapshot.proxies.seen().map_or(&[][..], Vec::as_slice);
-    let owns = |proxy: &&ProxyProcess, listener: &Listener| {
-        listener.processes.iter().any(|owner| {
-            owner.pid == proxy.master.pid || proxy.workers.iter().any(|worker| worker.pid == owner.pid)
-        })
-    };
-    let chosen = match &front {
-        Some(listener) => proxies.iter().find(|proxy| owns(proxy, listener)).or_else(|| {
-            // Whoever listens is known, and it is none of the proxies.
-            (listener.processes.is_empty() && !other_root)
-                .then(|| proxies.first())
-                .flatten()
-        }),
-        // Nothing listens here: a proxy in a network of its own may, or the only one that runs.
-        // Files of another root are not read by what runs here.
-        None if other_root => None,
-        None => proxies
-            .iter()
-            .find(|proxy| proxy.other_network)
-            .or_else(|| proxies.first()),
-    };
-    snapshot.proxy = chosen.cloned();
-    snapshot.front_listener = match snapshot.listeners.obstacle() {
-        Some(obstacle) => Observed::Unavailable(obstacle.clone()),
-        None => front.into(),
-    };
 }
 
 /// The kernel log.

@@ -19,6 +19,7 @@ mod machine;
 mod other_route;
 mod packages;
 mod plan;
+mod proxies;
 mod retry;
 mod summary;
 mod support_bundle;

@@ -312,14 +312,14 @@ fn service(snapshot: &Snapshot) -> Vec<String> {
                 .map_or_else(String::new, |unit| format!(" ({unit})")),
             proxy.config,
         )),
-        (None, Observed::Seen(_)) => lines.push("no nginx runs on this host".to_owned()),
+        (None, Observed::Seen(_)) => lines.push("no proxy runs on this host".to_owned()),
         (None, _) => lines.push("the process table could not be read".to_owned()),
     }
     let unit = snapshot
         .proxy
         .as_ref()
         .and_then(|proxy| proxy.master.unit.clone())
-        .unwrap_or_else(|| "nginx.service".to_owned());
+        .unwrap_or_else(|| crate::causes::proxy_kind(snapshot).unit().to_owned());
     if let Some(unit) = snapshot
         .units
         .seen()

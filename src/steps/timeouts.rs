@@ -68,9 +68,10 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
         .read_timeout
         .as_ref()
         .map_or(60_000, |setting| setting.value);
+    let name = format!("{}_read_timeout", pass.protocol.directive_prefix());
     let name = format!(
-        "{}_read_timeout {}",
-        pass.protocol.directive_prefix(),
+        "{} {}",
+        crate::causes::wording::text(route.proxy, &name),
         seconds(read)
     );
     let measured = snapshot

@@ -182,6 +182,37 @@ pub fn attempt(mut attempt: Attempt) -> Attempt {
     attempt
 }
 
+/// The first line in a chunked body that is no size, as text; `None`: there is none, or the body is not
+/// chunked.
+pub fn broken_chunk(head: &Head, bytes: &[u8]) -> Option<String> {
+    let chunked = head
+        .values("transfer-encoding")
+        .iter()
+        .any(|value| value.to_ascii_lowercase().contains("chunked"));
+    let mut rest = bytes.get(head.length_bytes?..).filter(|_| chunked)?;
+    loop {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let line = rest.get(..end)?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let text = String::from_utf8_lossy(line.get(..line.len().min(80))?).into_owned();
+        let digits = text.split(';').next().unwrap_or_default().trim();
+        let Ok(size) = usize::from_str_radix(digits, 16) else {
+            return Some(text);
+        };
+        if size == 0 {
+            return None;
+        }
+        // The chunk and its line end.
+        rest = rest.get(end.checked_add(1)?.checked_add(size)?..)?;
+        rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+        match rest.first() {
+            Some(b'\n') => rest = rest.get(1..)?,
+            Some(_) => return Some("(a chunk is longer than its size)".to_owned()),
+            None => return None,
+        }
+    }
+}
+
 /// True when an answer ended before its own length said so.
 pub fn cut_off(head: &Head, exchange: &Exchange) -> bool {
     let ended = matches!(exchange.end, End::Closed | End::Reset | End::TimedOut);
@@ -229,6 +260,23 @@ mod tests {
         let head = head(b"HTTP/1.1 200 OK\nContent-Length: 3\n\nhi\n").expect("HTTP");
         assert_eq!(head.first_bad_line(), None);
         assert_eq!(head.values("content-length"), ["3"]);
+    }
+
+    #[test]
+    fn a_broken_chunk_is_named() {
+        let of = |body: &str| {
+            let text = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+            let head = head(text.as_bytes()).expect("HTTP");
+            broken_chunk(&head, text.as_bytes())
+        };
+        assert_eq!(of("2\r\nok\r\n0\r\n\r\n"), None);
+        assert_eq!(of("2\r\nok\r\nzz\r\n"), Some("zz".to_owned()));
+        assert_eq!(
+            of("1\r\nok\r\n"),
+            Some("(a chunk is longer than its size)".to_owned())
+        );
+        assert_eq!(of("ffffffffffffffff\r\nok"), None);
+        assert_eq!(of(""), None);
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub(in crate::causes) enum Link {
     Address,
 }
 
+/// Units of the proxies themselves. Apache may be an upstream, but then its listener or its command line says
+/// so.
+const PROXIES: [&str; 2] = ["nginx.service", "squid.service"];
+
 /// The unit that should serve an endpoint, and how closely it belongs to it.
 pub(in crate::causes) fn unit_of<'a>(
     snapshot: &'a Snapshot,
@@ -27,7 +31,7 @@ pub(in crate::causes) fn unit_of<'a>(
         .unwrap_or_default();
     let services = || {
         units.iter().filter(|unit| {
-            unit.name.ends_with(".service") && unit.name != proxy && unit.name != "nginx.service"
+            unit.name.ends_with(".service") && unit.name != proxy && !PROXIES.contains(&unit.name.as_str())
         })
     };
     if let Some(owner) = evidence

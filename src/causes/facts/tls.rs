@@ -3,7 +3,7 @@
 use super::{failing, log_line, log_says_otherwise, logged_now, passing_route};
 use crate::causes::Cause;
 use crate::evidence::{
-    Certificate, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Pass, Place, Snapshot, Symptom,
+    Certificate, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Handshake, Pass, Place, Snapshot, Symptom,
 };
 use crate::finding::{Confidence, Exhibit, Finding, quoted};
 
@@ -99,7 +99,9 @@ pub(in crate::causes) fn refused_certificate<'a>(
         |evidence: &'a EndpointEvidence| evidence.as_proxy().and_then(|exchange| exchange.tls.as_ref());
     let evidence = snapshot.endpoints.iter().find(|evidence| {
         let error = handshake(evidence).and_then(|tls| tls.verify_error.as_ref());
-        logged.is_some() || error.is_some_and(|error| marks.iter().any(|mark| error.contains(mark)))
+        logged.is_some()
+            || error.is_some_and(|error| marks.iter().any(|mark| error.contains(mark)))
+            || handshake(evidence).is_some_and(|tls| refused_by_apache(snapshot, tls, symptom))
     })?;
     let verify = passing_route(snapshot)?.0.settings.tls_verify.as_ref();
     Some(RefusedCertificate {
@@ -110,6 +112,48 @@ pub(in crate::causes) fn refused_certificate<'a>(
         place: verify
             .and_then(|setting| setting.place.as_ref())
             .unwrap_or(&pass.place),
+    })
+}
+
+/// Apache checks the name and the dates even of a certificate that it does not verify otherwise.
+fn refused_by_apache(snapshot: &Snapshot, tls: &Handshake, symptom: Symptom) -> bool {
+    let Some((route, pass)) = passing_route(snapshot) else {
+        return false;
+    };
+    let (Some(apache), Some(certificate)) = (&route.settings.apache, tls.chain.first()) else {
+        return false;
+    };
+    match symptom {
+        Symptom::TlsDate => {
+            let now_ms = snapshot.host.now_ms;
+            apache.tls_check_expiry.value
+                && (certificate.not_after_ms < now_ms || certificate.not_before_ms > now_ms)
+        }
+        Symptom::TlsName => {
+            let asked = route.settings.tls_name.as_ref().map_or_else(
+                || pass.proxy_host.split(':').next().unwrap_or_default(),
+                |name| name.value.as_str(),
+            );
+            apache.tls_check_name.value && !asked.is_empty() && !is_for(certificate, asked)
+        }
+        _ => false,
+    }
+}
+
+/// True when a certificate is for a name: by an alternative name, `*` standing for one label, else by its
+/// subject.
+fn is_for(certificate: &Certificate, asked: &str) -> bool {
+    if certificate.names.is_empty() {
+        return certificate.subject.contains(asked);
+    }
+    certificate.names.iter().any(|name| {
+        let same = name.eq_ignore_ascii_case(asked);
+        let wild = name.strip_prefix("*.").is_some_and(|rest| {
+            asked
+                .split_once('.')
+                .is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(rest))
+        });
+        same || wild
     })
 }
 

@@ -2,15 +2,44 @@
 
 use super::{Contact, contact_of, passing_route};
 use crate::evidence::{
-    End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Listener, Pass, Place, ProbeKind, Snapshot, Unit,
-    errno,
+    End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Listener, Pass, Place, ProbeKind, ProxyKind,
+    Snapshot, Unit, errno,
 };
 use crate::finding::{Exhibit, quoted};
 use crate::system::http;
 use std::fmt::Write as _;
 
+/// The kind of proxy that a finding about the failing route speaks of: the innermost tier on this host that
+/// hands on, else the front one.
+pub(crate) fn proxy_kind(snapshot: &Snapshot) -> ProxyKind {
+    passing_route(snapshot)
+        .map(|(route, _)| route.proxy)
+        .or_else(|| snapshot.route.seen().map(|route| route.proxy))
+        .or_else(|| snapshot.proxy.as_ref().map(|proxy| proxy.kind))
+        .unwrap_or_default()
+}
+
+/// What makes a change of the proxy's configuration count: `nginx -t && nginx -s reload`.
+pub(in crate::causes) fn reload(snapshot: &Snapshot) -> String {
+    let kind = proxy_kind(snapshot);
+    format!("{} && {}", kind.test_command(), kind.reload_command())
+}
+
 /// The proxy's log line as proof.
 pub(in crate::causes) fn log_line(entry: &ErrorEntry) -> Exhibit {
+    // What the answer itself says stands in no file.
+    if entry.file.is_empty() {
+        let request = entry.request.as_deref().unwrap_or_default();
+        let url = request.split(' ').nth(1).unwrap_or("URL");
+        return Exhibit::shown_by(
+            "probe",
+            entry.text.clone(),
+            format!(
+                "curl -svo /dev/null -x PROXY {} 2>&1 | grep -i x-squid-error",
+                quoted(url)
+            ),
+        );
+    }
     Exhibit {
         kind: "log".to_owned(),
         text: entry.text.clone(),

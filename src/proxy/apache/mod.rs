@@ -11,11 +11,13 @@
 //! [`Config::skipped_sections`]. To teach a new directive: a setting goes to `settings`; the reader itself
 //! needs no table of directives.
 
+pub mod access_log;
 mod aliases;
 mod build;
 mod checks;
 mod conditions;
 mod directives;
+pub mod error_log;
 mod layers;
 mod lexer;
 pub mod lint;

@@ -189,6 +189,14 @@ fn run(state: &mut State<'_>, all: &[Rule], below: Option<usize>) -> Outcome {
         if flags.has(&["g", "gone"]) {
             return Outcome::Status(410, rule.statement);
         }
+        // A status that is no redirection ends the request; what would take the path's place does not count.
+        if let Some(status) = flags
+            .value(&["r", "redirect"])
+            .and_then(|status| status.parse::<u16>().ok())
+            .filter(|status| !(300..400).contains(status))
+        {
+            return Outcome::Status(status, rule.statement);
+        }
         if target != "-" {
             let Some(text) = expand(state, &target, &captures) else {
                 let place = state.config.place(rule.statement);

@@ -12,7 +12,9 @@ use super::tree::{ROOT, StatementId};
 use super::uri::{self, EncodedSlashes};
 use super::workers::{self, Backend};
 use super::{Config, RouteRequest};
-use crate::evidence::{Group, Handler, NameAndPort, Named, Pass, Peer, PeerAddress, ProxyKind, Route};
+use crate::evidence::{
+    Group, Handler, NameAndPort, Named, Pass, Peer, PeerAddress, Protocol, ProxyKind, Route,
+};
 
 /// What the hooks work on.
 pub(super) struct State<'a> {
@@ -461,6 +463,8 @@ fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied:
     let query = state.query.as_deref().filter(|_| !proxied.as_is);
     route.request_target = matches!(scheme.as_str(), "http" | "https" | "h2" | "h2c" | "ws" | "wss")
         .then(|| target::request_target(&path, query, !proxied.as_is));
+    // What a responder needs to find the script, as httpd makes it of the URL.
+    let script = (pass.protocol == Protocol::FastCgi).then(|| path.clone());
     let mut found = settings::proxied(&Scope {
         config,
         server: state.server,
@@ -499,6 +503,13 @@ fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied:
                 apache.missing_modules.push(module.to_owned());
             }
         }
+    }
+    if let Some(script) = script {
+        found.parameters = vec![
+            ("SCRIPT_FILENAME".to_owned(), script),
+            ("SCRIPT_NAME".to_owned(), state.path.clone()),
+            ("REQUEST_URI".to_owned(), state.request.target.clone()),
+        ];
     }
     route.settings = found;
     route.handler = Handler::Pass(Box::new(pass));

@@ -176,7 +176,7 @@ pub(super) fn proxied(scope: &Scope<'_>) -> RouteSettings {
         });
         settings.tls_protocols = scope.layers.last(config, "SSLProxyProtocol").map(|id| {
             let words = config.statement(id).arguments.iter();
-            scope.at(words.map(|word| word.text.clone()).collect(), id)
+            scope.at(protocols(words.map(|word| word.text.as_str())), id)
         });
     }
     settings.bind = scope.text("ProxySourceAddress");
@@ -264,6 +264,35 @@ pub(super) fn proxied(scope: &Scope<'_>) -> RouteSettings {
     settings
 }
 
+/// The versions that `SSLProxyProtocol` leaves on: words without a sign replace, `+` adds, `-` takes out.
+fn protocols<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+    const ALL: [&str; 4] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+    let mut on: Vec<&str> = Vec::new();
+    for word in words {
+        let (sign, name) = match word.strip_prefix(['+', '-']) {
+            Some(name) => (word.chars().next().unwrap_or('+'), name),
+            None => ('=', word),
+        };
+        let meant: Vec<&str> = ALL
+            .into_iter()
+            .filter(|known| name.eq_ignore_ascii_case("all") || name.eq_ignore_ascii_case(known))
+            .collect();
+        if sign == '-' {
+            on.retain(|known| !meant.contains(known));
+        } else {
+            let fresh = meant
+                .into_iter()
+                .filter(|known| !on.contains(known))
+                .collect::<Vec<_>>();
+            on.extend(fresh);
+        }
+    }
+    ALL.into_iter()
+        .filter(|known| on.contains(known))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// `SetEnv` and its relatives that set what `mod_proxy` looks at.
 fn variables(scope: &Scope<'_>) -> Vec<Setting<String>> {
     let mut found = Vec::new();
@@ -314,7 +343,15 @@ fn header_changes(scope: &Scope<'_>) -> Vec<Setting<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::time_ms;
+    use super::{protocols, time_ms};
+
+    #[test]
+    fn versions_are_added_and_taken_out() {
+        let of = |text: &str| protocols(text.split(' ')).join(" ");
+        assert_eq!(of("-all +TLSv1.2"), "TLSv1.2");
+        assert_eq!(of("all -SSLv3 -TLSv1 -TLSv1.1"), "TLSv1.2 TLSv1.3");
+        assert_eq!(of("TLSv1.3"), "TLSv1.3");
+    }
 
     #[test]
     fn times_have_units() {

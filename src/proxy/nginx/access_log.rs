@@ -1,6 +1,5 @@
 //! The access log: a `log_format` turned into a reader of its lines.
 
-use super::error_log::civil_ms;
 use crate::evidence::AccessEntry;
 
 /// The format that nginx calls `combined`.
@@ -88,6 +87,10 @@ fn set(entry: &mut AccessEntry, name: &str, value: &str) {
         "upstream_header_time" => entry.upstream_header_time = text(),
         "upstream_response_time" => entry.upstream_response_time = text(),
         "upstream_cache_status" => entry.cache_status = text(),
+        "request_time_us" => entry.request_time_us = value.parse().ok(),
+        "request_time_ms" => {
+            entry.request_time_us = value.parse::<u64>().ok().and_then(|ms| ms.checked_mul(1_000));
+        }
         "request_time" => entry.request_time_us = decimal_us(value),
         "msec" => entry.at_ms = decimal_us(value).and_then(|us| i64::try_from(us / 1_000).ok()),
         "time_local" => entry.at_ms = entry.at_ms.or_else(|| time_local(value)),
@@ -116,14 +119,10 @@ fn decimal_us(value: &str) -> Option<u64> {
 
 /// `22/Nov/2026:13:50:56 +0100`.
 fn time_local(value: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
     let (stamp, zone) = value.split_once(' ')?;
     let mut parts = stamp.split(['/', ':']);
     let day: i8 = parts.next()?.parse().ok()?;
-    let name = parts.next()?;
-    let month = i8::try_from(MONTHS.iter().position(|month| *month == name)? + 1).ok()?;
+    let month = crate::proxy::month(parts.next()?)?;
     let year: i16 = parts.next()?.parse().ok()?;
     let time = (
         parts.next()?.parse().ok()?,
@@ -134,7 +133,7 @@ fn time_local(value: &str) -> Option<i64> {
     let digits = zone.get(1..5)?;
     let hours: i32 = digits.get(..2)?.parse().ok()?;
     let minutes: i32 = digits.get(2..)?.parse().ok()?;
-    civil_ms(year, month, day, time, sign * (hours * 3600 + minutes * 60))
+    crate::proxy::civil_ms(year, month, day, time, sign * (hours * 3600 + minutes * 60))
 }
 
 /// Reads the lines that have this format.

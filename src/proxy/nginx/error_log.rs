@@ -351,13 +351,7 @@ fn time_ms(date: &str, time: &str, offset_s: i32) -> Option<i64> {
     let hour: i8 = parts.next()?.parse().ok()?;
     let minute: i8 = parts.next()?.parse().ok()?;
     let second: i8 = parts.next()?.parse().ok()?;
-    civil_ms(year, month, day, (hour, minute, second), offset_s)
-}
-
-pub(super) fn civil_ms(year: i16, month: i8, day: i8, time: (i8, i8, i8), offset_s: i32) -> Option<i64> {
-    let civil = jiff::civil::DateTime::new(year, month, day, time.0, time.1, time.2, 0).ok()?;
-    let zone = jiff::tz::Offset::from_seconds(offset_s).ok()?;
-    zone.to_timestamp(civil).ok().map(jiff::Timestamp::as_millisecond)
+    crate::proxy::civil_ms(year, month, day, (hour, minute, second), offset_s)
 }
 
 #[cfg(test)]

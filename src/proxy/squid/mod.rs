@@ -1,4 +1,4 @@
-//! Squid: configuration reader, routes, lint.
+//! Squid: configuration reader, routes, lint, logs and error pages.
 //!
 //! [`read`] takes the main file and a way to get bytes, and gives a [`Config`]: all statements with their
 //! places, every error found on the way (Squid stops at the first, this does not), lists, ports and peers.
@@ -9,11 +9,14 @@
 //! goes to `settings`, a type of list to `acl` and `matching`, a rule to `lint`.
 
 mod access;
+pub mod access_log;
 mod acl;
 mod address;
 mod build;
+pub mod cache_log;
 mod checks;
 mod directives;
+pub mod error_page;
 mod glob;
 pub mod lint;
 mod matching;

@@ -190,7 +190,9 @@ fn answers_well(exchange: &Exchange, pass: &Pass) -> bool {
             head.status.is_some() && head.length_bytes.is_some() && !refused_plain
         }),
         Protocol::FastCgi => http::speaks(&exchange.bytes.0) == Speaks::FastCgi,
-        Protocol::Uwsgi | Protocol::Scgi => http::speaks(&exchange.bytes.0) == Speaks::Http,
+        // 400 is what an HTTP server says to a packet of another protocol.
+        Protocol::Uwsgi | Protocol::Scgi => http::head(&exchange.bytes.0)
+            .is_some_and(|head| head.status != Some(400) && head.length_bytes.is_some()),
         Protocol::Grpc => http::speaks(&exchange.bytes.0) == Speaks::Http2,
         // CPong: "AB", a length of one byte, type 9.
         Protocol::Ajp => exchange.bytes.0.starts_with(b"AB\x00\x01\x09"),

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::super::machine;
 use super::super::plan::Plan;
+use super::super::{machine, proxies};
 use crate::evidence::{Bytes, Listener, Observed, OtherListener, Snapshot};
 use crate::host::{ExchangeQuery, Host};
 
@@ -66,7 +66,11 @@ pub(super) fn other_listeners(host: &Host, plan: &Plan, snapshot: &mut Snapshot)
             } else {
                 NEVER_UPSTREAM.contains(&owner)
             };
-            !never && !used(&address) && address.port() != 53
+            let front = snapshot
+                .proxy
+                .as_ref()
+                .is_some_and(|proxy| proxies::owns(proxy, listener));
+            !front && !never && !used(&address) && address.port() != 53
         })
         .cloned()
         .collect();

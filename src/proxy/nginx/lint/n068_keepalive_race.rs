@@ -92,7 +92,7 @@ fn reuses(config: &Config, node: NodeId) -> bool {
         Protocol::FastCgi => tree
             .nearest(block, "fastcgi_keep_conn")
             .is_some_and(|setting| units::flag(tree.argument(setting, 0)) == Some(true)),
-        Protocol::Grpc | Protocol::Ajp | Protocol::Memcached => true,
-        Protocol::Scgi | Protocol::Uwsgi => false,
+        Protocol::Grpc | Protocol::Memcached => true,
+        Protocol::Ajp | Protocol::Scgi | Protocol::Uwsgi => false,
     }
 }

@@ -1,0 +1,389 @@
+//! What is installed: the program of each kind of proxy, its version, where its configuration lies, how it
+//! tests it and how its reader is called.
+//!
+//! To add a kind: an arm in each `match` here.
+
+use super::HostFiles;
+use crate::evidence::{Observed, ProxyKind, ProxyProcess};
+use crate::host::{Host, RunCommand};
+use crate::proxy::{Configuration, Files, apache, nginx, squid};
+
+/// A proxy server as it is installed.
+#[derive(Clone, Debug)]
+pub(super) struct Software {
+    pub(super) kind: ProxyKind,
+    /// `nginx`, `apache2`, `httpd`, `squid`.
+    program: String,
+    pub(super) version: Option<String>,
+    prefix: String,
+    pub(super) main_file: String,
+    error_log: Option<String>,
+    access_log: Option<String>,
+    hostname: String,
+    /// What the program says of itself.
+    banner: String,
+}
+
+impl Software {
+    /// Asks the program about itself.
+    pub(super) fn ask(host: &Host, kind: ProxyKind, proxy: Option<&ProxyProcess>, hostname: &str) -> Self {
+        let name = proxy.map_or("", |proxy| proxy.master.name.as_str());
+        let (program, flag) = match kind {
+            ProxyKind::Apache if name == "httpd" => ("httpd", "-V"),
+            ProxyKind::Apache => ("apache2", "-V"),
+            ProxyKind::Squid => ("squid", "-v"),
+            ProxyKind::Nginx | ProxyKind::Haproxy => ("nginx", "-V"),
+        };
+        let ask = |program: &str| host.ask(&RunCommand::new([program, flag]));
+        let mut program = program.to_owned();
+        let mut answer = ask(&program);
+        if kind == ProxyKind::Apache && proxy.is_none() && answer.seen().is_none() {
+            "httpd".clone_into(&mut program);
+            answer = ask(&program);
+        }
+        let banner = match answer {
+            // nginx writes it to standard error, the others to standard output.
+            Observed::Seen(output) => format!("{}\n{}", output.stdout.text(), output.stderr.text()),
+            _ => String::new(),
+        };
+        Self::read(kind, program, &banner, hostname)
+    }
+
+    fn read(kind: ProxyKind, program: String, banner: &str, hostname: &str) -> Self {
+        let option = |name: &str| {
+            banner
+                .split_ascii_whitespace()
+                .find_map(|word| word.trim_matches('\'').strip_prefix(name))
+                .map(str::to_owned)
+        };
+        let define = |name: &str| {
+            banner
+                .split_once(name)
+                .and_then(|(_, rest)| rest.strip_prefix("=\""))
+                .and_then(|rest| rest.split('"').next())
+                .map(str::to_owned)
+        };
+        let version = |mark: &str| {
+            banner
+                .split_once(mark)
+                .and_then(|(_, rest)| rest.split_ascii_whitespace().next())
+                .map(str::to_owned)
+        };
+        let below = |prefix: &str, path: String| {
+            if path.starts_with('/') {
+                path
+            } else {
+                format!("{}/{path}", prefix.trim_end_matches('/'))
+            }
+        };
+        let base = Self {
+            kind,
+            program,
+            version: None,
+            prefix: String::new(),
+            main_file: String::new(),
+            error_log: None,
+            access_log: None,
+            hostname: hostname.to_owned(),
+            banner: banner.to_owned(),
+        };
+        match kind {
+            ProxyKind::Nginx | ProxyKind::Haproxy => {
+                let prefix = option("--prefix=").unwrap_or_else(|| "/usr/share/nginx".to_owned());
+                Self {
+                    version: version("nginx/"),
+                    main_file: option("--conf-path=")
+                        .map_or_else(|| "/etc/nginx/nginx.conf".to_owned(), |path| below(&prefix, path)),
+                    error_log: option("--error-log-path=").map(|path| below(&prefix, path)),
+                    access_log: option("--http-log-path=").map(|path| below(&prefix, path)),
+                    prefix,
+                    ..base
+                }
+            }
+            ProxyKind::Apache => {
+                let root = if base.program == "httpd" {
+                    "/etc/httpd"
+                } else {
+                    "/etc/apache2"
+                };
+                let file = if base.program == "httpd" {
+                    "conf/httpd.conf"
+                } else {
+                    "apache2.conf"
+                };
+                let prefix = define("HTTPD_ROOT").unwrap_or_else(|| root.to_owned());
+                let main_file = define("SERVER_CONFIG_FILE").unwrap_or_else(|| file.to_owned());
+                Self {
+                    version: version("Apache/"),
+                    main_file: below(&prefix, main_file),
+                    error_log: define("DEFAULT_ERRORLOG").map(|path| below(&prefix, path)),
+                    prefix,
+                    ..base
+                }
+            }
+            ProxyKind::Squid => {
+                let build = squid::Build::read(banner);
+                let (directory, main_file) = if banner.trim().is_empty() {
+                    ("/etc/squid".to_owned(), "/etc/squid/squid.conf".to_owned())
+                } else {
+                    (build.sysconfdir, build.default_config)
+                };
+                Self {
+                    version: version("Version "),
+                    main_file,
+                    prefix: directory,
+                    ..base
+                }
+            }
+        }
+    }
+
+    fn version_numbers(&self) -> Option<(u32, u32, u32)> {
+        let digits = |part: &str| -> Option<u32> {
+            let end = part
+                .find(|character: char| !character.is_ascii_digit())
+                .unwrap_or(part.len());
+            part.get(..end)?.parse().ok()
+        };
+        let mut parts = self.version.as_deref()?.split('.').map(digits);
+        Some((
+            parts.next()??,
+            parts.next()??,
+            parts.next().flatten().unwrap_or(0),
+        ))
+    }
+
+    /// The main file and the prefix of a running proxy, from its command line.
+    pub(super) fn set_paths(&self, proxy: &mut ProxyProcess) {
+        proxy.version.clone_from(&self.version);
+        let title = proxy.master.arguments.join(" ");
+        let words: Vec<String> = match self.kind {
+            // nginx writes its command line into its title.
+            ProxyKind::Nginx | ProxyKind::Haproxy => title
+                .strip_prefix("nginx: master process ")
+                .unwrap_or(&title)
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+            ProxyKind::Apache | ProxyKind::Squid => proxy.master.arguments.clone(),
+        };
+        let (file_flag, prefix_flag) = match self.kind {
+            ProxyKind::Nginx | ProxyKind::Haproxy => ("-c", Some("-p")),
+            ProxyKind::Apache => ("-f", Some("-d")),
+            ProxyKind::Squid => ("-f", None),
+        };
+        proxy.prefix = prefix_flag
+            .and_then(|flag| after(&words, flag))
+            .unwrap_or_else(|| self.prefix.clone());
+        proxy.config = match after(&words, file_flag) {
+            Some(path) if path.starts_with('/') => path,
+            Some(path) => format!("{}/{path}", proxy.prefix.trim_end_matches('/')),
+            None => self.main_file.clone(),
+        };
+    }
+
+    /// Reads a configuration as this program does.
+    pub(super) fn configuration(
+        &self,
+        files: &HostFiles<'_>,
+        main_file: &str,
+        proxy: Option<&ProxyProcess>,
+    ) -> Option<Configuration> {
+        let prefix = proxy
+            .map(|proxy| proxy.prefix.clone())
+            .filter(|prefix| !prefix.is_empty())
+            .unwrap_or_else(|| self.prefix.clone());
+        match self.kind {
+            ProxyKind::Nginx | ProxyKind::Haproxy => {
+                let environment = nginx::Environment {
+                    prefix,
+                    version: self.version_numbers(),
+                    hostname: self.hostname.clone(),
+                    build_error_log: self.error_log.clone(),
+                    build_access_log: self.access_log.clone(),
+                    ..nginx::Environment::default()
+                };
+                Some(Configuration::Nginx(Box::new(nginx::read(
+                    main_file,
+                    files,
+                    &environment,
+                ))))
+            }
+            ProxyKind::Squid => {
+                let build = squid::Build::read(&self.banner);
+                let fallback = squid::Environment::default();
+                // Without a child, the only process serves and calls itself plainly.
+                let alone = proxy.is_some_and(|proxy| {
+                    proxy.workers.first().map(|worker| worker.pid) == Some(proxy.master.pid)
+                });
+                let environment = squid::Environment {
+                    version: build.version,
+                    working_directory: proxy
+                        .and_then(|proxy| proxy.master.directory.clone())
+                        .unwrap_or(fallback.working_directory),
+                    process_name: if alone {
+                        "squid".to_owned()
+                    } else {
+                        fallback.process_name
+                    },
+                    process_number: u32::from(!alone),
+                    log_directory: build.log_directory.unwrap_or(fallback.log_directory),
+                    pid_file: build.pid_file.unwrap_or(fallback.pid_file),
+                    user: build.user.unwrap_or(fallback.user),
+                    hostname: self.hostname.clone(),
+                    service_name: fallback.service_name,
+                };
+                Some(Configuration::Squid(Box::new(squid::read(
+                    main_file,
+                    files,
+                    &environment,
+                ))))
+            }
+            ProxyKind::Apache => {
+                let build = apache::Build::read(&self.banner);
+                let fallback = apache::Environment::default();
+                let variables = ["/etc/apache2/envvars", "/etc/sysconfig/httpd"]
+                    .iter()
+                    .find_map(|path| files.read(path).ok())
+                    .map(|file| apache::envvars(&file.bytes))
+                    .unwrap_or_default();
+                let environment = apache::Environment {
+                    server_root: Some(prefix)
+                        .filter(|prefix| !prefix.is_empty())
+                        .unwrap_or(fallback.server_root),
+                    version: build.version,
+                    variables,
+                    defines: proxy.map(defines).unwrap_or_default(),
+                    modules: Vec::new(),
+                    hostname: self.hostname.clone(),
+                };
+                Some(Configuration::Apache(Box::new(apache::read(
+                    main_file,
+                    files,
+                    &environment,
+                ))))
+            }
+        }
+    }
+
+    /// The command that tests a configuration.
+    pub(super) fn test(&self, main_file: &str, proxy: Option<&ProxyProcess>) -> Vec<String> {
+        let words: &[&str] = match self.kind {
+            ProxyKind::Nginx | ProxyKind::Haproxy => &["nginx", "-t", "-c", main_file],
+            ProxyKind::Squid => &["squid", "-k", "parse", "-f", main_file],
+            // Debian's wrapper sets the variables that its configuration uses.
+            ProxyKind::Apache if self.program == "apache2" => {
+                if main_file == self.main_file {
+                    &["apache2ctl", "-t"]
+                } else {
+                    &["apache2", "-t", "-f", main_file]
+                }
+            }
+            ProxyKind::Apache => &["httpd", "-t", "-f", main_file],
+        };
+        let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        if self.kind == ProxyKind::Apache
+            && let Some(proxy) = proxy
+        {
+            words.extend(defines(proxy).into_iter().flat_map(|name| ["-D".to_owned(), name]));
+        }
+        words
+    }
+}
+
+/// What `-D` on Apache's command line defines.
+pub(super) fn defines(proxy: &ProxyProcess) -> Vec<String> {
+    let words = &proxy.master.arguments;
+    words
+        .iter()
+        .enumerate()
+        .filter_map(|(index, word)| {
+            if word == "-D" {
+                words.get(index + 1).cloned()
+            } else {
+                word.strip_prefix("-D")
+                    .filter(|name| !name.is_empty())
+                    .map(str::to_owned)
+            }
+        })
+        .filter(|name| name != "FOREGROUND")
+        .collect()
+}
+
+/// The value after a flag: `-f FILE`, `-f/FILE`.
+fn after(words: &[String], flag: &str) -> Option<String> {
+    words.iter().enumerate().find_map(|(index, word)| {
+        if word == flag {
+            words.get(index + 1).cloned()
+        } else {
+            word.strip_prefix(flag)
+                .filter(|rest| rest.starts_with('/'))
+                .map(str::to_owned)
+        }
+    })
+}
+
+/// The kind of configuration that a file's name speaks of.
+pub(super) fn kind_by_name(path: &str) -> Option<ProxyKind> {
+    let path = path.to_ascii_lowercase();
+    if path.contains("squid") {
+        Some(ProxyKind::Squid)
+    } else if path.contains("apache") || path.contains("httpd") {
+        Some(ProxyKind::Apache)
+    } else if path.contains("nginx") {
+        Some(ProxyKind::Nginx)
+    } else {
+        None
+    }
+}
+
+/// True when a main file is there.
+pub(super) fn installed(files: &HostFiles<'_>, software: &Software) -> bool {
+    files.read(&software.main_file).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Process;
+
+    fn running(arguments: &[&str]) -> ProxyProcess {
+        ProxyProcess {
+            master: Process {
+                arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+                ..Process::default()
+            },
+            ..ProxyProcess::default()
+        }
+    }
+
+    #[test]
+    fn apache_says_where_its_configuration_lies() {
+        let banner = "Server version: Apache/2.4.71 (Debian)\n -D HTTPD_ROOT=\"/etc/apache2\"\n -D SERVER_CONFIG_FILE=\"apache2.conf\"\n";
+        let software = Software::read(ProxyKind::Apache, "apache2".to_owned(), banner, "host");
+        assert_eq!(software.main_file, "/etc/apache2/apache2.conf");
+        assert_eq!(software.version_numbers(), Some((2, 4, 71)));
+        let mut proxy = running(&[
+            "/usr/sbin/apache2",
+            "-f",
+            "/srv/a.conf",
+            "-DFOREGROUND",
+            "-D",
+            "SITE",
+        ]);
+        software.set_paths(&mut proxy);
+        assert_eq!(proxy.config, "/srv/a.conf");
+        assert_eq!(defines(&proxy), ["SITE"]);
+    }
+
+    #[test]
+    fn squid_says_where_its_configuration_lies() {
+        let banner = "Squid Cache: Version 5.7\nService Name: squid\nconfigure options:  '--build=x' '--sysconfdir=/etc/squid'\n";
+        let software = Software::read(ProxyKind::Squid, "squid".to_owned(), banner, "host");
+        assert_eq!(software.main_file, "/etc/squid/squid.conf");
+        assert_eq!(software.version_numbers(), Some((5, 7, 0)));
+        let mut proxy = running(&["squid", "-N", "-f", "/srv/s.conf"]);
+        software.set_paths(&mut proxy);
+        assert_eq!(proxy.config, "/srv/s.conf");
+    }
+}
