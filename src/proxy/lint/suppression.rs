@@ -66,7 +66,7 @@ pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) 
                         waiting.push(index);
                     }
                 }
-                Err(problem) => told.push(problem),
+                Err(problem) => told.push(*problem),
             }
             if !alone {
                 for index in waiting.drain(..) {
@@ -112,7 +112,7 @@ pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) 
     problems.append(&mut told);
 }
 
-fn understood(text: &str, place: Place, excerpt: String) -> Result<Suppression, ConfigProblem> {
+fn understood(text: &str, place: Place, excerpt: String) -> Result<Suppression, Box<ConfigProblem>> {
     let name = match read(text) {
         Comment::Allow(name) => name,
         Comment::WithoutReason(name) => {
@@ -125,7 +125,7 @@ fn understood(text: &str, place: Place, excerpt: String) -> Result<Suppression, 
                 excerpt,
             );
             problem.repair = Some(format!("# fix502: allow {name} because …"));
-            return Err(problem);
+            return Err(Box::new(problem));
         }
         Comment::NotUnderstood => {
             let message = "nothing is suppressed: the comment names no rule".to_owned();
@@ -137,7 +137,7 @@ fn understood(text: &str, place: Place, excerpt: String) -> Result<Suppression, 
                 excerpt,
             );
             problem.repair = Some("# fix502: allow RULE because …".to_owned());
-            return Err(problem);
+            return Err(Box::new(problem));
         }
     };
     match rule(name) {
@@ -147,13 +147,13 @@ fn understood(text: &str, place: Place, excerpt: String) -> Result<Suppression, 
             excerpt,
             used: false,
         }),
-        None => Err(finding(
+        None => Err(Box::new(finding(
             "suppression-unknown-rule",
             ProblemLevel::Warning,
             format!("nothing is suppressed: there is no rule {name}"),
             place,
             excerpt,
-        )),
+        ))),
     }
 }
 

@@ -182,7 +182,7 @@ impl Software {
         };
     }
 
-    /// Reads a configuration as this program does.
+    /// Reads a configuration as this program does; `None`: there is no reader for this kind of server.
     pub(super) fn configuration(
         &self,
         files: &HostFiles<'_>,
@@ -194,7 +194,9 @@ impl Software {
             .filter(|prefix| !prefix.is_empty())
             .unwrap_or_else(|| self.prefix.clone());
         match self.kind {
-            ProxyKind::Nginx | ProxyKind::Haproxy => {
+            // There is no reader for it yet.
+            ProxyKind::Haproxy => None,
+            ProxyKind::Nginx => {
                 let environment = nginx::Environment {
                     prefix,
                     version: self.version_numbers(),
