@@ -1,7 +1,5 @@
 //! `location /app/` with a pass answers `/app` with a redirect.
 
-use std::collections::HashSet;
-
 use super::super::Config;
 use super::super::location_select::{self, Kind, has_pass};
 use super::{Check, Rule, edits, problem};
@@ -14,44 +12,35 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a path without its last slash is redirected, not passed on",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs_host: true,
     },
     find,
 };
 
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
+    // Nearly every proxied location ends in a slash: only the URL asked for is worth a word.
     let redirected = edits::asked(around)
         .and_then(|request| config.route(&request))
         .and_then(|route| match route.handler {
             Handler::Return { status: 301, place } => Some(place),
             _ => None,
         });
-    for block in 0..tree.nodes.len() {
-        if !matches!(tree.name(block), "server" | "location") || !tree.in_http(block) {
+    let Some(place) = redirected else { return };
+    for node in 0..tree.nodes.len() {
+        if tree.name(node) != "location" || !has_pass(tree, node) || config.place(node) != place {
             continue;
         }
-        let locations: Vec<_> = tree
-            .named(block, "location")
-            .map(|node| (node, location_select::kind(tree, node)))
-            .filter(|(_, (kind, _))| matches!(kind, Kind::Exact | Kind::Prefix | Kind::PrefixNoRegex))
-            .collect();
-        let names: HashSet<&str> = locations.iter().map(|(_, (_, name))| name.as_str()).collect();
-        for (node, (_, name)) in &locations {
-            let Some(bare) = name.strip_suffix('/').filter(|bare| bare.len() > 1) else {
-                continue;
-            };
-            if names.contains(bare) || !has_pass(tree, *node) {
-                continue;
-            }
-            let message = format!("nginx answers \"{bare}\" with 301 to \"{name}\"");
-            let mut found = problem(config, &CHECK.rule, *node, message);
-            if redirected.as_ref() != Some(&found.place) {
-                found.level = ProblemLevel::Info;
-            }
-            "301; a client that sends POST may repeat the request as GET".clone_into(&mut found.effect);
-            found.repair = Some(format!("location = {bare} {{ … }}"));
-            problems.push(found);
-        }
+        let (kind, name) = location_select::kind(tree, node);
+        let plain = matches!(kind, Kind::Exact | Kind::Prefix | Kind::PrefixNoRegex);
+        let Some(bare) = name.strip_suffix('/').filter(|_| plain) else {
+            continue;
+        };
+        let message = format!("nginx answers \"{bare}\" with 301 to \"{name}\"");
+        let mut found = problem(config, &CHECK.rule, node, message);
+        "301; a client that sends POST may repeat the request as GET".clone_into(&mut found.effect);
+        found.repair = Some(format!("location = {bare} {{ … }}"));
+        problems.push(found);
+        return;
     }
 }
