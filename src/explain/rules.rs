@@ -63,6 +63,11 @@ pub(super) static PAGES: &[(&str, &str)] = pages![
     "N080-fixed-502",
     "N081-cached-502",
     "N082-misspelt",
+    "S001-peer-acl-gap",
+    "S002-peer-access-typo",
+    "S003-not-originserver",
+    "S004-dns",
+    "S006-http-access-inversion",
 ];
 
 /// The servers by the first letter of their rules.

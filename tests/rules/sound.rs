@@ -69,3 +69,17 @@ fn what_is_said_of_configurations_that_work_is_known() {
     }
     insta::assert_snapshot!(said);
 }
+
+#[test]
+fn configurations_of_squid_that_work_get_no_warning() {
+    let texts = texts("squid");
+    assert!(texts.len() >= 5, "only {} files", texts.len());
+    for (name, text) in texts {
+        let found = super::read("squid", &text, None).lint(&Snapshot::default());
+        let loud: Vec<_> = found
+            .into_iter()
+            .filter(|problem| problem.level != ProblemLevel::Info)
+            .collect();
+        assert!(loud.is_empty(), "{name}\n{}", super::shown(&loud));
+    }
+}

@@ -152,11 +152,16 @@ fn errors_have_places_and_do_not_stop_the_reading() {
     assert!(shown.contains(&("unknown-acl", 4, 19)), "{shown:?}");
     assert!(shown.contains(&("include-missing", 5, 1)), "{shown:?}");
     assert!(shown.contains(&("include-loop", 1, 1)), "{shown:?}");
-    assert!(shown.contains(&("unknown-peer", 7, 19)), "{shown:?}");
     assert!(shown.contains(&("value", 8, 5)), "{shown:?}");
     let unknown = errors.iter().find(|error| error.rule == "unknown-directive").unwrap();
     assert_eq!(unknown.repair.as_deref(), Some("http_port 3128"));
     assert_eq!(unknown.excerpt, "http_prot 3128");
+    let lint = config.summary().lint;
+    let lost = lint
+        .iter()
+        .find(|found| found.rule == "S002-peer-access-typo")
+        .unwrap();
+    assert_eq!((lost.place.line, lost.place.column), (7, 19));
 }
 
 #[test]

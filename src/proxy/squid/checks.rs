@@ -104,11 +104,16 @@ pub(super) fn acl_words<'a>(kind: &str, statement: &'a Statement) -> &'a [Word] 
 
 /// The directive that a misspelt word is likely to be: one or two letters away.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    nearest_of(name, directives::names())
+}
+
+/// The one of some names that a misspelt one is likely to be: one or two letters away.
+pub(super) fn nearest_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() < 4 || name.len() > 64 {
         return None;
     }
-    let mut best: Option<(usize, &'static str)> = None;
-    for known in directives::names() {
+    let mut best: Option<(usize, &str)> = None;
+    for known in names {
         if known.len().abs_diff(name.len()) > 2 {
             continue;
         }

@@ -97,7 +97,7 @@ pub struct Config {
     lists: HashMap<String, Vec<access::AccessLine>>,
     ports: Vec<ports::Port>,
     peers: Vec<peers::Peer>,
-    /// `cache_peer_access` lines of which the peer does not exist: statement and name.
+    /// `cache_peer_access` lines of which the peer does not exist.
     lost_access: Vec<usize>,
     /// The last statement of each directive.
     last: HashMap<String, usize>,

@@ -142,21 +142,8 @@ impl Builder {
                     let message = "cache_peer_access names no peer".to_owned();
                     self.note(source, statement, None, "peer", ProblemLevel::Error, message);
                 }
-                None => {
-                    self.lost_access.push(number);
-                    let message = format!(
-                        "there is no cache_peer \"{}\" before this line, so Squid leaves the line out",
-                        statement.word(0)
-                    );
-                    self.note(
-                        source,
-                        statement,
-                        Some(0),
-                        "unknown-peer",
-                        ProblemLevel::Warning,
-                        message,
-                    );
-                }
+                // Squid leaves the line out: what the rule S002 is about.
+                None => self.lost_access.push(number),
             },
             "hostdomaintype" => {}
             "obsolete" if name == "cache_peer_domain" => {
