@@ -66,6 +66,8 @@ pub(super) struct Asked {
     pub(super) port_name: String,
     /// The address that an intercepted connection went to is not known.
     pub(super) intercepted: bool,
+    /// The URL says who the user is.
+    pub(super) names_user: bool,
 }
 
 impl Acls {

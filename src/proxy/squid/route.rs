@@ -50,9 +50,13 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
         squid,
     };
     port.mode.name().clone_into(&mut walk.squid.mode);
-    match select::asked(port, request) {
-        Some(asked) => walk.asked(&asked),
-        None => walk.route.handler = Handler::Return { status: 400, place },
+    if request.method == "CONNECT" && port.mode == Mode::Accelerator {
+        // Refused before a URL is made of it.
+        walk.route.handler = Handler::Return { status: 405, place };
+    } else if let Some(asked) = select::asked(port, request) {
+        walk.asked(&asked);
+    } else {
+        walk.route.handler = Handler::Return { status: 400, place };
     }
     walk.route.settings.squid = Some(Box::new(walk.squid));
     Some(walk.route)
@@ -68,13 +72,6 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn asked(&mut self, asked: &Asked) {
         self.squid.url.clone_from(&asked.url);
-        if asked.method == "CONNECT" && self.port.mode == Mode::Accelerator {
-            self.route.handler = Handler::Return {
-                status: 405,
-                place: self.config.place_of(Some(self.port.statement)),
-            };
-            return;
-        }
         if !self.access(asked) {
             return;
         }
@@ -198,7 +195,8 @@ impl Walk<'_> {
         } else {
             always.or(opposite(never))
         };
-        let hierarchical = (asked.method == "GET" || asked.method == "TRACE") && !asked.intercepted;
+        let hierarchical =
+            (asked.method == "GET" || asked.method == "TRACE") && !asked.intercepted && !asked.names_user;
         let peers_first = hierarchical || !config.is_on("nonhierarchical_direct");
         let must = if forced { Truth::Yes } else { never };
         let parents = opposite(always).and(if peers_first { Truth::Yes } else { must });
@@ -374,7 +372,7 @@ impl Walk<'_> {
         let Some(first) = ways.first() else {
             // Squid's own ERR_CANNOT_FORWARD.
             self.route.handler = Handler::Return {
-                status: self.cannot_forward_status(),
+                status: self.cannot_forward_status(&asked.method),
                 place: self.squid.refused_peers.first().map_or_else(
                     || self.config.place_of(Some(blamed)),
                     |refusal| refusal.place.clone(),
@@ -438,11 +436,11 @@ impl Walk<'_> {
         self.squid.ways = ways;
     }
 
-    fn cannot_forward_status(&self) -> u16 {
-        if self.config.environment.major() >= 5 {
-            502
-        } else {
-            503
+    fn cannot_forward_status(&self, method: &str) -> u16 {
+        match (self.config.environment.major(), method) {
+            (..5, _) => 503,
+            (_, "CONNECT") => 500,
+            _ => 502,
         }
     }
 

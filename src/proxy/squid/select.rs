@@ -54,7 +54,13 @@ fn parse(asked: &mut Asked, url: &str) -> Option<()> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (place, path) = rest.split_at_checked(end)?;
     // Who the user is does not belong to the host.
-    let place = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    let place = match place.rsplit_once('@') {
+        Some((user, host)) => {
+            asked.names_user |= !user.is_empty();
+            host
+        }
+        None => place,
+    };
     let (host, port) = authority(place, default_port)?;
     asked.path = if path.starts_with('/') {
         path.to_owned()
@@ -74,14 +80,19 @@ fn authority(text: &str, default_port: u16) -> Option<(String, u16)> {
         let (host, rest) = rest.split_once(']')?;
         (host, rest.strip_prefix(':'))
     } else {
-        match text.split_once(':') {
+        // The last colon, even of several.
+        match text.rsplit_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (text, None),
         }
     };
     let port = match port {
-        None | Some("") => default_port,
-        Some(text) => text.parse().ok()?,
+        None => default_port,
+        // As `atoi` reads it; 0 is none.
+        Some(text) => {
+            let end = text.find(|byte: char| !byte.is_ascii_digit()).unwrap_or(text.len());
+            text.get(..end)?.parse().ok().filter(|port| *port > 0)?
+        }
     };
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let is_sound = !host.is_empty()
@@ -93,7 +104,7 @@ fn authority(text: &str, default_port: u16) -> Option<(String, u16)> {
 
 /// Host and port as a URL has them.
 pub(super) fn join(host: &str, port: u16, default_port: u16) -> String {
-    let host = if host.contains(':') {
+    let host = if host.parse::<std::net::Ipv6Addr>().is_ok() {
         format!("[{host}]")
     } else {
         host.to_owned()
@@ -155,7 +166,8 @@ fn accelerated(port: &Port, request: &RouteRequest) -> Option<String> {
         let local = join(&local.to_string(), 0, 0);
         return Some(format!("{scheme}://{local}:{vport}{path}"));
     }
-    None
+    // Nothing is put in front of it: a whole URL is taken as it came, a path alone is none.
+    Some(request.target.clone())
 }
 
 fn intercepted(port: &Port, request: &RouteRequest) -> Option<String> {
