@@ -766,6 +766,10 @@ fn requests_go_where_the_real_server_sends_them() {
     let (mut compared, mut passed, mut refused, mut open, mut skipped) = (0_usize, 0, 0, 0, 0);
     let mut wrong: Vec<String> = Vec::new();
     for round in 0..ROUNDS * factor {
+        // One configuration with differences is enough to look at.
+        if wrong.len() > 50 {
+            break;
+        }
         let mut dice = mixed(seed, round + 1_000_000);
         let (world, answered, unreachable) = play(&program, &mut dice, &peers, origin);
         skipped += unreachable;
