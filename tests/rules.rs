@@ -144,8 +144,27 @@ fn read(server: &str, text: &str, version: Option<(u32, u32, u32)>) -> Configura
         "squid" => ProxyKind::Squid,
         other => panic!("there are no examples for {other}"),
     };
+    // The real server has them as well: see [`servers::accepts`].
+    let modules = match server {
+        "apache" => servers::apache_modules(text)
+            .map(|module| format!("mod_{module}.c"))
+            .chain(
+                [
+                    "core.c",
+                    "mod_so.c",
+                    "http_core.c",
+                    "mod_log_config.c",
+                    "mod_version.c",
+                    "mod_unixd.c",
+                ]
+                .map(str::to_owned),
+            )
+            .collect(),
+        _ => Vec::new(),
+    };
     let around = Around {
         version,
+        modules,
         ..Around::default()
     };
     proxy::read(kind, &[main.to_owned()], Extent::Whole, &files, &around)

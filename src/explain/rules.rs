@@ -10,6 +10,23 @@ macro_rules! pages {
 
 /// Id and page of every rule, sorted.
 pub(super) static PAGES: &[(&str, &str)] = pages![
+    "A001-slash-mismatch",
+    "A002-order",
+    "A003-locationmatch-pp",
+    "A004-location-order",
+    "A005-module-missing",
+    "A006-sslproxyengine",
+    "A007-sslproxy-name",
+    "A008-worker-sharing",
+    "A009-balancer-empty",
+    "A010-stale-pool",
+    "A011-timeout",
+    "A012-retry60",
+    "A013-undefined-var",
+    "A014-rewrite-p-scope",
+    "A015-header-8k",
+    "A016-sethandler-source",
+    "A017-vhost-shadow",
     "N001-addr-shadow",
     "N002-name-conflict",
     "N003-dot-conflict",

@@ -34,6 +34,8 @@ pub struct Around {
     pub version: Option<(u32, u32, u32)>,
     /// The machine's name.
     pub hostname: String,
+    /// Modules compiled into Apache httpd (`mod_so.c`, as `apache2 -l` lists them); empty: those of Debian.
+    pub modules: Vec<String>,
 }
 
 /// How much of a configuration the named files are.
@@ -91,6 +93,7 @@ pub fn read(
                 // RHEL keeps the main file one level below the server's root.
                 server_root: directory.strip_suffix("/conf").unwrap_or(directory).to_owned(),
                 variables: around_variables(directory, files),
+                modules: around.modules.clone(),
                 ..apache::Environment::default()
             };
             let config = apache::read(main_file, files, &environment);

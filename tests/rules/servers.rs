@@ -152,31 +152,40 @@ fn nginx(text: &str) -> Option<Judgement> {
     panic!("names without end in\n{text}");
 }
 
+/// Modules that are there for the examples.
+const APACHE_MODULES: [&str; 22] = [
+    "mpm_event",
+    "authz_core",
+    "authn_core",
+    "authz_host",
+    "alias",
+    "dir",
+    "env",
+    "headers",
+    "mime",
+    "rewrite",
+    "setenvif",
+    "slotmem_shm",
+    "socache_shmcb",
+    "ssl",
+    "status",
+    "proxy",
+    "proxy_http",
+    "proxy_fcgi",
+    "proxy_wstunnel",
+    "proxy_balancer",
+    "lbmethod_byrequests",
+    "proxy_hcheck",
+];
+
+/// Those that an example has without loading them: all that it does not name itself.
+pub(super) fn apache_modules(text: &str) -> impl Iterator<Item = &'static str> + '_ {
+    APACHE_MODULES
+        .into_iter()
+        .filter(move |module| !text.contains(&format!("{module}_module")))
+}
+
 fn apache(text: &str) -> Option<Judgement> {
-    const MODULES: [&str; 22] = [
-        "mpm_event",
-        "authz_core",
-        "authn_core",
-        "authz_host",
-        "alias",
-        "dir",
-        "env",
-        "headers",
-        "mime",
-        "rewrite",
-        "setenvif",
-        "slotmem_shm",
-        "socache_shmcb",
-        "ssl",
-        "status",
-        "proxy",
-        "proxy_http",
-        "proxy_fcgi",
-        "proxy_wstunnel",
-        "proxy_balancer",
-        "lbmethod_byrequests",
-        "proxy_hcheck",
-    ];
     let program = program("apache2")?;
     let directory = tempfile::tempdir().unwrap();
     let (_, banner) = output_of(Command::new(&program).arg("-v"));
@@ -188,9 +197,9 @@ fn apache(text: &str) -> Option<Judgement> {
     );
     // The example may load modules itself; TypesConfig needs its module first.
     let mut modules = String::new();
-    for module in MODULES {
+    for module in apache_modules(text) {
         let path = format!("/usr/lib/apache2/modules/mod_{module}.so");
-        if Path::new(&path).exists() && !text.contains(&format!("{module}_module")) {
+        if Path::new(&path).exists() {
             use std::fmt::Write as _;
             writeln!(modules, "LoadModule {module}_module {path}").unwrap();
         }
