@@ -22,6 +22,15 @@ fn texts(server: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// There are more files than this.
+fn most_at_least(server: &str) -> usize {
+    match server {
+        "nginx" => 10,
+        "apache" => 6,
+        _ => 0,
+    }
+}
+
 #[test]
 fn configurations_that_work_get_no_error() {
     let mut wrong = Vec::new();
@@ -39,7 +48,11 @@ fn configurations_that_work_get_no_error() {
             let found: Vec<_> = configuration
                 .lint(&Snapshot::default())
                 .into_iter()
-                .filter(|problem| problem.level == ProblemLevel::Error)
+                // What is said of those of nginx is known: see below.
+                .filter(|problem| {
+                    problem.level == ProblemLevel::Error
+                        || server == "apache" && problem.level == ProblemLevel::Warning
+                })
                 .collect();
             if !(errors.is_empty() && found.is_empty()) {
                 let (errors, found) = (super::shown(&errors), super::shown(&found));
