@@ -1,6 +1,6 @@
 //! The name in the certificate of the backend is checked, even without `SSLProxyVerify`.
 
-use super::super::{Config, target};
+use super::super::{Config, ROOT, target};
 use super::{Check, Rule, backends, problem};
 use crate::evidence::{Certificate, ConfigProblem, Endpoint, ProblemLevel, ProxyKind, Snapshot};
 
@@ -20,11 +20,14 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if around.endpoints.is_empty() {
         return;
     }
-    // A <Proxy> section may switch the check off for any backend.
-    let unchecked = config.statements().any(|(_, statement)| {
+    // A section may switch the check off, or the name to another, for any backend.
+    let unsure = config.statements().any(|(_, statement)| {
+        let parent = statement.parent;
+        let in_server = parent == ROOT || config.statement(parent).is("VirtualHost");
         statement.is("SSLProxyCheckPeerName") && statement.argument(0).eq_ignore_ascii_case("off")
+            || statement.is("ProxyPreserveHost") && !in_server
     });
-    if unchecked {
+    if unsure {
         return;
     }
     for target in backends::targets(config) {

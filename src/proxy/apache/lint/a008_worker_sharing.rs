@@ -45,6 +45,14 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             "timeouts and other limits are those of the earlier line".clone_into(&mut found.effect);
             found.repair = Some(if pass.url == worker.backend.url {
                 format!("write {} in line {} instead", ignored.join(" "), place.line)
+            } else if pass.location.is_some() {
+                // Which of the sections comes last decides about the path, so they stay where they are.
+                format!(
+                    "<Proxy {}> with ProxySet {} above line {}",
+                    pass.url,
+                    ignored.join(" "),
+                    place.line
+                )
             } else {
                 format!("move this line above line {}", place.line)
             });

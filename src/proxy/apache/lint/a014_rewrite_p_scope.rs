@@ -22,7 +22,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         last(config, section, "RewriteEngine")
             .is_some_and(|id| config.statement(id).argument(0).eq_ignore_ascii_case("on"))
     };
-    if hosts.is_empty() || !on(ROOT) || has_option(config, ROOT, &["InheritDown", "InheritDownBefore"]) {
+    if hosts.is_empty() || !on(ROOT) {
         return;
     }
     // The main server itself answers where no virtual host listens.
@@ -36,12 +36,19 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if everywhere.is_empty() || !config.listeners().iter().all(|listener| covered(listener.port)) {
         return;
     }
+    let down = has_option(config, ROOT, &["InheritDown", "InheritDownBefore"]);
     let inherits = |host: &Server| {
-        let section = match last(config, host.section, "RewriteOptions") {
-            Some(_) => host.section,
-            None => ROOT,
-        };
-        has_option(config, section, &["Inherit", "InheritBefore"])
+        let own_options = last(config, host.section, "RewriteOptions").is_some();
+        let section = if own_options { host.section } else { ROOT };
+        // A host without any directive of the module has no rules at all, not even inherited ones.
+        let has_rules = config.children(host.section).any(|id| {
+            config
+                .statement(id)
+                .name
+                .get(..7)
+                .is_some_and(|start| start.eq_ignore_ascii_case("rewrite"))
+        });
+        has_rules && (down || has_option(config, section, &["Inherit", "InheritBefore"]))
     };
     if hosts.iter().any(inherits) {
         return;
@@ -50,7 +57,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         let message = "this rule of the main server does not run in any virtual host".to_owned();
         let mut found = problem(config, &CHECK.rule, id, message);
         "its paths are not proxied: 404, or a file of the server".clone_into(&mut found.effect);
-        found.repair = Some("RewriteOptions InheritDown".to_owned());
+        found.repair = Some("RewriteEngine on and RewriteOptions Inherit in the virtual host".to_owned());
         problems.push(found);
     }
 }

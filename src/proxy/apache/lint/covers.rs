@@ -25,7 +25,9 @@ fn literal(pass: &ProxyPass) -> Option<&str> {
     let end = rest
         .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_')))
         .unwrap_or(rest.len());
-    let text = rest.get(..end)?;
+    // What a quantifier follows may be absent.
+    let quantified = matches!(rest.as_bytes().get(end), Some(b'?' | b'*' | b'{'));
+    let text = rest.get(..end.saturating_sub(usize::from(quantified)))?;
     let slash = text.rfind('/')?;
     rest.get(..=slash)
 }
