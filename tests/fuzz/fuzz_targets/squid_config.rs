@@ -1,0 +1,19 @@
+//! Any bytes as a configuration of Squid: read, linted, routed.
+#![no_main]
+
+use fix502::evidence::Snapshot;
+use fix502::proxy::squid::{self, Environment};
+use fix502::proxy::Configuration;
+use fix502_fuzz::{Cut, bounded, requests};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let files = Cut::new(input);
+    let config = bounded(input.len(), || squid::read(Cut::MAIN, &files, &Environment::default()));
+    let config = Configuration::Squid(Box::new(config));
+    let _ = config.summary();
+    let _ = config.lint(&Snapshot::default());
+    for request in requests() {
+        let _ = config.route(&request);
+    }
+});
