@@ -3,14 +3,15 @@
 //!
 //! The measurements are not part of an ordinary run:
 //! `cargo test --release --test main rules_scale -- --ignored --nocapture --test-threads 1`
-//! prints sizes, times, the time of `nginx -t` on the same files, and the memory used.
+//! prints sizes, times, the time of `nginx -t` on the same files, and the memory used. The real command is
+//! measured too; `FIX502_SCALE_PROGRAM` names another program than the one built with these tests.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 #![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fix502::evidence::{ConfigProblem, ProblemLevel, Snapshot};
@@ -370,5 +371,63 @@ fn ten_times_the_servers_take_about_ten_times_the_time() {
         let ratio = two[1].1.as_secs_f64() / two[0].1.as_secs_f64();
         println!("{} to {} servers: {ratio:.1} times", two[0].0, two[1].0);
         assert!(ratio < 20.0, "{ratio:.1} times the time for 10 times the servers");
+    }
+}
+
+/// Runs a program until it ends: the time it took, and its greatest resident memory in KiB, as far as that was
+/// seen while it ran.
+fn run(program: &str, arguments: &[&str]) -> (Duration, u64) {
+    let began = Instant::now();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let seen = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        peak = peak.max(seen.unwrap_or(0));
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    (began.elapsed(), peak)
+}
+
+#[test]
+#[ignore = "a measurement; see the top of the file"]
+fn the_command_takes_a_fraction_of_the_time_of_nginx_and_little_memory() {
+    let program = std::env::var("FIX502_SCALE_PROGRAM");
+    let program = program.unwrap_or_else(|_| env!("CARGO_BIN_EXE_fix502").to_owned());
+    for servers in [200, 2_000, 20_000] {
+        let directory = tempfile::tempdir().unwrap();
+        let below = directory.path().to_str().unwrap().to_owned();
+        let planting = planting(servers, &below);
+        write(&planting);
+        let bytes: usize = planting.files.values().map(String::len).sum();
+        let (main, log) = (format!("{below}/nginx.conf"), format!("{below}/error.log"));
+        let (mut ours, mut theirs, mut peak) = (Duration::MAX, Duration::MAX, 0);
+        // In turn, so that what else the machine does meets both.
+        for _ in 0..if servers > 2_000 { 3 } else { 10 } {
+            let (time, seen) = run(&program, &["lint", &main]);
+            (ours, peak) = (ours.min(time), peak.max(seen));
+            theirs = theirs.min(run("nginx", &["-t", "-q", "-c", &main, "-p", &below, "-e", &log]).0);
+        }
+        let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+        println!(
+            "{servers} servers, {bytes} bytes: fix502 lint {ours:?}, nginx -t {theirs:?}, ratio {ratio:.3}, peak {peak} KiB"
+        );
+        if let Ok(kept) = std::env::var("FIX502_SCALE_KEEP") {
+            Command::new("cp")
+                .args(["-r", &below, &format!("{kept}/{servers}")])
+                .status()
+                .unwrap();
+        }
+        if servers == 2_000 {
+            assert!(peak <= 60 * 1024, "more than 60 MiB");
+            assert!(ratio <= 0.15, "ratio {ratio:.3}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::{Files, apache, lint, nginx, squid};
-use crate::evidence::{ConfigProblem, ConfigSummary, ProxyKind, Route, Snapshot};
+use crate::evidence::{ConfigFile, ConfigProblem, ConfigSummary, ProxyKind, Route, Snapshot};
 
 /// The request whose way is asked for.
 #[derive(Clone, Debug, Default)]
@@ -141,6 +141,15 @@ impl Configuration {
             Self::Nginx(config) => config.summary(),
             Self::Squid(config) => config.summary(),
         }
+    }
+
+    /// What reading alone gave: all files, and the errors of the reader.
+    pub fn reading(&self) -> (Vec<ConfigFile>, Vec<ConfigProblem>) {
+        if let Self::Nginx(config) = self {
+            return config.reading();
+        }
+        let summary = self.summary();
+        (summary.files, summary.errors)
     }
 
     /// All findings of the lint rules, with what is known of the host in `around`

@@ -245,9 +245,9 @@ pub fn examined(
     let mut files = Vec::new();
     let mut proxies = Vec::new();
     for configuration in configurations {
-        let summary = configuration.summary();
-        files.extend(summary.files.into_iter().map(|file| file.path));
-        problems.extend(summary.errors);
+        let (read, errors) = configuration.reading();
+        files.extend(read.into_iter().map(|file| file.path));
+        problems.extend(errors);
         problems.extend(configuration.lint(around));
         if !proxies.contains(&configuration.kind()) {
             proxies.push(configuration.kind());

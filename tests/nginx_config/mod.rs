@@ -1,6 +1,7 @@
 //! The nginx reader: unit-like cases, and the real nginx as the judge.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
+mod bad_input;
 mod dice;
 mod healthy;
 mod layout;
@@ -8,7 +9,6 @@ mod network;
 mod oracle;
 mod routing;
 mod statements;
-mod tree;
 mod words;
 
 use std::collections::BTreeMap;

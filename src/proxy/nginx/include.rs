@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::lexer::{Chunk, End, Fault, Lexer, Word, number};
+use super::lexer::{End, Fault, Lexer, Word, number};
 use super::tree::{Node, NodeId, ROOT, SourceFile, Tree};
 use super::{Files, directives, uri};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
@@ -144,13 +144,14 @@ impl<'a> Reader<'a> {
                 }
                 End::Statement => {
                     if let Some(current) = current {
-                        for words in split_at_missing_semicolon(&chunk.words, false, &mut lexer.faults) {
+                        for words in split_at_missing_semicolon(chunk.words, false, &mut lexer.faults) {
                             self.statement(file, words, current, depth);
                         }
                     }
                 }
                 End::BlockOpen => {
-                    let mut parts = split_at_missing_semicolon(&chunk.words, true, &mut lexer.faults);
+                    let end = (chunk.line, chunk.column);
+                    let mut parts = split_at_missing_semicolon(chunk.words, true, &mut lexer.faults);
                     let words = parts.pop().unwrap_or_default();
                     if let Some(current) = current {
                         for statement in parts {
@@ -160,7 +161,7 @@ impl<'a> Reader<'a> {
                     let lua = words.first().is_some_and(|word| word.text.ends_with("_by_lua_block"));
                     let opened = match current {
                         Some(current) if blocks.len().saturating_add(depth) <= DEEPEST_BLOCK => {
-                            self.open_block(file, words, &chunk, current)
+                            self.open_block(file, words, end, current)
                         }
                         Some(_) if !told_depth => {
                             told_depth = true;
@@ -207,11 +208,17 @@ impl<'a> Reader<'a> {
         self.open.pop();
     }
 
-    fn open_block(&mut self, file: usize, words: &[Word], chunk: &Chunk, parent: NodeId) -> Option<NodeId> {
-        let mut words = words.iter().cloned();
+    fn open_block(
+        &mut self,
+        file: usize,
+        words: Vec<Word>,
+        end: (u32, u32),
+        parent: NodeId,
+    ) -> Option<NodeId> {
+        let mut words = words.into_iter();
         let name = words.next().unwrap_or_default();
         let (line, column) = if name.line == 0 {
-            (chunk.line, chunk.column)
+            end
         } else {
             (name.line, name.column)
         };
@@ -219,7 +226,8 @@ impl<'a> Reader<'a> {
             parent,
             Node {
                 name: name.text,
-                arguments: words.collect(),
+                // Collected anew: a list that grew word by word has room that is never used.
+                arguments: words.as_mut_slice().iter_mut().map(std::mem::take).collect(),
                 file,
                 line,
                 column,
@@ -247,19 +255,25 @@ impl<'a> Reader<'a> {
         Some(self.tree.push(parent, node))
     }
 
-    fn statement(&mut self, file: usize, words: &[Word], parent: NodeId, depth: usize) {
-        let Some((name, arguments)) = words.split_first() else {
+    fn statement(&mut self, file: usize, mut words: Vec<Word>, parent: NodeId, depth: usize) {
+        let Some((name, arguments)) = words.split_first_mut() else {
             return;
         };
+        let is_include = name.text == "include" && arguments.len() == 1;
+        let written = if is_include {
+            arguments.first().map(|word| word.text.clone()).unwrap_or_default()
+        } else {
+            String::new()
+        };
         let node = Node {
-            name: name.text.clone(),
-            arguments: arguments.to_vec(),
+            name: std::mem::take(&mut name.text),
+            // Collected anew: a list that grew word by word has room that is never used.
+            arguments: arguments.iter_mut().map(std::mem::take).collect(),
             file,
             line: name.line,
             column: name.column,
             ..Node::default()
         };
-        let is_include = name.text == "include" && arguments.len() == 1;
         if !is_include {
             self.push(parent, node);
             return;
@@ -270,7 +284,6 @@ impl<'a> Reader<'a> {
             line: name.line,
             column: name.column,
         };
-        let written = arguments.first().map(|word| word.text.clone()).unwrap_or_default();
         let target = if written.starts_with('/') {
             written.clone()
         } else {
@@ -421,13 +434,13 @@ fn class(pattern: &[char], character: char) -> Option<usize> {
 
 /// A statement that swallowed the next lines because its `;` is missing is cut where a line starts with the
 /// name of a directive. Statements that nginx accepts as they are stay whole.
-fn split_at_missing_semicolon<'w>(
-    words: &'w [Word],
+fn split_at_missing_semicolon(
+    words: Vec<Word>,
     opens_block: bool,
     faults: &mut Vec<Fault>,
-) -> Vec<&'w [Word]> {
+) -> Vec<Vec<Word>> {
     let mut parts = Vec::new();
-    let mut rest = words;
+    let mut rest: Vec<Word> = words;
     while let Some((name, arguments)) = rest.split_first() {
         let known = directives::is_known(&name.text);
         let wrong = if opens_block {
@@ -447,16 +460,15 @@ fn split_at_missing_semicolon<'w>(
         let Some(cut) = cut.filter(|_| known && wrong) else {
             break;
         };
-        let (head, tail) = rest.split_at(cut.saturating_add(1));
-        if let Some(last) = head.last() {
+        let tail = rest.split_off(cut.saturating_add(1));
+        if let Some(last) = rest.last() {
             faults.push(Fault {
                 message: format!("the \";\" after \"{}\" is missing", last.text),
                 line: last.line,
                 column: last.column.saturating_add(number(last.text.len())),
             });
         }
-        parts.push(head);
-        rest = tail;
+        parts.push(std::mem::replace(&mut rest, tail));
     }
     if !rest.is_empty() {
         parts.push(rest);

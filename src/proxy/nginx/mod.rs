@@ -129,6 +129,7 @@ impl Config {
         let mut server_names = Vec::new();
         let mut known_names = std::collections::BTreeSet::new();
         let mut listeners: Vec<Listen> = Vec::new();
+        let mut known_listeners = std::collections::HashMap::new();
         for server in &self.servers {
             for name in &server.names {
                 if !name.text.is_empty() && known_names.insert(name.text.as_str()) {
@@ -137,10 +138,12 @@ impl Config {
             }
             for listen in &server.listens {
                 let shown = listen.shown();
-                if let Some(known) = listeners.iter_mut().find(|known| known.address == shown) {
+                let known = known_listeners.get(&shown).copied();
+                if let Some(known) = known.and_then(|index: usize| listeners.get_mut(index)) {
                     known.tls |= listen.tls;
                     known.proxy_protocol |= listen.proxy_protocol;
                 } else {
+                    known_listeners.insert(shown.clone(), listeners.len());
                     listeners.push(Listen {
                         address: shown,
                         tls: listen.tls,
@@ -176,6 +179,11 @@ impl Config {
             listeners,
             upstream_addresses,
         }
+    }
+
+    /// All files, and the errors of the reader; no rule is run.
+    pub fn reading(&self) -> (Vec<ConfigFile>, Vec<ConfigProblem>) {
+        (self.config_files(), self.errors.clone())
     }
 
     /// All findings of the rules, with what is known of the host.

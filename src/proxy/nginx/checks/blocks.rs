@@ -1,6 +1,6 @@
 //! Locations, upstreams, passes and listens that nginx refuses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::super::location_select::{self, Kind};
 use super::super::server_select::Socket;
@@ -213,23 +213,19 @@ fn passes(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
 
 /// The same address twice in one server, or two default servers for one address.
 pub(super) fn listens(config: &Config, problems: &mut Vec<ConfigProblem>) {
-    let mut defaults: Vec<(&Socket, NodeId)> = Vec::new();
+    let mut defaults: HashSet<&Socket> = HashSet::new();
     for server in &config.servers {
-        let mut own: Vec<&Socket> = Vec::new();
+        let mut own: HashSet<&Socket> = HashSet::new();
         for listen in &server.listens {
             let Some(node) = listen.node else { continue };
-            if own.contains(&&listen.socket) {
+            if !own.insert(&listen.socket) {
                 let message = format!("a duplicate listen {}", listen.shown());
                 problems.push(error(config, "duplicate-listen", node, message));
                 continue;
             }
-            own.push(&listen.socket);
-            if listen.default_server {
-                if defaults.iter().any(|(socket, _)| *socket == &listen.socket) {
-                    let message = format!("a duplicate default server for {}", listen.shown());
-                    problems.push(error(config, "duplicate-default-server", node, message));
-                }
-                defaults.push((&listen.socket, node));
+            if listen.default_server && !defaults.insert(&listen.socket) {
+                let message = format!("a duplicate default server for {}", listen.shown());
+                problems.push(error(config, "duplicate-default-server", node, message));
             }
         }
     }

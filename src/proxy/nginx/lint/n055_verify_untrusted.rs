@@ -1,5 +1,7 @@
 //! Verification without a list of trusted certificates; nginx refuses it for a literal `https://`.
 
+use std::collections::HashSet;
+
 use super::super::tree::NodeId;
 use super::super::{Config, pass, units};
 use super::{Check, Rule, problem};
@@ -19,11 +21,20 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
+    let mut told = HashSet::new();
     for node in pass::all_passes(config) {
         let protocol = pass::protocol(tree.name(node));
         let destination = pass::destination(protocol, tree.argument(node, 0));
         let block = tree.node(node).parent;
-        verify_without_certificate(config, node, block, protocol, destination.tls, problems);
+        verify_without_certificate(
+            config,
+            node,
+            block,
+            protocol,
+            destination.tls,
+            &mut told,
+            problems,
+        );
     }
 }
 
@@ -34,6 +45,7 @@ fn verify_without_certificate(
     block: NodeId,
     protocol: Protocol,
     tls: bool,
+    told: &mut HashSet<NodeId>,
     problems: &mut Vec<ConfigProblem>,
 ) {
     let tree = &config.tree;
@@ -43,7 +55,8 @@ fn verify_without_certificate(
         return;
     };
     let name = format!("{prefix}_ssl_trusted_certificate");
-    if !tls || tree.nearest(block, &name).is_some() {
+    // One directive in force for many passes is told of once.
+    if !tls || tree.nearest(block, &name).is_some() || !told.insert(verify) {
         return;
     }
     let message = format!(
@@ -52,10 +65,5 @@ fn verify_without_certificate(
     );
     let mut found = problem(config, &CHECK.rule, verify, message);
     found.repair = Some(format!("{name} /etc/ssl/certs/ca-certificates.crt;"));
-    if !problems
-        .iter()
-        .any(|known| known.rule == found.rule && known.place == found.place)
-    {
-        problems.push(found);
-    }
+    problems.push(found);
 }
