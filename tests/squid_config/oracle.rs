@@ -241,7 +241,7 @@ const REQUESTS: usize = 600;
 /// Clients that ask at the same time.
 const CLIENTS: usize = 4;
 /// What takes longer has no answer.
-const LIMIT: Duration = Duration::from_secs(1);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Status and what the echo says.
 type Answer = (u16, String);
@@ -767,7 +767,7 @@ fn requests_go_where_the_real_server_sends_them() {
     let mut wrong: Vec<String> = Vec::new();
     for round in 0..ROUNDS * factor {
         // One configuration with differences is enough to look at.
-        if wrong.len() > 50 {
+        if !wrong.is_empty() {
             break;
         }
         let mut dice = mixed(seed, round + 1_000_000);
