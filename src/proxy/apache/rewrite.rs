@@ -450,8 +450,8 @@ fn variable(state: &State<'_>, name: &str) -> Option<String> {
     let request = state.request;
     Some(match name.to_ascii_uppercase().as_str() {
         "HTTP_HOST" | "HTTP:HOST" => request.host.clone(),
-        "REQUEST_URI" => state.path.clone(),
-        "REQUEST_FILENAME" | "SCRIPT_FILENAME" => state.path.clone(),
+        // Before the file is looked for, its name is the path.
+        "REQUEST_URI" | "REQUEST_FILENAME" | "SCRIPT_FILENAME" => state.path.clone(),
         "REQUEST_METHOD" => request.method.clone(),
         "QUERY_STRING" => state.query.clone().unwrap_or_default(),
         "HTTPS" => if request.tls { "on" } else { "off" }.to_owned(),

@@ -402,11 +402,8 @@ fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied:
     let mut scheme = String::new();
     if is_balancer {
         let after = written_url.split_once("://").map_or("", |(_, rest)| rest);
-        path = after
-            .find('/')
-            .and_then(|slash| after.get(slash..))
-            .unwrap_or_default()
-            .to_owned();
+        let slash = after.find('/').unwrap_or(after.len());
+        path = after.get(slash..).map(str::to_owned).unwrap_or_default();
         if let Some(balancer) = balancer {
             pass.group = Some(Group {
                 name: balancer.name.clone(),

@@ -406,8 +406,7 @@ fn lines_of(bytes: &[u8]) -> Vec<String> {
 fn refused(kind: &str, value: &str) -> Option<String> {
     match kind {
         "src" | "dst" | "localip" => match address::Range::read(value) {
-            Ok(_) => None,
-            Err(address::Fault::Name) => None,
+            Ok(_) | Err(address::Fault::Name) => None,
             Err(address::Fault::Mask) => Some(format!("\"{value}\" has a mask that is none")),
             Err(address::Fault::Address) => Some(format!("\"{value}\" is no address")),
         },

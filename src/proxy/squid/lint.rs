@@ -58,7 +58,7 @@ fn route(config: &Config, port: &ports::Port, site: &str, path: &str) -> Option<
     let is_forward = port.mode == ports::Mode::Forward;
     config.route(&RouteRequest {
         local_address: port.address,
-        port: port.port,
+        port: port.number,
         host: site.to_owned(),
         method: "GET".to_owned(),
         target: if is_forward {

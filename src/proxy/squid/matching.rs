@@ -112,9 +112,8 @@ impl Acls {
     fn one(&self, acl: &Acl, asked: &Asked, memo: &mut Memo) -> Truth {
         let known = match acl.kind.as_str() {
             "src" => addresses(acl, asked.client),
-            "localip" if asked.intercepted => Truth::Open,
+            "localip" | "localport" if asked.intercepted => Truth::Open,
             "localip" => addresses(acl, asked.local),
-            "localport" if asked.intercepted => Truth::Open,
             "localport" => ports(acl, asked.local_port),
             "dst" => destination(acl, asked),
             "dstdomain" => domain(acl, asked),

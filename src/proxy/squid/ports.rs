@@ -39,7 +39,7 @@ pub(super) struct Port {
     pub(super) address: Option<IpAddr>,
     /// The host as written, when it is a name.
     pub(super) host: Option<String>,
-    pub(super) port: u16,
+    pub(super) number: u16,
     pub(super) tls: bool,
     pub(super) mode: Mode,
     pub(super) default_site: Option<String>,
@@ -58,10 +58,10 @@ impl Port {
     /// `*:3128`, `127.0.0.1:80`.
     pub(super) fn shown(&self) -> String {
         match (&self.address, &self.host) {
-            (Some(IpAddr::V6(address)), _) => format!("[{address}]:{}", self.port),
-            (Some(IpAddr::V4(address)), _) => format!("{address}:{}", self.port),
-            (None, Some(host)) => format!("{host}:{}", self.port),
-            (None, None) => format!("*:{}", self.port),
+            (Some(IpAddr::V6(address)), _) => format!("[{address}]:{}", self.number),
+            (Some(IpAddr::V4(address)), _) => format!("{address}:{}", self.number),
+            (None, Some(host)) => format!("{host}:{}", self.number),
+            (None, None) => format!("*:{}", self.number),
         }
     }
 }
@@ -144,7 +144,7 @@ pub(super) fn read(
         .and_then(|number| u16::try_from(number).ok())
         .filter(|number| *number > 0)
     {
-        port.port = number
+        port.number = number;
     } else {
         let message = if written.is_empty() {
             format!("{} without a port", statement.name)

@@ -18,7 +18,7 @@ fn port<'a>(config: &'a Config, request: &RouteRequest) -> Option<&'a Port> {
     if request.unix_socket.is_some() {
         return None;
     }
-    let on_port = || config.ports.iter().filter(|port| port.port == request.port);
+    let on_port = || config.ports.iter().filter(|port| port.number == request.port);
     let Some(local) = request.local_address else {
         return on_port().next();
     };

@@ -10,7 +10,7 @@ pub(super) fn asked(port: &Port, request: &RouteRequest) -> Option<Asked> {
         method: request.method.clone(),
         client: request.client_address,
         local: request.local_address.or(port.address),
-        local_port: port.port,
+        local_port: port.number,
         port_name: port.name.clone(),
         intercepted: matches!(port.mode, Mode::Intercept | Mode::Tproxy),
         ..Asked::default()
@@ -136,7 +136,7 @@ fn accelerated(port: &Port, request: &RouteRequest) -> Option<String> {
     }
     let path = path_of(&request.target);
     let vport = if port.vport < 0 {
-        i32::from(port.port)
+        i32::from(port.number)
     } else {
         port.vport
     };

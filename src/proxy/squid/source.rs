@@ -305,7 +305,7 @@ impl Reader<'_> {
                     );
                 }
             } else if hidden == 0 {
-                self.line(number, line, segments);
+                self.line(number, &line, segments);
             }
         }
         for (_, position) in conditions {
@@ -319,7 +319,7 @@ impl Reader<'_> {
         self.stack.pop();
     }
 
-    fn line(&mut self, file: usize, line: String, segments: Vec<Segment>) {
+    fn line(&mut self, file: usize, line: &str, segments: Vec<Segment>) {
         let name_end = line.bytes().position(words::is_separator).unwrap_or(line.len());
         let (name, rest) = line.split_at(name_end);
         let (name, rest) = (name.to_owned(), rest.to_owned());

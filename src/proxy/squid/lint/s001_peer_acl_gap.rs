@@ -73,7 +73,7 @@ fn default_site(port: &Port) -> Option<Site> {
 /// The site of the URL that is being diagnosed.
 fn asked(around: &Snapshot, port: &Port) -> Option<Site> {
     let target = &around.target;
-    let here = target.url.is_some() && target.port == port.port && port.tls == (target.scheme == "https");
+    let here = target.url.is_some() && target.port == port.number && port.tls == (target.scheme == "https");
     here.then(|| Site {
         name: target.host.clone(),
         acl: None,
@@ -217,7 +217,7 @@ fn lets_anything_in(config: &Config) -> bool {
     config.list("http_access").iter().any(|line| line.allow)
 }
 
-/// The status of ERR_CANNOT_FORWARD.
+/// The status of `ERR_CANNOT_FORWARD`.
 fn status(config: &Config) -> u16 {
     if config.environment.major() >= 5 { 502 } else { 503 }
 }

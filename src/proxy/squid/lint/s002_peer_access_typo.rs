@@ -49,7 +49,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                     found.edit = replace_word(config, statement, 0, near.to_owned());
                 }
                 None => {
-                    "every peer gets requests as if this line were not there".clone_into(&mut found.effect)
+                    "every peer gets requests as if this line were not there".clone_into(&mut found.effect);
                 }
             }
             found
