@@ -419,12 +419,6 @@ fn the_command_takes_a_fraction_of_the_time_of_nginx_and_little_memory() {
         println!(
             "{servers} servers, {bytes} bytes: fix502 lint {ours:?}, nginx -t {theirs:?}, ratio {ratio:.3}, peak {peak} KiB"
         );
-        if let Ok(kept) = std::env::var("FIX502_SCALE_KEEP") {
-            Command::new("cp")
-                .args(["-r", &below, &format!("{kept}/{servers}")])
-                .status()
-                .unwrap();
-        }
         if servers == 2_000 {
             assert!(peak <= 60 * 1024, "more than 60 MiB");
             assert!(ratio <= 0.15, "ratio {ratio:.3}");
