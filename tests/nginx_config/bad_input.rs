@@ -133,12 +133,12 @@ fn raw(bytes: &[u8]) -> Config {
 
 #[test]
 fn bytes_that_are_no_text_do_not_move_the_places_after_them() {
-    // Latin-1 and a NUL in a value are nothing to nginx; the misplaced directive behind them is.
+    // Latin-1 and a NUL in a value are nothing to nginx; the second `root` behind them is not.
     let found = places(&raw(b"events {}\nhttp { # caf\xe9\n server { listen 80; server_name \xff\xfe a\0b; listen_ 1; root /a; root /b; } }\n"));
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         (found[0].0.as_str(), found[0].2, found[0].3),
-        ("duplicate", 3, 67)
+        ("duplicate", 3, 62)
     );
 }
 
