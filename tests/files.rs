@@ -267,3 +267,35 @@ fn the_readme_shows_what_lint_and_route_really_print() {
         assert_eq!(out.trim(), shown.join("\n").trim(), "{errors}");
     }
 }
+
+#[test]
+fn parts_for_apache_and_squid_are_all_read_and_miss_nothing_that_another_file_brings() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path();
+    let site =
+        "<VirtualHost *:80>\nServerName app.test\nProxyPass / http://127.0.0.1:3000/\n</VirtualHost>\n";
+    write(directory, "a.conf", site);
+    write(directory, "b.conf", &site.replace("</VirtualHost>", ""));
+    let (code, found) = report(directory, "lint .");
+    assert_eq!((code, rules(&found)), (1, vec!["syntax"]), "{found:#}");
+    assert!(
+        found["findings"][0]["at"]["file"]
+            .as_str()
+            .expect("a place")
+            .ends_with("b.conf")
+    );
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path();
+    write(
+        directory,
+        "lan.conf",
+        "http_access allow office\ncache_peer 10.0.0.9 parent 3128 0 no-query\n",
+    );
+    write(
+        directory,
+        "typo.conf",
+        "http_acces deny all\ncache_peer 10.0.0.8 parent 3128 0\n",
+    );
+    let (code, found) = report(directory, "lint . --proxy-kind squid");
+    assert_eq!((code, rules(&found)), (1, vec!["unknown-directive"]), "{found:#}");
+}

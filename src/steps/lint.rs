@@ -109,6 +109,13 @@ pub fn read_named(
             }
         }
     }
+    // Only nginx's parts can be judged together; of the others each is read by itself, so that none is left out.
+    let parts = parts.into_iter().flat_map(|(kind, paths)| match kind {
+        ProxyKind::Nginx => vec![(kind, paths)],
+        ProxyKind::Apache | ProxyKind::Haproxy | ProxyKind::Squid => {
+            paths.into_iter().map(|path| (kind, vec![path])).collect()
+        }
+    });
     for (kind, paths) in parts {
         match proxy::read(kind, &paths, Extent::Parts, &files, &Around::default()) {
             Some(configuration) => found.push(configuration),
@@ -245,7 +252,8 @@ pub fn examined(
     let mut files = Vec::new();
     let mut proxies = Vec::new();
     for configuration in configurations {
-        let (read, errors) = configuration.reading();
+        let (read, mut errors) = configuration.reading();
+        errors.retain(|problem| !may_stand_elsewhere(configuration, problem));
         files.extend(read.into_iter().map(|file| file.path));
         problems.extend(errors);
         problems.extend(configuration.lint(around));
@@ -254,6 +262,16 @@ pub fn examined(
         }
     }
     (noted(proxies, files, hosted), findings(problems))
+}
+
+/// True for what a part of a configuration need not hold: modules of Apache httpd are loaded, and lists of Squid
+/// defined, in a file that is read before it. A file that does such things itself is judged whole.
+fn may_stand_elsewhere(configuration: &Configuration, problem: &ConfigProblem) -> bool {
+    match (configuration, problem.rule.as_str()) {
+        (Configuration::Apache(config), "module-missing") => config.loaded_modules().is_empty(),
+        (Configuration::Squid(config), "unknown-acl") => !config.listens(),
+        _ => false,
+    }
 }
 
 /// The same for a configuration that was read as part of a walk.

@@ -166,6 +166,11 @@ impl Config {
         sites.chain(domains)
     }
 
+    /// True when it opens a port: a part of a configuration does not.
+    pub fn listens(&self) -> bool {
+        !self.ports.is_empty()
+    }
+
     fn listen(&self, port: &ports::Port) -> Listen {
         Listen {
             address: port.shown(),
