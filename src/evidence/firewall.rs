@@ -52,6 +52,9 @@ pub struct Packet {
     pub in_interface: Option<String>,
     /// Socket owner (the proxy's worker), for the `owner`/`skuid` match on output.
     pub uid: Option<u32>,
+    /// Group of that socket, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
     /// Conntrack state: `new` or `established`.
     pub state: String,
 }

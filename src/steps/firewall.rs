@@ -115,13 +115,13 @@ pub(super) fn judge(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     // The same commands as before: on this host the answers are at hand.
     let (mut answer, own) = read(host, &Identity::default());
     let inside = other_network.then(|| read(host, &identity).1);
-    let worker_uid = snapshot
+    let owner = snapshot
         .proxy
         .as_ref()
         .and_then(|proxy| proxy.workers.first())
-        .map(|worker| worker.uid);
+        .map(|worker| (worker.uid, worker.gid));
     let arrives_by = other_network.then(|| way_in(host, snapshot)).flatten();
-    for mut packet in packets(snapshot, worker_uid, other_network) {
+    for mut packet in packets(snapshot, owner, other_network) {
         if packet.direction == Direction::Input && packet.in_interface.is_none() {
             packet.in_interface.clone_from(&arrives_by);
         }
@@ -149,7 +149,7 @@ fn way_in(host: &Host, snapshot: &Snapshot) -> Option<String> {
     network::kernel_route(&output.stdout.0, &output.stderr.0).device
 }
 
-fn packets(snapshot: &Snapshot, uid: Option<u32>, other_network: bool) -> Vec<Packet> {
+fn packets(snapshot: &Snapshot, owner: Option<(u32, u32)>, other_network: bool) -> Vec<Packet> {
     let mut packets = Vec::new();
     for evidence in &snapshot.endpoints {
         let Some(address) = evidence.endpoint.tcp() else {
@@ -160,7 +160,7 @@ fn packets(snapshot: &Snapshot, uid: Option<u32>, other_network: bool) -> Vec<Pa
             address,
             snapshot,
             evidence.kernel_route.seen().and_then(|route| route.device.clone()),
-            uid,
+            owner,
             other_network,
         ));
     }
@@ -170,7 +170,7 @@ fn packets(snapshot: &Snapshot, uid: Option<u32>, other_network: bool) -> Vec<Pa
         .and_then(|route| route.settings.resolver.as_ref());
     for server in resolvers.map(|setting| setting.value.clone()).unwrap_or_default() {
         if let Ok(address) = server.parse::<SocketAddr>() {
-            packets.extend(flow("udp", address, snapshot, None, uid, other_network));
+            packets.extend(flow("udp", address, snapshot, None, owner, other_network));
         }
     }
     packets
@@ -183,7 +183,7 @@ fn flow(
     address: SocketAddr,
     snapshot: &Snapshot,
     device: Option<String>,
-    uid: Option<u32>,
+    owner: Option<(u32, u32)>,
     other_network: bool,
 ) -> Vec<Packet> {
     let interface_of = |ip: IpAddr| {
@@ -219,7 +219,8 @@ fn flow(
         destination_port: address.port(),
         out_interface: device.clone(),
         in_interface: None,
-        uid,
+        uid: owner.map(|(user, _)| user),
+        gid: owner.map(|(_, group)| group),
         state: "new".to_owned(),
     };
     let mut packets = vec![request.clone()];
@@ -231,12 +232,15 @@ fn flow(
             destination: own,
             destination_port: HANDED_OUT_PORT,
             uid: None,
+            gid: None,
             state: "established".to_owned(),
             ..request.clone()
         };
         if local {
+            let listener = listener_owner(snapshot, address);
             packets.push(Packet {
-                uid: listener_uid(snapshot, address),
+                uid: listener.map(|(user, _)| user),
+                gid: listener.map(|(_, group)| group),
                 ..answer.clone()
             });
         }
@@ -254,6 +258,7 @@ fn flow(
             in_interface: if other_network { None } else { device },
             out_interface: None,
             uid: None,
+            gid: None,
             ..request
         });
     }
@@ -261,7 +266,7 @@ fn flow(
 }
 
 /// Who owns the listener at an address of this host.
-fn listener_uid(snapshot: &Snapshot, address: SocketAddr) -> Option<u32> {
+fn listener_owner(snapshot: &Snapshot, address: SocketAddr) -> Option<(u32, u32)> {
     let evidence = snapshot
         .endpoints
         .iter()
@@ -271,7 +276,7 @@ fn listener_uid(snapshot: &Snapshot, address: SocketAddr) -> Option<u32> {
     processes
         .iter()
         .find(|process| process.pid == owner)
-        .map(|process| process.uid)
+        .map(|process| (process.uid, process.gid))
 }
 
 /// What this step says about itself.

@@ -79,8 +79,10 @@ pub(super) struct Walk<'a> {
     state: Option<String>,
     /// Connection tracking has seen the packet.
     tracked: bool,
-    /// The packet's mark may differ from zero.
-    marked: bool,
+    /// The packet's mark; `None` when not known.
+    mark: Option<u32>,
+    /// Some rule, anywhere, sets marks of flows.
+    marks_flows: bool,
     /// Some rule, anywhere, rewrites destinations.
     rewrites: bool,
     visited: usize,
@@ -116,7 +118,8 @@ impl<'a> Walk<'a> {
             hook: Hook::Output,
             state: (!untracked).then(|| packet.state.to_ascii_lowercase()),
             tracked: true,
-            marked: came_by_loopback && has(|verdict| *verdict == Verdict::Mark),
+            mark: (!(came_by_loopback && has(sets_mark))).then_some(0),
+            marks_flows: has(|verdict| matches!(verdict, Verdict::ConnectionMark { .. })),
             rewrites: has(|verdict| matches!(verdict, Verdict::Rewrite(_))),
             visited: 0,
             visited_chains: Vec::new(),
@@ -249,7 +252,14 @@ impl<'a> Walk<'a> {
             };
             match &rule.verdict {
                 Verdict::Continue => {}
-                Verdict::Mark => self.marked = true,
+                Verdict::Mark(change) => {
+                    self.mark = change
+                        .filter(|_| sure)
+                        .zip(self.mark)
+                        .map(|((keep, flip), mark)| (mark & keep) ^ flip);
+                }
+                Verdict::ConnectionMark { restores: true } => self.mark = None,
+                Verdict::ConnectionMark { restores: false } => {}
                 // Too late once the packet is tracked; on the loopback it was when it left.
                 Verdict::Untrack if self.tracked => {}
                 Verdict::Untrack if sure => self.state = Some("untracked".to_owned()),
@@ -425,14 +435,8 @@ impl<'a> Walk<'a> {
                 _ => Answer::Unknown("the direction of the flow".to_owned()),
             },
             Test::Socket => self.socket(),
-            Test::User(ranges) => match (self.socket(), packet.uid) {
-                (Answer::Yes, Some(user)) => ranges
-                    .iter()
-                    .any(|(first, last)| (*first..=*last).contains(&user))
-                    .into(),
-                (Answer::No, _) => Answer::No,
-                _ => Answer::Unknown("the user that owns the socket, which is not known".to_owned()),
-            },
+            Test::User(ranges) => self.owner(packet.uid, ranges, "user"),
+            Test::Group(ranges) => self.owner(packet.gid, ranges, "group"),
             Test::SourceKind(kinds) => match source(packet) {
                 _ if packet.direction == Direction::Output && kinds.iter().any(|kind| kind == "local") => {
                     Answer::Yes
@@ -459,13 +463,19 @@ impl<'a> Walk<'a> {
                 };
                 (flags & mask == *value).into()
             }
-            Test::Mark { value } => {
-                if self.marked {
-                    Answer::Unknown("the packet's mark, which another rule sets".to_owned())
-                } else {
-                    (*value == 0).into()
-                }
+            Test::Mark { mask, value } => match self.mark {
+                Some(mark) => (mark & mask == *value).into(),
+                None => Answer::Unknown("the packet's mark, which another rule sets".to_owned()),
+            },
+            Test::Tracked => match self.state.as_deref() {
+                _ if !self.tracked => Answer::No,
+                Some(state) => (state != "untracked").into(),
+                None => Answer::Unknown("connection tracking, which another rule may turn off".to_owned()),
+            },
+            Test::ConnectionMark { .. } if self.marks_flows => {
+                Answer::Unknown("the mark of the flow, which another rule sets".to_owned())
             }
+            Test::ConnectionMark { value, .. } => (*value == 0).into(),
         }
     }
 
@@ -483,6 +493,18 @@ impl<'a> Walk<'a> {
         match self.hook {
             Hook::Input | Hook::Prerouting | Hook::Ingress => Some(""),
             _ => self.packet.out_interface.as_deref(),
+        }
+    }
+
+    /// Whether the socket belongs to one of these users or groups.
+    fn owner(&self, owner: Option<u32>, ranges: &[(u32, u32)], what: &str) -> Answer {
+        match (self.socket(), owner) {
+            (Answer::Yes, Some(owner)) => ranges
+                .iter()
+                .any(|(first, last)| (*first..=*last).contains(&owner))
+                .into(),
+            (Answer::No, _) => Answer::No,
+            _ => Answer::Unknown(format!("the {what} that owns the socket, which is not known")),
         }
     }
 
@@ -520,6 +542,14 @@ impl<'a> Walk<'a> {
         }
         Answer::Unknown("the kind of an address".to_owned())
     }
+}
+
+/// Changes the mark of packets.
+fn sets_mark(verdict: &Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::Mark(_) | Verdict::ConnectionMark { restores: true }
+    )
 }
 
 /// Source address; what this host sends to its own loopback comes from there.

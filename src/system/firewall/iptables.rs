@@ -147,6 +147,7 @@ fn rule(line: &str, words: &[String], position: u32, family: Family) -> Rule {
     let mut verdict = Verdict::Continue;
     let mut negated = false;
     let mut swallowing = false;
+    let mut of_flow = false;
     let mut words = words.iter().map(String::as_str).peekable();
     while let Some(word) = words.next() {
         match word {
@@ -163,6 +164,7 @@ fn rule(line: &str, words: &[String], position: u32, family: Family) -> Rule {
             "-m" => {
                 let name = words.next().unwrap_or_default();
                 swallowing = false;
+                of_flow = name == "connmark";
                 if let Some(unknown) = module(name) {
                     swallowing = true;
                     tests.push(unknown);
@@ -170,6 +172,15 @@ fn rule(line: &str, words: &[String], position: u32, family: Family) -> Rule {
                 negated = false;
             }
             _ if swallowing => negated = false,
+            "--mark" if of_flow => {
+                let test = match words.next().and_then(mark) {
+                    Some((value, mask)) => Test::ConnectionMark { mask, value },
+                    None => Test::Unknown("the mark of the flow".to_owned()),
+                };
+                tests.push(Test::Tracked);
+                tests.push(test.negated_if(negated));
+                negated = false;
+            }
             "--tcp-flags" => {
                 let test = match (words.next().and_then(flags), words.next().and_then(flags)) {
                     (Some(mask), Some(value)) => Test::TcpFlags { mask, value },
@@ -231,7 +242,7 @@ fn rule(line: &str, words: &[String], position: u32, family: Family) -> Rule {
 fn module(name: &str) -> Option<Test> {
     let words = match name {
         "tcp" | "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmp6" | "multiport" | "state"
-        | "conntrack" | "owner" | "addrtype" | "comment" | "iprange" | "mark" => return None,
+        | "conntrack" | "owner" | "addrtype" | "comment" | "iprange" | "mark" | "connmark" => return None,
         "limit" | "hashlimit" | "recent" | "quota" | "connlimit" => format!("rate limited (-m {name})"),
         "set" => "an ipset (-m set)".to_owned(),
         "statistic" => "chance (-m statistic)".to_owned(),
@@ -264,11 +275,12 @@ fn option(name: &str, value: &str) -> Option<Test> {
         "--state" | "--ctstate" => Test::Any(lower().into_iter().map(state).collect()),
         "--ctdir" => Test::Original.negated_if(!value.eq_ignore_ascii_case("ORIGINAL")),
         "--uid-owner" => users(value).map_or_else(unknown, |range| Test::User(vec![range])),
+        "--gid-owner" => users(value).map_or_else(unknown, |range| Test::Group(vec![range])),
         "--src-type" => Test::SourceKind(lower()),
         "--dst-type" => Test::DestinationKind(lower()),
         "--src-range" => range(Test::Source),
         "--dst-range" => range(Test::Destination),
-        "--mark" => mark(value).map_or_else(unknown, |value| Test::Mark { value }),
+        "--mark" => mark(value).map_or_else(unknown, |(value, mask)| Test::Mark { mask, value }),
         _ => unknown(),
     })
 }
@@ -302,7 +314,13 @@ fn target(name: &str, options: &[&str], family: Family) -> Verdict {
         "NOTRACK" => Verdict::Untrack,
         "CT" if options.contains(&"--notrack") => Verdict::Untrack,
         "CT" | "" => Verdict::Continue,
-        "MARK" | "CONNMARK" => Verdict::Mark,
+        "MARK" => {
+            let change = after("--set-xmark").and_then(mark);
+            Verdict::Mark(change.map(|(value, mask)| (!mask, value)))
+        }
+        "CONNMARK" => Verdict::ConnectionMark {
+            restores: options.contains(&"--restore-mark"),
+        },
         "DNAT" => Verdict::Rewrite(format!(
             "sends the packet to {}",
             after("--to-destination").unwrap_or("elsewhere")
@@ -346,12 +364,15 @@ fn users(value: &str) -> Option<(u32, u32)> {
     }
 }
 
-/// `value` or `value/mask`; the mask does not matter to a mark of zero.
-fn mark(value: &str) -> Option<u32> {
-    let value = value.split_once('/').map_or(value, |(value, _)| value);
-    match value.strip_prefix("0x") {
+/// `value` or `value/mask`, as value and mask.
+fn mark(text: &str) -> Option<(u32, u32)> {
+    let number = |text: &str| match text.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => value.parse().ok(),
+        None => text.parse().ok(),
+    };
+    match text.split_once('/') {
+        Some((value, mask)) => Some((number(value)?, number(mask)?)),
+        None => Some((number(text)?, u32::MAX)),
     }
 }
 

@@ -104,8 +104,12 @@ pub(super) struct Rule {
 pub(super) enum Verdict {
     /// Nothing that matters here: count, log.
     Continue,
-    /// Changes the packet's mark, then goes on.
-    Mark,
+    /// Makes the packet's mark `(mark & keep) ^ flip`, or with `None` something not known; then goes on.
+    Mark(Option<(u32, u32)>),
+    /// Changes the flow's mark, or with `restores` the packet's from it; then goes on.
+    ConnectionMark {
+        restores: bool,
+    },
     /// Takes the packet out of connection tracking, then goes on.
     Untrack,
     Accept,
@@ -230,6 +234,8 @@ pub(super) enum Test {
     Original,
     /// User of the socket that sends.
     User(Vec<(u32, u32)>),
+    /// Group of the socket that sends.
+    Group(Vec<(u32, u32)>),
     /// The packet has a socket.
     Socket,
     /// Lower-case kinds of address: `local`, `broadcast`, …
@@ -240,8 +246,16 @@ pub(super) enum Test {
         mask: u8,
         value: u8,
     },
-    /// The mark, masked, is this; only a mark of zero is ever known.
+    /// `mark & mask == value`.
     Mark {
+        mask: u32,
+        value: u32,
+    },
+    /// Connection tracking knows the packet's flow.
+    Tracked,
+    /// The same of the flow's mark, which is zero as long as no rule sets one.
+    ConnectionMark {
+        mask: u32,
         value: u32,
     },
     Any(Vec<Test>),

@@ -204,11 +204,15 @@ impl Reader<'_> {
             "counter" | "log" | "dup" | "comment" | "flow" | "secmark" | "last" | "ct helper"
             | "ct timeout" | "ct expectation" | "continue" => Statement::Nothing,
             "mangle" => {
-                let changed = body.get("key").map(Value::to_string).unwrap_or_default();
-                if changed.contains("\"mark\"") {
-                    Statement::Does(Verdict::Mark)
-                } else {
-                    Statement::Nothing
+                let of = |kind: &str| body.get("key").and_then(|key| key.get(kind)?.get("key")?.as_str());
+                let value = body
+                    .get("value")
+                    .and_then(Value::as_u64)
+                    .and_then(|value| u32::try_from(value).ok());
+                match (of("meta"), of("ct")) {
+                    (Some("mark"), _) => Statement::Does(Verdict::Mark(value.map(|value| (0, value)))),
+                    (_, Some("mark")) => Statement::Does(Verdict::ConnectionMark { restores: false }),
+                    _ => Statement::Nothing,
                 }
             }
             "set" | "map" if body.get("stmt").is_none() => Statement::Nothing,
@@ -305,7 +309,8 @@ fn extension(body: &Value) -> Statement {
     match (body.get("type").and_then(Value::as_str), name) {
         (Some("match" | "watcher"), "comment")
         | (Some("target" | "watcher"), "LOG" | "NFLOG" | "TCPMSS" | "CT") => Statement::Nothing,
-        (Some("target"), "MARK" | "CONNMARK") => Statement::Does(Verdict::Mark),
+        (Some("target"), "MARK") => Statement::Does(Verdict::Mark(None)),
+        (Some("target"), "CONNMARK") => Statement::Does(Verdict::ConnectionMark { restores: true }),
         (Some("target"), "MASQUERADE" | "SNAT") => Statement::Does(Verdict::Accept),
         (Some("target"), "DNAT" | "REDIRECT") => {
             Statement::Does(Verdict::Rewrite("rewrites the destination".to_owned()))

@@ -80,13 +80,15 @@ enum Subject {
     Ethertype,
     Interface { incoming: bool },
     User,
+    Group,
     State,
     Status,
     Direction,
     Kind { source: bool },
     ReversePath,
     Flags { mask: Option<u8> },
-    Mark,
+    Mark { mask: u32 },
+    ConnectionMark { mask: u32 },
 }
 
 fn subject(left: &Value) -> Option<Subject> {
@@ -126,7 +128,9 @@ fn subject(left: &Value) -> Option<Subject> {
             ("meta", _, _, "iif" | "iifname") => Subject::Interface { incoming: true },
             ("meta", _, _, "oif" | "oifname") => Subject::Interface { incoming: false },
             ("meta", _, _, "skuid") => Subject::User,
-            ("meta", _, _, "mark") => Subject::Mark,
+            ("meta", _, _, "skgid") => Subject::Group,
+            ("meta", _, _, "mark") => Subject::Mark { mask: u32::MAX },
+            ("ct", _, _, "mark") => Subject::ConnectionMark { mask: u32::MAX },
             ("ct", _, _, "state") => Subject::State,
             ("ct", _, _, "status") => Subject::Status,
             ("ct", _, _, "direction") => Subject::Direction,
@@ -139,7 +143,12 @@ fn subject(left: &Value) -> Option<Subject> {
                     Subject::Flags { mask: None } => Subject::Flags {
                         mask: Some(flag_bits(mask)?),
                     },
-                    Subject::Mark if mask.is_u64() => Subject::Mark,
+                    Subject::Mark { mask: u32::MAX } => Subject::Mark {
+                        mask: u32::try_from(mask.as_u64()?).ok()?,
+                    },
+                    Subject::ConnectionMark { mask: u32::MAX } => Subject::ConnectionMark {
+                        mask: u32::try_from(mask.as_u64()?).ok()?,
+                    },
                     _ => return None,
                 }
             }
@@ -185,7 +194,8 @@ impl Subject {
             } => version(*version4),
             Self::Port { protocols, .. } if !protocols.is_empty() => vec![Test::Protocol(protocols.clone())],
             Self::Flags { .. } => vec![Test::Protocol(vec!["tcp".to_owned()])],
-            Self::User => vec![Test::Socket],
+            Self::User | Self::Group => vec![Test::Socket],
+            Self::ConnectionMark { .. } => vec![Test::Tracked],
             _ => Vec::new(),
         }
     }
@@ -203,12 +213,13 @@ impl Subject {
                     Test::DestinationPort(range)
                 })
             }
-            Self::User => {
+            Self::User | Self::Group => {
                 let (first, last) = number_range(value, operator, u64::from(u32::MAX))?;
-                Some(Test::User(vec![(
-                    u32::try_from(first).ok()?,
-                    u32::try_from(last).ok()?,
-                )]))
+                let range = vec![(u32::try_from(first).ok()?, u32::try_from(last).ok()?)];
+                Some(match self {
+                    Self::Group => Test::Group(range),
+                    _ => Test::User(range),
+                })
             }
             _ if !equal => None,
             Self::Address { source, .. } => {
@@ -277,7 +288,12 @@ impl Subject {
                 mask: 0xff,
                 value: flag_bits(value)?,
             }),
-            Self::Mark => Some(Test::Mark {
+            Self::Mark { mask } => Some(Test::Mark {
+                mask: *mask,
+                value: u32::try_from(value.as_u64()?).ok()?,
+            }),
+            Self::ConnectionMark { mask } => Some(Test::ConnectionMark {
+                mask: *mask,
                 value: u32::try_from(value.as_u64()?).ok()?,
             }),
         }

@@ -20,6 +20,7 @@ fn packet(direction: Direction, source: &str, destination: &str, port: u16) -> P
         out_interface,
         in_interface,
         uid: Some(33),
+        gid: None,
         state: "new".to_owned(),
     }
 }
