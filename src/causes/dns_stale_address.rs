@@ -2,7 +2,7 @@
 
 use super::facts::{failing, log_line, passing_route};
 use super::{Answer, Cause, found};
-use crate::evidence::{PeerAddress, Snapshot, Symptom};
+use crate::evidence::{NameOutcome, PeerAddress, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/dns-stale-address.md`.
@@ -35,8 +35,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let entry = snapshot.log.during.iter().rev().find(|entry| {
         entry.symptom.is_some_and(|symptom| LOST.contains(&symptom))
             && entry.upstream.as_deref().and_then(address_of).is_some()
-    })?;
-    let dialled = entry.upstream.as_deref().and_then(address_of)?;
+    });
     let (_, pass) = passing_route(snapshot)?;
     // Only a name that is resolved once, when the configuration is loaded, can go stale.
     let name = pass.peers.iter().find_map(|peer| match &peer.address {
@@ -44,15 +43,27 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         _ => None,
     });
     let (name, peer) = name?;
+    let evidence = snapshot
+        .names
+        .iter()
+        .find(|evidence| evidence.name == name.name && evidence.system.seen().is_some())?;
+    let answers = evidence.system.seen()?;
+    // A worker that waits in vain for an address proves it as well as a line of the log.
+    let waiting = evidence
+        .held
+        .iter()
+        .find(|held| !held.established && !answers.contains(&held.remote.ip()));
+    let logged = entry.and_then(|entry| entry.upstream.as_deref().and_then(address_of));
+    let dialled = logged.or(waiting.map(|held| held.remote))?;
+    let held = evidence.held.iter().find(|held| held.remote.ip() == dialled.ip());
     if pass.peers.iter().any(|peer| peer.address == PeerAddress::Ip(dialled)) {
         return None;
     }
-    let answers = snapshot
-        .names
-        .iter()
-        .filter(|evidence| evidence.name == name.name)
-        .find_map(|evidence| evidence.system.seen())?;
-    if answers.is_empty() || answers.contains(&dialled.ip()) {
+    // What the nameservers know and /etc/hosts or a cache hides is an address of today all the same.
+    let known = evidence.servers.iter().any(|server| {
+        matches!(&server.outcome, NameOutcome::Addresses(list) if list.iter().any(|(address, _)| *address == dialled.ip()))
+    });
+    if answers.is_empty() || answers.contains(&dialled.ip()) || known && evidence.hosts_file.is_empty() {
         return None;
     }
     let today = answers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -64,7 +75,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 format!("{} is now {today}, but the proxy still dials {}, which it resolved when it started", name.name, dialled.ip()),
             )
             .at(&peer.place)
-            .because(log_line(entry))
+            .because_all(entry.map(log_line))
+            .because_all(held.map(|held| Exhibit::shown_by("sockets", format!("worker {} {} {}", held.pid, if held.established { "holds a connection to" } else { "waits for an answer of" }, held.remote), "ss -tnp")))
             .because(Exhibit::shown_by("dns", format!("{} resolves to {today}", name.name), format!("getent ahosts {}", name.name)))
             .because(Exhibit::in_file("config", format!("the name {} stands in the configuration, so it is resolved once", name.name), &peer.place))
             .remedy(

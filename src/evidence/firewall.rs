@@ -55,6 +55,9 @@ pub struct Packet {
     /// Group of that socket, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gid: Option<u32>,
+    /// TCP flags, where they are not those of the first packet of a flow or of its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<u8>,
     /// Conntrack state: `new` or `established`.
     pub state: String,
 }

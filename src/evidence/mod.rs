@@ -19,6 +19,7 @@ mod names;
 mod route;
 mod snapshot;
 mod squid;
+mod timeline;
 
 pub use apache::*;
 pub use config::*;
@@ -31,6 +32,7 @@ pub use names::*;
 pub use route::*;
 pub use snapshot::*;
 pub use squid::*;
+pub use timeline::*;
 
 use serde::{Deserialize, Serialize};
 

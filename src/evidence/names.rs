@@ -24,6 +24,23 @@ pub struct NameEvidence {
     pub servers: Vec<ServerAnswer>,
     /// Addresses that the running proxy dials for this name (from its log and its sockets).
     pub dialled: Vec<IpAddr>,
+    /// Connections of the proxy's workers to this name's port, from the table of sockets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldConnection>,
+    /// The name that got the addresses, when the system's search list completed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed: Option<String>,
+}
+
+/// A connection that a worker of the proxy has, or is trying to get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldConnection {
+    /// The other end.
+    pub remote: std::net::SocketAddr,
+    /// The worker.
+    pub pid: u32,
+    /// The connection stands; `false`: the other end has not answered yet.
+    pub established: bool,
 }
 
 /// What one nameserver answers.
@@ -69,6 +86,12 @@ pub struct ResolverConfiguration {
     pub nameservers: Vec<IpAddr>,
     /// `search` list.
     pub search: Vec<String>,
+    /// `options ndots:N`; `None`: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ndots: Option<u32>,
+    /// The sources of the `hosts` line of nsswitch.conf, in order (`files`, `dns`); empty when not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub order: Vec<String>,
     /// The caching service found running (`systemd-resolved`, `nscd`, `dnsmasq`, `unbound`).
     pub cache: Option<String>,
     /// The command that empties its cache.

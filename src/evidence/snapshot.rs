@@ -74,6 +74,9 @@ pub struct Snapshot {
     pub package_changes: Observed<Vec<PackageChange>>,
     /// Environment of the proxy process that names an outgoing proxy.
     pub proxy_environment: Vec<(String, String)>,
+    /// Who waits how long for whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<super::Timeline>,
 }
 
 /// What is being diagnosed.

@@ -37,6 +37,7 @@ fn value(report: &Report) -> Value {
             "took_us": attempt.exchange.seen().map(|exchange| exchange.total_us),
         })).collect::<Vec<_>>(),
         "route": report.snapshot.route.seen().map(route),
+        "timeline": report.snapshot.timeline,
         "steps": report.steps,
         "findings": report.findings,
         "incomplete": report.incomplete,

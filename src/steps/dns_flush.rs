@@ -1,17 +1,19 @@
 //! Step 6, DNS: every name on the route, and who answers what for it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::plan::Plan;
 use super::summary::Line;
 use crate::evidence::{
-    Handler, NameAndPort, NameEvidence, NameOutcome, Observed, PeerAddress, Place, ResolverConfiguration,
-    ServerAnswer, Snapshot,
+    Handler, HeldConnection, NameAndPort, NameEvidence, NameOutcome, Observed, PeerAddress, Place,
+    ResolverConfiguration, ServerAnswer, Snapshot,
 };
 use crate::finding::StepId;
 use crate::host::{Host, Identity, NameserverLookup, ReadFile, SystemLookup};
 use crate::report::StepStatus;
 use crate::system::network;
+use crate::system::sockets::{self, Tables};
 
 /// Limit for one question to a nameserver.
 const LIMIT_MS: u64 = 2_000;
@@ -55,6 +57,11 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: O
             let (cache, flush) = cache(snapshot, &configuration);
             configuration.cache = cache;
             configuration.flush = flush;
+            configuration.order = host
+                .ask(&ReadFile::start("/etc/nsswitch.conf", 64 * 1024))
+                .seen()
+                .map(|content| network::name_order(&content.bytes.0))
+                .unwrap_or_default();
             configuration
         });
     let wanted = names(snapshot);
@@ -76,14 +83,15 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: O
                 .collect()
         })
         .unwrap_or_default();
+    let settings = configuration.seen().cloned().unwrap_or_default();
     let mut found: Vec<NameEvidence> = url_name.into_iter().collect();
     if plan.wants(StepId::Dns) || !wanted.is_empty() {
         std::thread::scope(|scope| {
             let threads: Vec<_> = wanted
                 .iter()
                 .map(|(name, role, place)| {
-                    let (identity, system_servers, nginx_servers) =
-                        (&identity, &system_servers, &nginx_servers);
+                    let (identity, system_servers, nginx_servers, settings) =
+                        (&identity, &system_servers, &nginx_servers, &settings);
                     scope.spawn(move || {
                         one_name(
                             host,
@@ -92,6 +100,7 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: O
                             place,
                             identity,
                             (system_servers.as_slice(), nginx_servers.as_slice()),
+                            settings,
                         )
                     })
                 })
@@ -110,6 +119,7 @@ fn one_name(
     place: &Place,
     identity: &Identity,
     (system_servers, nginx_servers): (&[String], &[String]),
+    settings: &ResolverConfiguration,
 ) -> NameEvidence {
     let at_run_time = role == "upstream-at-run-time";
     let in_hosts = hosts_file(host, name);
@@ -143,30 +153,122 @@ fn one_name(
             .into_iter()
             .map(|(server, used_by)| {
                 scope.spawn(move || {
-                    let answer = host.ask(&NameserverLookup {
-                        name: name.to_owned(),
-                        server: server.clone(),
-                        limit_ms: LIMIT_MS,
-                        identity: identity.clone(),
-                    });
-                    let (outcome, took_us) = match answer {
-                        Observed::Seen(answer) => answer,
-                        Observed::Absent => (NameOutcome::NoAddress, 0),
-                        Observed::Unavailable(obstacle) => (NameOutcome::Failed(obstacle.to_string()), 0),
+                    // nginx's own resolver completes no name.
+                    let asked = if used_by == "system" {
+                        network::asked_names(name, settings)
+                    } else {
+                        vec![name.to_owned()]
                     };
-                    ServerAnswer {
-                        server,
-                        used_by: used_by.to_owned(),
-                        outcome,
-                        took_us,
-                    }
+                    one_server(host, &asked, &server, used_by, identity)
                 })
             })
             .collect();
-        evidence.servers = threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
+        for (answer, completed) in threads.into_iter().filter_map(|thread| thread.join().ok()) {
+            evidence.servers.push(answer);
+            evidence.completed = evidence.completed.take().or(completed.filter(|asked| asked != name));
+        }
         evidence.system = system.join().unwrap_or_default();
     });
     evidence
+}
+
+/// What one nameserver answers: for the first of the names that has an address, else for the name itself, which
+/// is among them. Also the name that had one.
+fn one_server(
+    host: &Host,
+    asked: &[String],
+    server: &str,
+    used_by: &str,
+    identity: &Identity,
+) -> (ServerAnswer, Option<String>) {
+    let mut kept: Option<(NameOutcome, u64)> = None;
+    let mut completed = None;
+    for (index, name) in asked.iter().take(7).enumerate() {
+        let answer = host.ask(&NameserverLookup {
+            name: name.clone(),
+            server: server.to_owned(),
+            limit_ms: LIMIT_MS,
+            identity: identity.clone(),
+        });
+        let answer = match answer {
+            Observed::Seen(answer) => answer,
+            Observed::Absent => (NameOutcome::NoAddress, 0),
+            Observed::Unavailable(obstacle) => (NameOutcome::Failed(obstacle.to_string()), 0),
+        };
+        let found = matches!(answer.0, NameOutcome::Addresses(_));
+        // "No such name" of one completion says nothing of the next; a server that fails ends the search.
+        let next = matches!(answer.0, NameOutcome::NxDomain | NameOutcome::NoAddress);
+        if found {
+            completed = Some(name.clone());
+        }
+        let better = kept.is_none() || !next || index.checked_add(1) == Some(asked.len());
+        if better && !(kept.as_ref().is_some_and(|(kept, _)| *kept == NameOutcome::NoAddress) && next) {
+            kept = Some(answer);
+        }
+        if !next {
+            break;
+        }
+    }
+    let (outcome, took_us) = kept.unwrap_or((NameOutcome::NoAddress, 0));
+    let answer = ServerAnswer {
+        server: server.to_owned(),
+        used_by: used_by.to_owned(),
+        outcome,
+        took_us,
+    };
+    (answer, completed)
+}
+
+/// The connections that workers of the proxy have to the port of each name.
+pub(super) fn held(snapshot: &mut Snapshot, tables: &Tables<'_>, owners: &BTreeMap<u64, Vec<u32>>) {
+    let workers: Vec<u32> = snapshot
+        .proxy
+        .iter()
+        .flat_map(|proxy| proxy.workers.iter().chain(std::iter::once(&proxy.master)))
+        .map(|process| process.pid)
+        .collect();
+    let mut ports: Vec<(String, u16)> = Vec::new();
+    for route in snapshot.route.seen().into_iter().chain(&snapshot.inner_routes) {
+        if let Handler::Pass(pass) = &route.handler {
+            let peers = pass.peers.iter().filter_map(|peer| match &peer.address {
+                PeerAddress::Name(name) => Some(name),
+                _ => None,
+            });
+            ports.extend(
+                peers
+                    .chain(&pass.runtime_name)
+                    .map(|name| (name.name.clone(), name.port)),
+            );
+        }
+    }
+    if ports.is_empty() || workers.is_empty() {
+        return;
+    }
+    let mut connections: Vec<HeldConnection> = Vec::new();
+    for socket in sockets::tcp_table(tables.tcp)
+        .into_iter()
+        .chain(sockets::tcp_table(tables.tcp6))
+    {
+        let pid = owners
+            .get(&socket.inode)
+            .and_then(|pids| pids.iter().copied().find(|pid| workers.contains(pid)));
+        if let (Some(pid), sockets::ESTABLISHED | sockets::SYN_SENT) = (pid, socket.state) {
+            connections.push(HeldConnection {
+                remote: socket.remote,
+                pid,
+                established: socket.state == sockets::ESTABLISHED,
+            });
+        }
+    }
+    for name in snapshot.names.iter_mut().filter(|name| name.role != "url") {
+        let own = |port: u16| ports.iter().any(|(other, at)| *other == name.name && *at == port);
+        name.held = connections
+            .iter()
+            .filter(|held| own(held.remote.port()))
+            .take(50)
+            .cloned()
+            .collect();
+    }
 }
 
 /// Names that the route depends on.
@@ -275,6 +377,17 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
                 outcome_words(&server.outcome),
                 server.took_us / 1_000
             ));
+        }
+        if let Some(completed) = &name.completed {
+            details.push(format!("    completed by the search list to {completed}"));
+        }
+        for held in &name.held {
+            let now = if held.established {
+                "holds a connection to"
+            } else {
+                "waits for an answer of"
+            };
+            details.push(format!("    worker {} {now} {}", held.pid, held.remote));
         }
         if !name.dialled.is_empty() {
             let dialled = name

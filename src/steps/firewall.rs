@@ -221,6 +221,7 @@ fn flow(
         in_interface: None,
         uid: owner.map(|(user, _)| user),
         gid: owner.map(|(_, group)| group),
+        flags: None,
         state: "new".to_owned(),
     };
     let mut packets = vec![request.clone()];

@@ -336,6 +336,8 @@ pub(super) fn after_the_attempts(host: &Host, snapshot: &mut Snapshot) {
             ))
         })
         .collect();
+    let owners = host.ask(&SocketOwners { moment: 1 }).into_seen().unwrap_or_default();
+    super::dns_flush::held(snapshot, &tables, &owners);
     // An OOM kill or a crash while our own request ran shows only now in the units.
     let crashed = snapshot.kernel.seen().is_some_and(|events| {
         events.iter().any(|event| {

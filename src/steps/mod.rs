@@ -23,6 +23,7 @@ mod proxies;
 mod retry;
 mod summary;
 mod support_bundle;
+mod timeline;
 mod timeouts;
 mod turn;
 mod units;

@@ -62,7 +62,10 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
             Vec::new(),
         );
     };
-    let details = limits(&route.settings);
+    let details = match &snapshot.timeline {
+        Some(timeline) => super::timeline::table(timeline),
+        None => super::timeline::table(&super::timeline::timeline(snapshot)),
+    };
     let read = route
         .settings
         .read_timeout

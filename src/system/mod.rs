@@ -7,6 +7,7 @@
 pub mod applications;
 pub mod firewall;
 pub mod http;
+pub mod idle_defaults;
 pub mod kernel;
 pub mod log_time;
 pub mod network;

@@ -129,10 +129,44 @@ pub fn resolver(bytes: &[u8]) -> ResolverConfiguration {
                 configuration.nameservers.extend(address);
             }
             Some("search" | "domain") => configuration.search = words.map(str::to_owned).collect(),
+            Some("options") => {
+                let ndots = words.find_map(|word| word.strip_prefix("ndots:")?.parse().ok());
+                configuration.ndots = ndots.or(configuration.ndots);
+            }
             _ => {}
         }
     }
     configuration
+}
+
+/// The sources of the `hosts` line of nsswitch.conf, without its `[actions]`.
+pub fn name_order(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut depth = false;
+    text.lines()
+        .filter_map(|line| line.split('#').next()?.trim().strip_prefix("hosts:"))
+        .flat_map(str::split_whitespace)
+        .filter(|word| {
+            let inside = depth || word.starts_with('[');
+            depth = inside && !word.ends_with(']');
+            !inside
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The names that the system asks nameservers for, in its order: with at least `ndots` dots as it stands
+/// first, else the search list first; a dot at the end forbids the list.
+pub fn asked_names(name: &str, configuration: &ResolverConfiguration) -> Vec<String> {
+    let listed = configuration.search.iter().filter(|domain| *domain != ".");
+    let completed = listed.map(|domain| format!("{name}.{domain}"));
+    let dots = name.bytes().filter(|byte| *byte == b'.').count();
+    let enough = usize::try_from(configuration.ndots.unwrap_or(1)).is_ok_and(|wanted| dots >= wanted);
+    match (name.ends_with('.'), enough) {
+        (true, _) => vec![name.to_owned()],
+        (false, true) => std::iter::once(name.to_owned()).chain(completed).collect(),
+        (false, false) => completed.chain(std::iter::once(name.to_owned())).collect(),
+    }
 }
 
 /// Addresses that a hosts file gives for a name.
@@ -197,6 +231,25 @@ pub fn listen_overflows(bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_search_list_comes_before_a_name_with_too_few_dots() {
+        let configuration =
+            resolver(b"nameserver 10.0.0.2\nsearch a.test b.test\noptions timeout:1 ndots:2\n");
+        assert_eq!(configuration.ndots, Some(2));
+        assert_eq!(
+            asked_names("oven.x", &configuration),
+            ["oven.x.a.test", "oven.x.b.test", "oven.x"]
+        );
+        assert_eq!(asked_names("a.b.c", &configuration)[0], "a.b.c");
+        assert_eq!(asked_names("oven.", &configuration), ["oven."]);
+    }
+
+    #[test]
+    fn actions_are_no_sources_of_names() {
+        let text = b"passwd: files\nhosts:  files mdns4_minimal [NOTFOUND=return] dns # local\n";
+        assert_eq!(name_order(text), ["files", "mdns4_minimal", "dns"]);
+    }
 
     #[test]
     fn a_prohibited_route_is_told_from_a_missing_one() {

@@ -65,6 +65,11 @@ fn address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, port))
 }
 
+/// State of a socket whose connection stands, and of one that waits for the other end's first answer.
+pub const ESTABLISHED: u8 = 1;
+/// See [`ESTABLISHED`].
+pub const SYN_SENT: u8 = 2;
+
 /// The raw tables of one network namespace.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tables<'a> {

@@ -17,13 +17,48 @@ def run(argv, text=None):
     return done.stdout if done.returncode == 0 else None
 
 
+def load(commands):
+    """Loads rules all at once; where something is refused, one by one. True for each that was refused."""
+    if all(argv[0] == 'nft' for argv in commands):
+        if run(['nft', '-f', '-'], ''.join(argv[1] + '\n' for argv in commands)) is not None:
+            return [False] * len(commands)
+        return [run(argv) is None for argv in commands]
+    refused = []
+    for tool in dict.fromkeys(argv[0] for argv in commands):
+        own = [argv[1:] for argv in commands if argv[0] == tool]
+        if tool == 'nft' or not any('-N' in argv for argv in own):
+            refused += load([[tool] + argv for argv in own]) if tool == 'nft' else [run([tool] + argv) is None for argv in own]
+            continue
+        tables = {}
+        for argv in own:
+            table = 'filter'
+            if argv[0] == '-t':
+                table, argv = argv[1], argv[2:]
+            chains, rules = tables.setdefault(table, ([], []))
+            if argv[0] in ('-N', '-P'):
+                chains.append(':%s %s [0:0]\n' % (argv[1], argv[2] if argv[0] == '-P' else '-'))
+            else:
+                rules.append(argv)
+        for table, (chains, rules) in tables.items():
+            def text(lines):
+                return '*%s\n%s%sCOMMIT\n' % (table, ''.join(chains), ''.join(' '.join(line) + '\n' for line in lines))
+            if run([tool + '-restore', '--noflush'], text(rules)) is not None:
+                refused += [False] * len(rules)
+                continue
+            run([tool + '-restore', '--noflush'], text([]))
+            refused += [run([tool, '-t', table] + rule) is None for rule in rules]
+    return refused
+
+
 def attempt(one, timeout):
     family = socket.AF_INET6 if ':' in one['destination'] else socket.AF_INET
+    os.setegid(one['gid'])
     os.seteuid(one['uid'])
     try:
         client = socket.socket(family, socket.SOCK_STREAM)
     finally:
         os.seteuid(0)
+        os.setegid(0)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     client.bind((one['source'], one['source_port']))
     client.setblocking(False)
@@ -59,7 +94,8 @@ for line in sys.stdin:
         legacy = False
     for argv in request.get('commands', []):
         legacy = legacy or 'legacy' in argv[0]
-        answer.setdefault('failed', []).append(run(argv) is None)
+    if request.get('commands'):
+        answer['failed'] = load(request['commands'])
     if request.get('dump'):
         answer['nft'] = run(['nft', '-j', '-a', 'list', 'ruleset'])
         answer['v4'] = run(['iptables-nft-save'])

@@ -454,11 +454,12 @@ impl<'a> Walk<'a> {
                     return Answer::No;
                 }
                 // The first packet of a flow, or of its answer.
-                let flags: u8 = match packet.state.as_str() {
-                    "new" => 0x02,
-                    "established" => 0x12,
+                let flags: u8 = match (packet.flags, packet.state.as_str()) {
+                    (Some(flags), _) => flags,
+                    (None, "new") => 0x02,
+                    (None, "established") => 0x12,
                     // The reset of a rule that rejects.
-                    "related" => 0x14,
+                    (None, "related") => 0x14,
                     _ => return Answer::Unknown("TCP flags".to_owned()),
                 };
                 (flags & mask == *value).into()

@@ -21,6 +21,7 @@ fn packet(direction: Direction, source: &str, destination: &str, port: u16) -> P
         in_interface,
         uid: Some(33),
         gid: None,
+        flags: None,
         state: "new".to_owned(),
     }
 }
