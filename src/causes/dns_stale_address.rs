@@ -93,3 +93,46 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
 fn address_of(upstream: &str) -> Option<std::net::SocketAddr> {
     upstream.split_once("://")?.1.split(['/', '?']).next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{HeldConnection, ServerAnswer};
+
+    /// The case of the catalogue without its log, and a worker that waits for the old address.
+    fn waiting() -> Snapshot {
+        let text = include_str!("../../tests/cases/dns-stale-address/found.json");
+        let mut case: serde_json::Value = serde_json::from_str(text).expect("a case");
+        let mut snapshot: Snapshot = serde_json::from_value(case["snapshot"].take()).expect("a snapshot");
+        snapshot.log.during.clear();
+        assert!(find(&snapshot).is_none(), "nothing proves it yet");
+        snapshot.names[0].held.push(HeldConnection {
+            remote: "192.0.2.31:8080".parse().expect("an address"),
+            pid: 812,
+            established: false,
+        });
+        snapshot
+    }
+
+    #[test]
+    fn a_worker_that_waits_for_an_address_of_yesterday_proves_it() {
+        let finding = find(&waiting()).expect("it is found");
+        assert!(
+            serde_json::to_string(&finding)
+                .expect("a finding")
+                .contains("worker 812 waits for an answer of 192.0.2.31:8080")
+        );
+    }
+
+    #[test]
+    fn an_address_that_one_nameserver_still_gives_is_not_stale() {
+        let mut snapshot = waiting();
+        snapshot.names[0].servers.push(ServerAnswer {
+            server: "192.0.2.53:53".to_owned(),
+            used_by: "system".to_owned(),
+            outcome: NameOutcome::Addresses(vec![("192.0.2.31".parse().expect("an address"), 60)]),
+            took_us: 900,
+        });
+        assert!(find(&snapshot).is_none());
+    }
+}

@@ -361,6 +361,13 @@ mod tests {
             }],
             fires_first: Some("--timeout".to_owned()),
         };
-        insta::assert_snapshot!(table(&timeline).join("\n"), @"");
+        insta::assert_snapshot!(table(&timeline).join("\n"), @r"
+        proxy        proxy_connect_timeout     60 s  default
+        proxy        proxy_read_timeout        90 s  /etc/nginx/nginx.conf:7
+        application  --timeout                 30 s  default, fires first
+        application  idle: persistent_timeout  20 s  default of puma before 7.0
+        application  idle: persistent_timeout  65 s  default of puma from 7.0 on
+        measured: our attempts (5): half within 30 s, 95 % within 30.0 s, longest 30.0 s
+        ");
     }
 }
