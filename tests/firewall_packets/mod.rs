@@ -169,7 +169,8 @@ impl Connection {
     fn expected(&self, rulesets: &Rulesets) -> Seen {
         let timeout = Seen::Result("timeout".to_owned());
         for (index, packet) in self.packets().iter().enumerate() {
-            match rulesets.judge(packet).fate {
+            let answer = rulesets.judge(packet);
+            match answer.fate {
                 Fate::Accepted => {}
                 Fate::CannotTell(_) => return Seen::CannotTell,
                 Fate::Dropped => return timeout,
@@ -177,15 +178,34 @@ impl Connection {
                 Fate::Rejected(_) if index > 1 => return timeout,
                 Fate::Rejected(how) => {
                     let protocol = if how == "tcp-reset" { "tcp" } else { "icmp" };
-                    for direction in [Direction::Output, Direction::Input] {
-                        match rulesets
-                            .judge(&self.packet(direction, true, "related", protocol))
-                            .fate
-                        {
-                            Fate::Accepted => {}
-                            Fate::CannotTell(_) => return Seen::CannotTell,
-                            Fate::Dropped | Fate::Rejected(_) => return timeout,
+                    // Where a chain of nft refuses before the flow is tracked, the refusal belongs to no flow.
+                    let native = answer.rule.is_some_and(|rule| rule.backend == "nft");
+                    let states: &[&str] = if native {
+                        &["related", "invalid"]
+                    } else {
+                        &["related"]
+                    };
+                    let mut reaches = Vec::new();
+                    for state in states {
+                        let fates = [Direction::Output, Direction::Input].map(|direction| {
+                            let refusal = Packet {
+                                flags: Some(0x14),
+                                ..self.packet(direction, true, state, protocol)
+                            };
+                            rulesets.judge(&refusal).fate
+                        });
+                        if matches!(fates[0], Fate::Dropped | Fate::Rejected(_)) {
+                            reaches.push(false);
+                        } else if fates.iter().any(|fate| matches!(fate, Fate::CannotTell(_))) {
+                            return Seen::CannotTell;
+                        } else {
+                            reaches.push(fates[1] == Fate::Accepted);
                         }
+                    }
+                    match (reaches.contains(&true), reaches.contains(&false)) {
+                        (true, true) => return Seen::CannotTell,
+                        (false, _) => return timeout,
+                        (true, false) => {}
                     }
                     let words = match how.as_str() {
                         "tcp-reset" | "icmp-port-unreachable" | "icmp6-port-unreachable" => {

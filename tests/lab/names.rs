@@ -71,7 +71,7 @@ fn the_connections_of_the_workers_are_held_against_the_answers_of_today() {
         "",
     );
     world.run(
-        "curl -s http://www.bakery.test/slow > /dev/null 2>&1 &
+        "curl -s http://www.bakery.test:8460/slow > /dev/null 2>&1 &
          echo 127.0.0.22 oven.bakery.test > conf/names; kill -HUP $(cat run/dnsmasq.pid); sleep 0.3
          getent hosts oven.bakery.test | grep -q 127.0.0.22",
     );

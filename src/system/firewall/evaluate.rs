@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use super::model::{Base, Chain, Hook, Refusal, Rule, Test, Verdict};
+use super::packet::{interface, source, source_port};
 use crate::evidence::{Direction, Fate, Packet};
 
 /// Jumps deeper than the kernel allows (16) are a loop.
@@ -470,7 +471,7 @@ impl<'a> Walk<'a> {
             },
             Test::Tracked => match self.state.as_deref() {
                 _ if !self.tracked => Answer::No,
-                Some(state) => (state != "untracked").into(),
+                Some(state) => (state != "untracked" && state != "invalid").into(),
                 None => Answer::Unknown("connection tracking, which another rule may turn off".to_owned()),
             },
             Test::ConnectionMark { .. } if self.marks_flows => {
@@ -551,43 +552,4 @@ fn sets_mark(verdict: &Verdict) -> bool {
         verdict,
         Verdict::Mark(_) | Verdict::ConnectionMark { restores: true }
     )
-}
-
-/// Source address; what this host sends to its own loopback comes from there.
-fn source(packet: &Packet) -> Option<IpAddr> {
-    packet.source.or_else(|| {
-        packet.destination.is_loopback().then_some(match packet.destination {
-            IpAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-            IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
-        })
-    })
-}
-
-fn source_port(port: Option<u16>, ranges: &[(u16, u16)]) -> Answer {
-    if let Some(port) = port {
-        return ranges
-            .iter()
-            .any(|(first, last)| (*first..=*last).contains(&port))
-            .into();
-    }
-    // Any port that the kernel hands out.
-    let (lowest, highest) = (1024_u16, u16::MAX);
-    if ranges
-        .iter()
-        .any(|(first, last)| *first <= lowest && *last == highest)
-    {
-        Answer::Yes
-    } else if ranges.iter().all(|(_, last)| *last < lowest) {
-        Answer::No
-    } else {
-        Answer::Unknown("the source port, which is not known".to_owned())
-    }
-}
-
-fn interface(name: Option<&str>, wanted: &[super::model::Interfaces], words: &str) -> Answer {
-    match name {
-        Some(name) => wanted.iter().any(|one| one.matches(name)).into(),
-        None if wanted.iter().any(|one| one.prefix && one.name.is_empty()) => Answer::Yes,
-        None => Answer::Unknown(format!("the {words}, which is not known")),
-    }
 }

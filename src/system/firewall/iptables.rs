@@ -273,7 +273,10 @@ fn option(name: &str, value: &str) -> Option<Test> {
             ports(|list| Test::Any(vec![Test::SourcePort(list.clone()), Test::DestinationPort(list)]))
         }
         "--state" | "--ctstate" => Test::Any(lower().into_iter().map(state).collect()),
-        "--ctdir" => Test::Original.negated_if(!value.eq_ignore_ascii_case("ORIGINAL")),
+        "--ctdir" => Test::All(vec![
+            Test::Tracked,
+            Test::Original.negated_if(!value.eq_ignore_ascii_case("ORIGINAL")),
+        ]),
         "--uid-owner" => users(value).map_or_else(unknown, |range| Test::User(vec![range])),
         "--gid-owner" => users(value).map_or_else(unknown, |range| Test::Group(vec![range])),
         "--src-type" => Test::SourceKind(lower()),

@@ -14,6 +14,7 @@ mod model;
 mod nft;
 mod nft_match;
 mod nft_text;
+mod packet;
 mod remedy;
 #[cfg(test)]
 mod tests;

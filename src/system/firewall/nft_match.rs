@@ -195,7 +195,7 @@ impl Subject {
             Self::Port { protocols, .. } if !protocols.is_empty() => vec![Test::Protocol(protocols.clone())],
             Self::Flags { .. } => vec![Test::Protocol(vec!["tcp".to_owned()])],
             Self::User | Self::Group => vec![Test::Socket],
-            Self::ConnectionMark { .. } => vec![Test::Tracked],
+            Self::ConnectionMark { .. } | Self::Direction => vec![Test::Tracked],
             _ => Vec::new(),
         }
     }
