@@ -252,7 +252,7 @@ impl<'a> Walk<'a> {
                 }
             };
             match &rule.verdict {
-                Verdict::Continue => {}
+                Verdict::Continue | Verdict::ConnectionMark { restores: false } => {}
                 Verdict::Mark(change) => {
                     self.mark = change
                         .filter(|_| sure)
@@ -260,7 +260,6 @@ impl<'a> Walk<'a> {
                         .map(|((keep, flip), mark)| (mark & keep) ^ flip);
                 }
                 Verdict::ConnectionMark { restores: true } => self.mark = None,
-                Verdict::ConnectionMark { restores: false } => {}
                 // Too late once the packet is tracked; on the loopback it was when it left.
                 Verdict::Untrack if self.tracked => {}
                 Verdict::Untrack if sure => self.state = Some("untracked".to_owned()),
