@@ -220,6 +220,9 @@ struct Search {
     /// Another way to try in step 7 (repeatable)
     #[arg(long = "proxy", value_name = "URL")]
     proxies: Vec<String>,
+    /// Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)
+    #[arg(long = "proxies", value_name = "FILE")]
+    proxy_files: Vec<PathBuf>,
     /// Take only this step, by id or number (repeatable)
     #[arg(long = "step", value_name = "ID")]
     steps: Vec<String>,
@@ -441,6 +444,8 @@ impl StepArguments {
         };
         let mut configs = self.search.configs;
         configs.extend(inner.search.configs);
+        let mut proxy_files = self.search.proxy_files;
+        proxy_files.extend(inner.search.proxy_files);
         Ok(Self {
             url: inner.url.or(self.url),
             search: Search {
@@ -448,6 +453,7 @@ impl StepArguments {
                 configs,
                 via: inner.search.via.or(self.search.via),
                 proxies: join(self.search.proxies, inner.search.proxies),
+                proxy_files,
                 steps: join(self.search.steps, inner.search.steps),
                 skips: join(self.search.skips, inner.search.skips),
                 deadline: inner.search.deadline.or(self.search.deadline),
@@ -515,6 +521,7 @@ fn options(action: Action, arguments: StepArguments, screen: &Screen) -> Result<
             .iter()
             .map(|text| parse_proxy(text))
             .collect::<Result<_, _>>()?,
+        proxy_files: search.proxy_files,
         steps,
         deadline: parse_duration(search.deadline.as_deref().unwrap_or("30s"))?,
         attempts: search.attempts.unwrap_or(5),

@@ -5,6 +5,7 @@
 
 mod address;
 mod duration;
+mod proxy_list;
 mod secret;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use address::{Address, ProxyAddress, parse_address, parse_proxy, parse_target};
 pub use duration::parse_duration;
+pub use proxy_list::parse_proxy_list;
 pub use secret::Credentials;
 
 use crate::evidence::{ProblemLevel, ProxyKind};
@@ -44,6 +46,8 @@ pub struct Options {
     pub via: Option<ProxyAddress>,
     /// Other ways to try in step 7.
     pub proxies: Vec<ProxyAddress>,
+    /// Files with further ones, one to a line.
+    pub proxy_files: Vec<PathBuf>,
     /// The steps to take, in order.
     pub steps: Vec<StepId>,
     /// Limit for the whole collection.

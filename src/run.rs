@@ -21,7 +21,7 @@ use crate::explain;
 use crate::finding::StepId;
 use crate::host::{self, EnvironmentVariable, Host, Secret, Transcript};
 use crate::options::{
-    Action, Address, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy,
+    Action, Address, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy, parse_proxy_list,
 };
 use crate::report::{FORMATS, Report, StepStatus, StepSummary, TextStyle, render_step, render_text};
 use crate::steps::{self, Collection, Plan, ProxySecret};
@@ -29,6 +29,9 @@ use crate::ui::Ui;
 use crate::ui::prompt::Terminal;
 use crate::verdict::{self, Status};
 use crate::wizard;
+
+/// A list of ten thousand proxies is smaller.
+const MOST_PROXY_LIST_BYTES: u64 = 4 << 20;
 
 /// Set by Ctrl-C; whoever waits looks at it.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -195,6 +198,9 @@ fn plan_for(options: &Options, address: Option<&Address>) -> Result<Plan, UsageE
         ..Plan::default()
     };
     let mut proxies: Vec<ProxyAddress> = options.proxies.clone();
+    for file in &options.proxy_files {
+        proxies.extend(listed_proxies(file)?);
+    }
     if let Some(via) = &options.via {
         plan.target.via = Some(via.url.clone());
         proxies.push(via.clone());
@@ -210,6 +216,9 @@ fn plan_for(options: &Options, address: Option<&Address>) -> Result<Plan, UsageE
         if plan.proxies.contains(&proxy.url) {
             continue;
         }
+        if let Some(label) = proxy.label {
+            plan.labels.insert(proxy.url.clone(), label);
+        }
         if let Some(secret) = proxy.credentials.as_ref().map(secret) {
             plan.secrets.push(ProxySecret {
                 proxy: proxy.url.clone(),
@@ -219,6 +228,15 @@ fn plan_for(options: &Options, address: Option<&Address>) -> Result<Plan, UsageE
         plan.proxies.push(proxy.url);
     }
     Ok(plan)
+}
+
+/// The proxies of a file that was named.
+fn listed_proxies(file: &Path) -> Result<Vec<ProxyAddress>, UsageError> {
+    let shown = file.display().to_string();
+    let bytes = host::read_input(file, MOST_PROXY_LIST_BYTES)
+        .map_err(|error| UsageError::new(format!("{shown} cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| UsageError::new(format!("{shown} is not UTF-8 text")))?;
+    parse_proxy_list(&text, &shown)
 }
 
 /// User and password as they are sent.

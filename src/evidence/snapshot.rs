@@ -155,6 +155,12 @@ pub struct OtherRoute {
     pub proxy_status: Option<u16>,
     /// How long it took.
     pub took_us: u64,
+    /// What the user calls this proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// How long name and connection of the proxy took, when it took the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_us: Option<u64>,
     /// Headers that tell who answered (`Via`, `X-Squid-Error`, …), names in lower case.
     pub markers: Vec<(String, String)>,
     /// How far the request came, when no answer of the target came.

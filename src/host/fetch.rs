@@ -14,23 +14,12 @@ use super::handshake::{self, Session};
 use super::secret::with_header;
 use super::tunnel::{self, Tunnel};
 use super::{Live, Query, Secret, microseconds};
-use crate::evidence::{Connect, End, Endpoint, Handshake, Observed, Obstacle, RouteStage, errno};
+use crate::evidence::{Connect, End, Endpoint, Handshake, Observed, Obstacle, RouteStage, errno, proxy_header};
 
 /// How much of an answer is read: its head is what counts.
 const KEEP_BYTES: u64 = 64 * 1024;
 /// How many addresses of a name are tried.
 const MOST_ADDRESSES: usize = 4;
-/// Headers that tell who answered.
-const MARKERS: [&str; 8] = [
-    "via",
-    "x-squid-error",
-    "proxy-status",
-    "x-cache",
-    "cf-ray",
-    "proxy-authenticate",
-    "retry-after",
-    "x-proxy-error",
-];
 
 /// Fetches a URL by one way. Users and passwords travel beside the question and are never recorded.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -65,6 +54,9 @@ pub struct Fetched {
     pub proxy_status: Option<u16>,
     /// How long it took.
     pub took_us: u64,
+    /// How long name and connection of the proxy took, when it took the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_us: Option<u64>,
     /// How far it came, when no answer of the target came.
     pub failed_at: Option<RouteStage>,
     /// The proxy wants user and password, or refused those it got.
@@ -128,7 +120,9 @@ impl Fetch {
         deadline: Instant,
         fetched: &mut Fetched,
     ) -> Result<(), Failure> {
+        let began = Instant::now();
         let mut stream = first_hop(proxy.unwrap_or(target), deadline)?;
+        fetched.connect_us = Some(microseconds(began.elapsed()));
         let mut absolute = false;
         if let Some(proxy) = proxy {
             if proxy.scheme == "https" {
@@ -222,7 +216,7 @@ impl Fetched {
         let value: String = value.chars().take(200).collect();
         if name == "server" && !value.is_empty() {
             self.server = Some(value);
-        } else if MARKERS.contains(&name) {
+        } else if proxy_header(name).is_some() {
             self.markers.push((name.to_owned(), value));
         }
     }

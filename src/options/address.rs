@@ -25,6 +25,8 @@ pub struct ProxyAddress {
     pub url: String,
     /// User and password.
     pub credentials: Option<Credentials>,
+    /// What the user calls it; only from a list of proxies.
+    pub label: Option<String>,
 }
 
 /// Reads a URL and leaves user and password out.
@@ -100,6 +102,7 @@ pub fn parse_proxy(text: &str) -> Result<ProxyAddress, UsageError> {
     Ok(ProxyAddress {
         url: format!("{scheme}://{}:{port}", bracketed(&parts.host)),
         credentials: parts.credentials,
+        label: None,
     })
 }
 

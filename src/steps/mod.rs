@@ -19,6 +19,7 @@ mod machine;
 mod other_route;
 mod packages;
 mod plan;
+mod pool;
 mod proxies;
 mod retry;
 mod summary;

@@ -23,6 +23,9 @@ pub struct Plan {
     pub deadline_ms: u64,
     /// Proxies for step 7, without user information.
     pub proxies: Vec<String>,
+    /// What the user calls them, by proxy.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub labels: std::collections::BTreeMap<String, String>,
     /// Steps left out.
     pub skipped: Vec<StepId>,
     /// Files come from another root directory, so what runs here is not what they describe.
@@ -59,6 +62,7 @@ impl Default for Plan {
             attempts_fixed: false,
             deadline_ms: 30_000,
             proxies: Vec::new(),
+            labels: std::collections::BTreeMap::new(),
             skipped: Vec::new(),
             other_root: false,
             inside: None,

@@ -5,13 +5,14 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::super::plan::Plan;
+use super::super::pool;
 use super::super::turn::{Party, Turn};
 use super::super::{dns_flush, machine};
 use super::further::further;
 use super::nearby::other_listeners;
 use super::socket_file::socket_file;
 use crate::evidence::{
-    Bytes, Endpoint, EndpointEvidence, Exchange, Handler, Listener, NameOutcome, Observed, Pass, Peer,
+    Bytes, Endpoint, EndpointEvidence, Exchange, Handler, KernelRoute, Listener, NameOutcome, Observed, Pass, Peer,
     PeerAddress, Place, Probe, ProbeKind, Protocol, Route, Snapshot,
 };
 use crate::host::{DescriptorUse, ExchangeQuery, Framing, Host, RunCommand, Secret, TlsOptions, TlsVersions};
@@ -23,7 +24,11 @@ const CONNECT_LIMIT_MS: u64 = 3_200;
 /// An endpoint that has not taken a connection by then is in no state to be slowed down.
 const TAKEN_WITHIN: Duration = Duration::from_millis(300);
 /// How many endpoints are asked.
-const MOST: usize = 8;
+pub(super) const MOST: usize = 256;
+/// How many of them at a time. A server learns of a close a little later, so it is below 64 by some way.
+const MOST_IN_FLIGHT: usize = 48;
+/// So many endpoints are looked at from every side; of further ones only the answer is kept.
+const MOST_CLOSELY: usize = 8;
 
 /// Finds the endpoints of the route and asks each.
 pub(in crate::steps) fn endpoints(host: &Host, plan: &Plan, snapshot: &mut Snapshot, turn: &Turn) {
@@ -114,14 +119,9 @@ fn examine_all(
     found: Vec<Found>,
     turn: &Turn,
 ) -> Vec<EndpointEvidence> {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = found
-            .into_iter()
-            .map(|(endpoint, place, name)| {
-                scope.spawn(move || examine(host, plan, snapshot, way, (endpoint, place, name), turn))
-            })
-            .collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    let found: Vec<(usize, Found)> = found.into_iter().enumerate().collect();
+    pool::each(found, MOST_IN_FLIGHT, |(index, found)| {
+        examine(host, plan, snapshot, way, found, turn, index < MOST_CLOSELY)
     })
 }
 
@@ -132,6 +132,7 @@ fn examine(
     way: (&Route, &Pass),
     (endpoint, place, name): Found,
     turn: &Turn,
+    closely: bool,
 ) -> EndpointEvidence {
     let mut evidence = EndpointEvidence {
         endpoint: endpoint.clone(),
@@ -151,6 +152,7 @@ fn examine(
         .listener
         .seen()
         .and_then(|listener| listener.processes.first())
+        .filter(|_| closely)
     {
         evidence.descriptors = host.ask(&DescriptorUse { pid: owner.pid });
     }
@@ -167,28 +169,21 @@ fn examine(
                 };
             }
             Endpoint::Tcp(address) => {
-                let identity = machine::network_of(snapshot);
-                let text = address.ip().to_string();
                 evidence.on_this_host = address.ip().is_loopback()
                     || snapshot.limits.addresses.iter().any(|(own, _)| *own == address.ip());
-                let mut argv = vec!["ip", "route", "get", text.as_str()];
-                let uid = snapshot
-                    .proxy
-                    .as_ref()
-                    .and_then(|proxy| proxy.workers.first())
-                    .map(|worker| worker.uid.to_string());
-                if let Some(uid) = &uid {
-                    argv.extend(["uid", uid.as_str()]);
+                if closely {
+                    evidence.kernel_route = kernel_route(host, snapshot, address);
                 }
-                evidence.kernel_route = host
-                    .ask(&RunCommand::new(argv).within(identity))
-                    .map(|output| network::kernel_route(&output.stdout.0, &output.stderr.0));
             }
         }
         evidence.probes.extend(asked.join().ok());
     });
+    let unreached = evidence.as_proxy().is_none_or(|exchange| !exchange.connected());
+    if let (Some(address), false, true) = (endpoint.tcp(), closely, unreached) {
+        evidence.kernel_route = kernel_route(host, snapshot, &address);
+    }
     // The neighbour entry shows whether anybody answered, so it is read afterwards.
-    if let (Some(address), false) = (endpoint.tcp(), evidence.on_this_host) {
+    if let (Some(address), false, true) = (endpoint.tcp(), evidence.on_this_host, closely || unreached) {
         let hop = evidence
             .kernel_route
             .seen()
@@ -203,6 +198,22 @@ fn examine(
             .into();
     }
     evidence
+}
+
+/// The way that the kernel would send packets of the worker.
+fn kernel_route(host: &Host, snapshot: &Snapshot, address: &SocketAddr) -> Observed<KernelRoute> {
+    let text = address.ip().to_string();
+    let mut argv = vec!["ip", "route", "get", text.as_str()];
+    let uid = snapshot
+        .proxy
+        .as_ref()
+        .and_then(|proxy| proxy.workers.first())
+        .map(|worker| worker.uid.to_string());
+    if let Some(uid) = &uid {
+        argv.extend(["uid", uid.as_str()]);
+    }
+    host.ask(&RunCommand::new(argv).within(machine::network_of(snapshot)))
+        .map(|output| network::kernel_route(&output.stdout.0, &output.stderr.0))
 }
 
 fn listener(listeners: &Observed<Vec<Listener>>, endpoint: &Endpoint) -> Observed<Listener> {
@@ -416,29 +427,26 @@ pub(in crate::steps) fn after_the_attempts(host: &Host, plan: &Plan, snapshot: &
         .endpoints
         .iter()
         .enumerate()
-        .flat_map(|(index, evidence)| {
-            further(plan, snapshot, &route, &pass, evidence)
+        .map(|(index, evidence)| (index, further(plan, snapshot, &route, &pass, evidence)))
+        .filter(|(_, questions)| !questions.is_empty())
+        // The ninth that fails adds nothing that the eight before did not say.
+        .take(MOST_CLOSELY)
+        .flat_map(|(index, questions)| {
+            questions
                 .into_iter()
                 .map(move |(kind, query, command)| (index, kind, query, command))
         })
         .collect();
-    let answers: Vec<(usize, Probe)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = questions
-            .into_iter()
-            .map(|(index, kind, query, command)| {
-                scope.spawn(move || {
-                    (
-                        index,
-                        Probe {
-                            kind,
-                            command,
-                            exchange: host.ask(&query),
-                        },
-                    )
-                })
-            })
-            .collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    let answers = pool::each(questions, MOST_IN_FLIGHT, |(index, kind, query, command)| {
+        let exchange = host.ask(&query);
+        (
+            index,
+            Probe {
+                kind,
+                command,
+                exchange,
+            },
+        )
     });
     for (index, probe) in answers {
         if let Some(evidence) = snapshot.endpoints.get_mut(index) {
