@@ -368,6 +368,8 @@ fn judged(snapshot: Snapshot, steps: &[StepId]) -> Report {
                     summary: "left out".to_owned(),
                     details: Vec::new(),
                     recommended: Vec::new(),
+                    differs: None,
+                    ways: Vec::new(),
                 }
             }
         })

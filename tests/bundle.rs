@@ -201,6 +201,8 @@ fn the_ticket_says_when_how_often_and_what_changed() {
         summary: "127.0.0.1:8080 refused; <b>*hostile*\n# text".to_owned(),
         details: Vec::new(),
         recommended: Vec::new(),
+        differs: None,
+        ways: Vec::new(),
     }];
     let archive = written(&Transcript::default(), &report, TEXT);
     let ticket = files(&archive)

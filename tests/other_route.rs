@@ -6,6 +6,7 @@
     reason = "a test listens on loopback and starts the program"
 )]
 
+mod many;
 mod report;
 mod secrets;
 mod servers;

@@ -102,6 +102,85 @@ pub struct StepSummary {
     /// The recommended fix that fits what this step found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recommended: Vec<String>,
+    /// Step 7: which of the ways differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differs: Option<Differs>,
+    /// Step 7: every way that was tried, sorted by what became of the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
+}
+
+/// Whose the difference between the ways is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Differs {
+    /// A proxy fails where the request works without it.
+    Proxy,
+    /// The target refuses or fails, whatever the way.
+    Target,
+    /// From here the target is not reached, and through a proxy it is.
+    Path,
+}
+
+/// The same request by one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// `direct`, or the proxy without its user information.
+    pub way: String,
+    /// What the user calls it.
+    pub label: Option<String>,
+    /// What became of the request.
+    pub outcome: WayOutcome,
+    /// The first hop took the connection.
+    pub connected: bool,
+    /// How long name and connection of the proxy took.
+    pub connect_us: Option<u64>,
+    /// What the proxy answered itself, or to CONNECT.
+    pub proxy_status: Option<u16>,
+    /// What the target answered.
+    pub status: Option<u16>,
+    /// How long all of it took.
+    pub took_us: u64,
+    /// Who answered; `None`: nobody.
+    pub answered_by: Option<Answerer>,
+    /// The `Server` header.
+    pub server: Option<String>,
+    /// Whose header of its own errors came.
+    pub provider: Option<String>,
+    /// Headers that tell who answered, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+}
+
+/// Who answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answerer {
+    /// The target.
+    Target,
+    /// The proxy, with an answer of its own.
+    Proxy,
+}
+
+/// What became of a request on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WayOutcome {
+    /// The target answered what a client wants.
+    Works,
+    /// It did, and much later than on the other ways.
+    Slow,
+    /// The target refuses this client: 403, 429, 451.
+    TargetRefuses,
+    /// The target answered an error, or nothing.
+    TargetFails,
+    /// The proxy refuses the request or the login.
+    ProxyRefuses,
+    /// The proxy says that it cannot reach the target.
+    ProxyFails,
+    /// The proxy cannot be reached or does not answer.
+    Dead,
 }
 
 /// How a step stands.

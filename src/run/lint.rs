@@ -91,6 +91,8 @@ pub(super) fn files(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result
         summary: verdict.title.clone(),
         details: Vec::new(),
         recommended: Vec::new(),
+        differs: None,
+        ways: Vec::new(),
     }];
     say(&report, options, ui)?;
     Ok(Exit::from(report.verdict.status))

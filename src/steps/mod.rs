@@ -30,6 +30,7 @@ mod turn;
 mod units;
 mod upstream_probe;
 mod walk;
+mod ways;
 
 pub use plan::{Plan, ProxySecret, RecordedPlan, recorded};
 pub use summary::summarise;

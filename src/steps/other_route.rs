@@ -5,8 +5,9 @@
 
 use super::alternate_proxy::DIRECT;
 use super::summary::Line;
+use super::ways;
 use crate::evidence::{OtherRoute, RouteStage, Snapshot};
-use crate::report::StepStatus;
+use crate::report::{Differs, StepStatus, Way};
 
 /// What the names in `X-Squid-Error` mean.
 const SQUID_ERRORS: &[(&str, &str)] = &[
@@ -193,9 +194,46 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
         details.extend(vpn(snapshot));
         return (status, summary, details);
     }
+    let (status, mut summary) = compare(snapshot, &compared);
+    if compared.proxies.len() > ways::MANY {
+        let tried = ways::ways(snapshot);
+        summary = format!("{summary}; {}", ways::counts(&tried));
+        let line = |way: &Way| {
+            let label = way.label.as_ref().map(|label| format!("{label}, ")).unwrap_or_default();
+            let said = snapshot
+                .other_routes
+                .iter()
+                .find(|route| route.way == way.way)
+                .map(without_label)
+                .unwrap_or_default();
+            format!("{label}{said}")
+        };
+        details = ways::table(&tried, line);
+        details.extend(
+            snapshot
+                .other_routes
+                .iter()
+                .filter(|route| route.way.starts_with("straight"))
+                .take(ways::MANY)
+                .map(detail),
+        );
+    }
     details.extend(vpn(snapshot));
-    let (status, summary) = compare(snapshot, &compared);
     (status, summary, details)
+}
+
+/// Whose the difference is; `None`: there is none, or nothing to compare with.
+pub(super) fn differs(snapshot: &Snapshot) -> Option<Differs> {
+    let compared = Compared::of(snapshot);
+    if compared.proxies.is_empty() {
+        return None;
+    }
+    match (compared.direct(), compared.good()) {
+        (Outcome::Good(_), _) => (!compared.failing().is_empty()).then_some(Differs::Proxy),
+        (Outcome::Refused(_), Some(_)) => Some(Differs::Target),
+        (_, Some(_)) => Some(Differs::Path),
+        (_, None) => (compared.unusable().len() < compared.proxies.len()).then_some(Differs::Target),
+    }
 }
 
 fn compare(snapshot: &Snapshot, compared: &Compared<'_>) -> (StepStatus, String) {
@@ -313,7 +351,14 @@ pub(super) fn recommended(snapshot: &Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
     match (compared.direct(), compared.good()) {
         (Outcome::Good(_), _) => {
+            let mut told = Vec::new();
             for route in compared.failing() {
+                let kind = (ways::outcome(route), route.proxy_status);
+                // Of many that fail alike, one is enough to say what helps.
+                if compared.proxies.len() > ways::MANY && told.contains(&kind) {
+                    continue;
+                }
+                told.push(kind);
                 lines.push(if outcome(route) == Outcome::Proxy {
                     advice(route)
                 } else {
@@ -345,6 +390,13 @@ pub(super) fn recommended(snapshot: &Snapshot) -> Vec<String> {
 
 /// One way with all that came back by it.
 fn detail(route: &OtherRoute) -> String {
+    match &route.label {
+        Some(label) => format!("{label}, {}", without_label(route)),
+        None => without_label(route),
+    }
+}
+
+fn without_label(route: &OtherRoute) -> String {
     let mut parts: Vec<String> = Vec::new();
     match (route.status, route.proxy_status) {
         (Some(status), tunnel) => {

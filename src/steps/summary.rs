@@ -1,6 +1,6 @@
 //! What each step says about itself when everything is judged: its own line, and the fix that it recommends.
 
-use super::{config_lint, dns_flush, firewall, other_route, retry, support_bundle, timeouts, upstream_probe};
+use super::{config_lint, dns_flush, firewall, other_route, retry, support_bundle, timeouts, upstream_probe, ways};
 use crate::evidence::Snapshot;
 use crate::finding::{Severity, StepId};
 use crate::report::{StepStatus, StepSummary};
@@ -54,6 +54,14 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
         summary,
         details,
         recommended,
+        differs: (step == StepId::Route)
+            .then(|| other_route::differs(snapshot))
+            .flatten(),
+        ways: if step == StepId::Route {
+            ways::ways(snapshot)
+        } else {
+            Vec::new()
+        },
     }
 }
 

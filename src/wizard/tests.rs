@@ -48,6 +48,8 @@ impl Walk for Recorded {
             summary: if faulty { "127.0.0.1:8080 refused" } else { "fine" }.to_owned(),
             details: vec![format!("details of {}\u{1b}[2J", step.id())],
             recommended: Vec::new(),
+            differs: None,
+            ways: Vec::new(),
         };
         let findings = faulty
             .then(|| {

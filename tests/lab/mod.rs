@@ -15,6 +15,7 @@ mod answers;
 mod healthy;
 mod hostile;
 mod names;
+mod reads_only;
 mod report;
 mod requests;
 mod servers;

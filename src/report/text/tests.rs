@@ -34,6 +34,8 @@ fn step(id: StepId, status: StepStatus, summary: &str) -> StepSummary {
         summary: summary.to_owned(),
         details: vec![format!("what was asked in step {}", id.number())],
         recommended: Vec::new(),
+        differs: None,
+        ways: Vec::new(),
     }
 }
 

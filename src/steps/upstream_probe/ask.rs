@@ -423,13 +423,23 @@ pub(in crate::steps) fn after_the_attempts(host: &Host, plan: &Plan, snapshot: &
     };
     stale_endpoints(host, plan, snapshot, &route, &pass);
     other_listeners(host, plan, snapshot);
-    let questions: Vec<(usize, ProbeKind, ExchangeQuery, String)> = snapshot
+    let mut questions: Vec<(usize, Vec<_>)> = snapshot
         .endpoints
         .iter()
         .enumerate()
         .map(|(index, evidence)| (index, further(plan, snapshot, &route, &pass, evidence)))
         .filter(|(_, questions)| !questions.is_empty())
-        // The ninth that fails adds nothing that the eight before did not say.
+        .collect();
+    // Those that fail come first, and a ninth adds nothing that the eight before did not say.
+    questions.sort_by_key(|(index, _)| {
+        snapshot
+            .endpoints
+            .get(*index)
+            .and_then(EndpointEvidence::as_proxy)
+            .is_some_and(|exchange| exchange.received_bytes > 0)
+    });
+    let questions: Vec<(usize, ProbeKind, ExchangeQuery, String)> = questions
+        .into_iter()
         .take(MOST_CLOSELY)
         .flat_map(|(index, questions)| {
             questions

@@ -2,9 +2,15 @@
 
 use super::super::summary::Line;
 use super::super::timeouts;
-use crate::evidence::{Connect, EndpointEvidence, Handler, Observed, Snapshot, errno};
+use super::ask::MOST;
+use crate::evidence::{Connect, End, EndpointEvidence, Handler, Observed, Snapshot, errno};
 use crate::report::StepStatus;
 use crate::system::http;
+
+/// With more endpoints than this they are told by kind.
+const MANY: usize = 8;
+/// How many endpoints of a kind are named.
+const MOST_NAMED: usize = 3;
 
 /// What this step says about itself.
 pub(in crate::steps) fn show(snapshot: &Snapshot) -> Line {
@@ -33,7 +39,19 @@ pub(in crate::steps) fn show(snapshot: &Snapshot) -> Line {
             ),
         };
     }
-    let details: Vec<String> = snapshot.endpoints.iter().map(endpoint_line).collect();
+    let mut details: Vec<String> = if snapshot.endpoints.len() > MANY {
+        kinds(&snapshot.endpoints)
+    } else {
+        snapshot.endpoints.iter().map(endpoint_line).collect()
+    };
+    if let Some(Handler::Pass(pass)) = handler
+        && pass.peers.len() > MOST
+    {
+        details.push(format!(
+            "{} servers are configured; the first {MOST} addresses were asked",
+            pass.peers.len()
+        ));
+    }
     if let Some(Handler::Pass(pass)) = handler
         && !pass.peers.is_empty()
         && pass.peers.iter().all(|peer| peer.down)
@@ -50,7 +68,6 @@ pub(in crate::steps) fn show(snapshot: &Snapshot) -> Line {
         .iter()
         .filter(|evidence| !answers(evidence))
         .count();
-    let mut details = details;
     for other in &snapshot.other_listeners {
         let owner = other
             .listener
@@ -86,7 +103,82 @@ pub(in crate::steps) fn show(snapshot: &Snapshot) -> Line {
     if snapshot.endpoints.len() > 1 {
         summary = format!("{bad} of {} endpoints fail; {summary}", snapshot.endpoints.len());
     }
+    if snapshot.endpoints.len() > MANY && bad > 0 {
+        summary = format!(
+            "{bad} of {} endpoints fail: {}",
+            snapshot.endpoints.len(),
+            kind_counts(&snapshot.endpoints)
+        );
+    }
     (status, summary, details)
+}
+
+/// The endpoints by how they answered, in the order of their first one.
+fn by_kind(endpoints: &[EndpointEvidence]) -> Vec<(String, Vec<&EndpointEvidence>)> {
+    let mut kinds: Vec<(String, Vec<&EndpointEvidence>)> = Vec::new();
+    for evidence in endpoints {
+        let kind = kind(evidence);
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, members)) => members.push(evidence),
+            None => kinds.push((kind, vec![evidence])),
+        }
+    }
+    kinds.sort_by_key(|(_, members)| members.first().is_some_and(|first| answers(first)));
+    kinds
+}
+
+/// One line for each kind of answer, those that fail first.
+fn kinds(endpoints: &[EndpointEvidence]) -> Vec<String> {
+    by_kind(endpoints)
+        .into_iter()
+        .map(|(kind, members)| {
+            let named: Vec<String> = members
+                .iter()
+                .take(MOST_NAMED)
+                .map(|evidence| evidence.endpoint.to_string())
+                .collect();
+            let further = match members.len().saturating_sub(MOST_NAMED) {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            let times = members
+                .iter()
+                .filter_map(|evidence| evidence.as_proxy())
+                .map(|exchange| exchange.total_us / 1_000);
+            let took = match (times.clone().min(), times.max()) {
+                (Some(least), Some(most)) => format!(" in {least} to {most} ms"),
+                _ => String::new(),
+            };
+            format!("{}: {kind}{took}: {}{further}", members.len(), named.join(", "))
+        })
+        .collect()
+}
+
+fn kind_counts(endpoints: &[EndpointEvidence]) -> String {
+    let counts: Vec<String> = by_kind(endpoints)
+        .into_iter()
+        .map(|(kind, members)| format!("{} {kind}", members.len()))
+        .collect();
+    counts.join(", ")
+}
+
+/// How an endpoint answered, in words that are the same for all that answer so.
+fn kind(evidence: &EndpointEvidence) -> String {
+    match evidence.probes.first().map(|probe| &probe.exchange) {
+        Some(Observed::Seen(exchange)) => match &exchange.connect {
+            Connect::Failed(number) => errno::text(*number).to_lowercase(),
+            Connect::TimedOut => "no answer to the connection".to_owned(),
+            Connect::Connected => match http::head(&exchange.bytes.0).and_then(|head| head.status) {
+                Some(status) => format!("answered {status}"),
+                None if exchange.received_bytes == 0 && exchange.end == End::TimedOut => {
+                    "took the connection, no answer".to_owned()
+                }
+                None => answer_words(exchange),
+            },
+        },
+        Some(Observed::Unavailable(obstacle)) => format!("could not be asked: {obstacle}"),
+        Some(Observed::Absent) | None => "was not asked".to_owned(),
+    }
 }
 
 fn answers(evidence: &EndpointEvidence) -> bool {
