@@ -21,7 +21,8 @@ use crate::explain;
 use crate::finding::StepId;
 use crate::host::{self, EnvironmentVariable, Host, Secret, Transcript};
 use crate::options::{
-    Action, Address, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy, parse_proxy_list,
+    Action, Address, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy,
+    parse_proxy_list,
 };
 use crate::report::{FORMATS, Report, StepStatus, StepSummary, TextStyle, render_step, render_text};
 use crate::steps::{self, Collection, Plan, ProxySecret};

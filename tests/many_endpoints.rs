@@ -29,7 +29,9 @@ impl Open {
         self.streams.retain(|stream| {
             let _ = stream.set_nonblocking(true);
             let ended = matches!(stream.peek(&mut [0]), Ok(0))
-                || stream.peek(&mut [0]).is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock);
+                || stream
+                    .peek(&mut [0])
+                    .is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock);
             let _ = stream.set_nonblocking(false);
             !ended
         });
@@ -49,7 +51,8 @@ fn serve(open: &Arc<Mutex<Open>>, answers: bool) -> SocketAddr {
                 let mut head = [0; 4096];
                 let read = stream.read(&mut head).unwrap_or_default();
                 if answers && read > 0 {
-                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+                    let _ = stream
+                        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
                 } else if read > 0 {
                     // Until the client gives up.
                     let _ = stream.read(&mut head);
@@ -70,7 +73,8 @@ fn two_hundred_servers_are_told_apart_with_less_than_64_connections_at_a_time() 
         let address = match number % 10 {
             // Bound and not listening: refuses, and nobody else gets the port.
             3 => {
-                let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+                let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+                    .expect("a socket");
                 socket
                     .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
                     .expect("loopback has a free port");
@@ -105,8 +109,22 @@ fn two_hundred_servers_are_told_apart_with_less_than_64_connections_at_a_time() 
     };
     let host = Host::live(None, Duration::from_millis(plan.deadline_ms));
     let began = Instant::now();
-    let snapshot = steps::collect(&host, &plan, &|_, _| {});
+    let (ready, times) = (
+        Mutex::new(Vec::new()),
+        |times: &[(StepId, Duration)], step: StepId| {
+            times
+                .iter()
+                .find(|(ready, _)| *ready == step)
+                .map_or(Duration::ZERO, |(_, at)| *at)
+        },
+    );
+    let snapshot = steps::collect(&host, &plan, &|step, _| {
+        ready.lock().expect("no thread panics").push((step, began.elapsed()));
+    });
     let took = began.elapsed();
+    let ready = ready.into_inner().expect("no thread panics");
+    // Between configuration and firewall lie names and probes.
+    let probes = times(&ready, StepId::Firewall).saturating_sub(times(&ready, StepId::Config));
 
     let mut counts = [0; 4];
     for evidence in &snapshot.endpoints {
@@ -120,17 +138,29 @@ fn two_hundred_servers_are_told_apart_with_less_than_64_connections_at_a_time() 
     }
     assert_eq!(counts, [160, 20, 20, 0]);
     let peak = open.lock().expect("no server panics").peak;
-    eprintln!("200 endpoints: the whole walk {took:?}, at most {peak} connections at a time");
+    eprintln!(
+        "200 endpoints: probed in {probes:?}, the whole walk {took:?}, at most {peak} connections at a time"
+    );
     assert!((2..=64).contains(&peak), "{peak}");
 
     let diagnosis = verdict::decide(&snapshot);
     let line = steps::summarise(StepId::Upstream, &snapshot, &diagnosis);
     assert!(line.summary.contains("40 of 200 endpoints fail"), "{line:#?}");
     assert!(
-        line.summary.contains("20 connection refused") && line.summary.contains("20 took the connection, no answer"),
+        line.summary.contains("20 connection refused")
+            && line.summary.contains("20 took the connection, no answer"),
         "{line:#?}"
     );
-    assert!(line.details.iter().any(|detail| detail.starts_with("160: answered 200")), "{line:#?}");
+    assert!(
+        line.details
+            .iter()
+            .any(|detail| detail.starts_with("160: answered 200")),
+        "{line:#?}"
+    );
     assert!(line.details.len() < 20, "{line:#?}");
-    assert!(diagnosis.findings.len() < 20, "{} findings", diagnosis.findings.len());
+    assert!(
+        diagnosis.findings.len() < 20,
+        "{} findings",
+        diagnosis.findings.len()
+    );
 }

@@ -36,18 +36,38 @@ pub const PROXY_HEADERS: &[ProxyHeader] = &[
     row("proxy-agent", "Tinyproxy and others", ProxyHeaderSays::Passed),
     row("x-cache", "Squid and caches", ProxyHeaderSays::Passed),
     row("cf-ray", "Cloudflare", ProxyHeaderSays::Passed),
-    row("proxy-authenticate", "any proxy (RFC 9110)", ProxyHeaderSays::Wants),
-    row("retry-after", "whoever answered (RFC 9110)", ProxyHeaderSays::Wants),
+    row(
+        "proxy-authenticate",
+        "any proxy (RFC 9110)",
+        ProxyHeaderSays::Wants,
+    ),
+    row(
+        "retry-after",
+        "whoever answered (RFC 9110)",
+        ProxyHeaderSays::Wants,
+    ),
     row("x-squid-error", "Squid", ProxyHeaderSays::Error),
     row("x-proxy-error", "several proxies", ProxyHeaderSays::Error),
     row("x-brd-error", "Bright Data", ProxyHeaderSays::Error),
     row("x-brd-error-code", "Bright Data", ProxyHeaderSays::Error),
     row("x-brd-err-code", "Bright Data", ProxyHeaderSays::Error),
     row("x-brd-err-msg", "Bright Data", ProxyHeaderSays::Error),
-    row("x-luminati-error", "Bright Data, formerly Luminati", ProxyHeaderSays::Error),
-    row("x-luminati-error-code", "Bright Data, formerly Luminati", ProxyHeaderSays::Error),
+    row(
+        "x-luminati-error",
+        "Bright Data, formerly Luminati",
+        ProxyHeaderSays::Error,
+    ),
+    row(
+        "x-luminati-error-code",
+        "Bright Data, formerly Luminati",
+        ProxyHeaderSays::Error,
+    ),
     row("x-error-description", "Oxylabs", ProxyHeaderSays::Error),
-    row("x-crawlera-error", "Zyte, formerly Crawlera", ProxyHeaderSays::Error),
+    row(
+        "x-crawlera-error",
+        "Zyte, formerly Crawlera",
+        ProxyHeaderSays::Error,
+    ),
     row("zyte-error-type", "Zyte", ProxyHeaderSays::Error),
 ];
 

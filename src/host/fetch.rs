@@ -14,7 +14,9 @@ use super::handshake::{self, Session};
 use super::secret::with_header;
 use super::tunnel::{self, Tunnel};
 use super::{Live, Query, Secret, microseconds};
-use crate::evidence::{Connect, End, Endpoint, Handshake, Observed, Obstacle, RouteStage, errno, proxy_header};
+use crate::evidence::{
+    Connect, End, Endpoint, Handshake, Observed, Obstacle, RouteStage, errno, proxy_header,
+};
 
 /// How much of an answer is read: its head is what counts.
 const KEEP_BYTES: u64 = 64 * 1024;

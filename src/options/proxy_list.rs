@@ -36,12 +36,15 @@ pub fn parse_proxy_list(text: &str, file: &str) -> Result<Vec<ProxyAddress>, Usa
                 .is_some_and(|other| other.credentials != proxy.credentials)
             {
                 let message = format!("{file}:{number}: this proxy is in line {first} with another login");
-                return Err(UsageError::new(message).hint("one login at a time: put the other one in a list of its own"));
+                return Err(UsageError::new(message)
+                    .hint("one login at a time: put the other one in a list of its own"));
             }
             continue;
         }
         if found.len() == MOST {
-            return Err(UsageError::new(format!("{file}:{number}: more than {MOST} proxies")));
+            return Err(UsageError::new(format!(
+                "{file}:{number}: more than {MOST} proxies"
+            )));
         }
         known.insert(proxy.url.clone(), (found.len(), number));
         found.push(proxy);
@@ -61,7 +64,8 @@ fn no_proxy(url: &str, line: &str, file: &str, number: usize) -> UsageError {
         .filter(|scheme| scheme.len() < 12 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let usable = |scheme: &str| {
-        ["http", "https", "socks4", "socks4a", "socks5", "socks5h"].contains(&scheme.to_ascii_lowercase().as_str())
+        ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
+            .contains(&scheme.to_ascii_lowercase().as_str())
     };
     match scheme {
         Some(scheme) if !usable(scheme) => UsageError::new(format!(
@@ -112,9 +116,16 @@ mod tests {
             ("http://joe:s3cret@a:99999 label", "no URL of a proxy"),
             ("http://joe:s3cret@a.test:1", "line 1 with another login"),
         ] {
-            let error = parse_proxy_list(&format!("http://joe:other@a.test:1\n\n{line}\n"), "l.txt").expect_err(line);
-            assert!(error.message.starts_with("l.txt:3: ") && error.message.contains(words), "{error}");
-            assert!(error.hint.is_some() && !format!("{error:?}").contains("s3cret"), "{error:?}");
+            let error =
+                parse_proxy_list(&format!("http://joe:other@a.test:1\n\n{line}\n"), "l.txt").expect_err(line);
+            assert!(
+                error.message.starts_with("l.txt:3: ") && error.message.contains(words),
+                "{error}"
+            );
+            assert!(
+                error.hint.is_some() && !format!("{error:?}").contains("s3cret"),
+                "{error:?}"
+            );
         }
         let none = parse_proxy_list("# nothing\n\n", "l.txt").expect_err("no proxy");
         assert!(none.message.contains("lists no proxy"), "{none}");

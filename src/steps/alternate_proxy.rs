@@ -30,7 +30,9 @@ pub(super) fn ask(host: &Host, plan: &Plan) -> Vec<OtherRoute> {
         return Vec::new();
     }
     let ways: Vec<Option<&String>> = std::iter::once(None).chain(plan.proxies.iter().map(Some)).collect();
-    let rounds = u64::try_from(ways.len().div_ceil(MOST_IN_FLIGHT)).unwrap_or(u64::MAX).max(1);
+    let rounds = u64::try_from(ways.len().div_ceil(MOST_IN_FLIGHT))
+        .unwrap_or(u64::MAX)
+        .max(1);
     let limit_ms = (plan.patience_ms() / rounds)
         .max(SHORTEST_MS)
         .min(plan.patience_ms())
@@ -79,11 +81,7 @@ pub(super) fn ask(host: &Host, plan: &Plan) -> Vec<OtherRoute> {
 /// proxy says, and the target does not say directly, the status is that of the proxy.
 fn attribute(route: &mut OtherRoute, direct: Option<&OtherRoute>) {
     let own_error = |route: &OtherRoute| {
-        route.status == Some(407)
-            || route
-                .markers
-                .iter()
-                .any(|(name, value)| is_own_error(name, value))
+        route.status == Some(407) || route.markers.iter().any(|(name, value)| is_own_error(name, value))
     };
     if route.proxy_status.is_none() && own_error(route) && !direct.is_some_and(own_error) {
         route.proxy_status = route.status.take();

@@ -199,7 +199,11 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
         let tried = ways::ways(snapshot);
         summary = format!("{summary}; {}", ways::counts(&tried));
         let line = |way: &Way| {
-            let label = way.label.as_ref().map(|label| format!("{label}, ")).unwrap_or_default();
+            let label = way
+                .label
+                .as_ref()
+                .map(|label| format!("{label}, "))
+                .unwrap_or_default();
             let said = snapshot
                 .other_routes
                 .iter()

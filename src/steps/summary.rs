@@ -1,6 +1,8 @@
 //! What each step says about itself when everything is judged: its own line, and the fix that it recommends.
 
-use super::{config_lint, dns_flush, firewall, other_route, retry, support_bundle, timeouts, upstream_probe, ways};
+use super::{
+    config_lint, dns_flush, firewall, other_route, retry, support_bundle, timeouts, upstream_probe, ways,
+};
 use crate::evidence::Snapshot;
 use crate::finding::{Severity, StepId};
 use crate::report::{StepStatus, StepSummary};

@@ -148,7 +148,10 @@ pub(super) fn table(ways: &[Way], line: impl Fn(&Way) -> String) -> Vec<String> 
     let mut lines: Vec<String> = ways.iter().filter(|way| way.way == DIRECT).map(&line).collect();
     for (outcome, members) in groups(ways) {
         let times = members.iter().map(|way| way.took_us / 1_000);
-        let (least, most) = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());
+        let (least, most) = (
+            times.clone().min().unwrap_or_default(),
+            times.max().unwrap_or_default(),
+        );
         lines.push(format!(
             "{} {} ({least} to {most} ms):",
             members.len(),
@@ -174,7 +177,12 @@ pub(super) fn table(ways: &[Way], line: impl Fn(&Way) -> String) -> Vec<String> 
 mod tests {
     use super::*;
 
-    fn route(way: &str, status: Option<u16>, proxy_status: Option<u16>, stage: Option<RouteStage>) -> OtherRoute {
+    fn route(
+        way: &str,
+        status: Option<u16>,
+        proxy_status: Option<u16>,
+        stage: Option<RouteStage>,
+    ) -> OtherRoute {
         OtherRoute {
             way: way.to_owned(),
             status,

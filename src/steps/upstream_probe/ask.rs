@@ -12,8 +12,8 @@ use super::further::further;
 use super::nearby::other_listeners;
 use super::socket_file::socket_file;
 use crate::evidence::{
-    Bytes, Endpoint, EndpointEvidence, Exchange, Handler, KernelRoute, Listener, NameOutcome, Observed, Pass, Peer,
-    PeerAddress, Place, Probe, ProbeKind, Protocol, Route, Snapshot,
+    Bytes, Endpoint, EndpointEvidence, Exchange, Handler, KernelRoute, Listener, NameOutcome, Observed, Pass,
+    Peer, PeerAddress, Place, Probe, ProbeKind, Protocol, Route, Snapshot,
 };
 use crate::host::{DescriptorUse, ExchangeQuery, Framing, Host, RunCommand, Secret, TlsOptions, TlsVersions};
 use crate::proxy::request;
