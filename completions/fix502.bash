@@ -65,7 +65,7 @@ _fix502() {
 
     case "${cmd}" in
         fix502)
-            opts="-q -v -h -V --root --config --via --proxy --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --step --skip --help --version route demo triage completions man retry probe lint firewall timeouts dns proxy bundle explain"
+            opts="-q -v -h -V --root --config --via --proxy --proxies --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --step --skip --help --version route demo triage completions man retry probe lint firewall timeouts dns proxy bundle explain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -84,6 +84,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -127,7 +131,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__bundle)
-            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -146,6 +150,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -241,7 +249,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__dns)
-            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,6 +268,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -325,7 +337,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__firewall)
-            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -344,6 +356,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -387,7 +403,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__lint)
-            opts="-q -v -h --fail-on --proxy-kind --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --fail-on --proxy-kind --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,6 +430,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -479,7 +499,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__probe)
-            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -498,6 +518,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -541,7 +565,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__proxy)
-            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -560,6 +584,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -603,7 +631,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__retry)
-            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -622,6 +650,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -707,7 +739,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__timeouts)
-            opts="-q -v -h --root --config --via --proxy --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -726,6 +758,10 @@ _fix502() {
                     return 0
                     ;;
                 --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fix502_global_optspecs
-    string join \n root= config= via= proxy= deadline= attempts= format= output= ci color= width= q/quiet v/verbose step= skip= h/help V/version
+    string join \n root= config= via= proxy= proxies= deadline= attempts= format= output= ci color= width= q/quiet v/verbose step= skip= h/help V/version
 end
 
 function __fish_fix502_needs_command
@@ -28,6 +28,7 @@ complete -c fix502 -n "__fish_fix502_needs_command" -l root -d 'Take files from 
 complete -c fix502 -n "__fish_fix502_needs_command" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_needs_command" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_needs_command" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_needs_command" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -151,6 +152,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l root -d 'Take fi
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -189,6 +191,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l root -d 'Take fi
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -232,6 +235,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l root -d 'Take fil
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -270,6 +274,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l root -d 'Take
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -308,6 +313,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l root -d 'Take
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -346,6 +352,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l root -d 'Take file
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -384,6 +391,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l root -d 'Take fi
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
@@ -422,6 +430,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l root -d 'Take f
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
