@@ -7,6 +7,7 @@
 //! known of the host, as a part of a `Snapshot`. Where the server is installed, it judges the example too.
 //!
 //! To add a server: one arm in [`read`] and one in [`servers::accepts`].
+#![expect(clippy::print_stdout, reason = "the skipping is worth seeing")]
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 mod servers;

@@ -1,27 +1,8 @@
 //! Step 5, timeouts: the limits of the route against what was measured.
 
 use super::summary::Line;
-use crate::evidence::{Handler, RouteSettings, Snapshot, Symptom};
+use crate::evidence::{Handler, Snapshot, Symptom};
 use crate::report::StepStatus;
-
-/// The three limits of a route in words, with where each is set.
-pub(super) fn limits(settings: &RouteSettings) -> Vec<String> {
-    [
-        ("connect", &settings.connect_timeout),
-        ("send", &settings.send_timeout),
-        ("read", &settings.read_timeout),
-    ]
-    .into_iter()
-    .filter_map(|(name, setting)| {
-        let setting = setting.as_ref()?;
-        let place = setting
-            .place
-            .as_ref()
-            .map_or_else(|| "default".to_owned(), ToString::to_string);
-        Some(format!("{name} {} ({place})", seconds(setting.value)))
-    })
-    .collect()
-}
 
 /// Milliseconds as a person says them.
 pub(super) fn seconds(milliseconds: u64) -> String {

@@ -3,6 +3,7 @@
 use super::{read, read_text};
 use fix502::evidence::ConfigProblem;
 use fix502::proxy::RouteRequest;
+use std::fmt::Write as _;
 
 fn rules(errors: &[ConfigProblem]) -> Vec<(&str, u32)> {
     errors
@@ -105,9 +106,7 @@ fn values_that_double_and_macros_that_multiply_end() {
     let mut text = String::from("LoadModule macro_module x.so\n<Macro m0>\nServerName x\n</Macro>\n");
     for index in 1..60 {
         let before = index - 1;
-        text.push_str(&format!(
-            "<Macro m{index}>\nUse m{before}\nUse m{before}\n</Macro>\n"
-        ));
+        let _ = write!(text, "<Macro m{index}>\nUse m{before}\nUse m{before}\n</Macro>\n");
     }
     text.push_str("Use m59\n");
     let config = read_text(&text);

@@ -157,7 +157,6 @@ impl Texts {
     fn item(&mut self, depth: usize, directory: &Path, into: &mut String) {
         let choice = if depth > 4 { 0 } else { self.dice.roll(24) };
         match choice {
-            0..=9 => self.directive(into),
             10 | 11 => {
                 let open = self.dice.one(&[
                     "<IfModule headers_module>",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Environment, MAIN, Memory, config, config_of};
+use super::{Environment, MAIN, config, config_of};
 use fix502::proxy::nginx::{self, Config};
 use fix502::proxy::{FileBytes, Files};
 

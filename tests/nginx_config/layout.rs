@@ -1,6 +1,7 @@
 //! Random configurations for the routing oracle. A location is known by the line it begins in: its
 //! `proxy_method` is that number in letters.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::dice::Dice;
@@ -146,7 +147,7 @@ impl<'d> Layout<'d> {
             if option == "backup" && (index == 0 || !with_backup) {
                 option = "";
             }
-            lines.push_str(&format!("server {peer} {option}; "));
+            let _ = write!(lines, "server {peer} {option}; ");
         }
         lines.push('}');
         self.put(&lines.replace("zone z", &format!("zone {name}")));
@@ -197,7 +198,7 @@ impl<'d> Layout<'d> {
                     "$host",
                     "ab",
                 ]);
-                lines.push_str(&format!("{key} {value}; "));
+                let _ = write!(lines, "{key} {value}; ");
             }
             lines.push('}');
             self.put(&lines);
@@ -510,12 +511,11 @@ pub(super) fn target(dice: &mut Dice) -> String {
         ]));
     }
     if dice.chance(60) {
-        path = dice
-            .one(&[
-                "/", "/a", "/b", "/ab", "/a/", "/a/b", "/a/b/", "/a/b/c", "/abc", "/a/a", "/b/a", "/A",
-                "/x.php", "/a/x.php", "/ab/", "/b/b", "/a/ab", "/there", "/a/b/a/b",
-            ])
-            .to_owned();
+        path.clear();
+        path.push_str(dice.one(&[
+            "/", "/a", "/b", "/ab", "/a/", "/a/b", "/a/b/", "/a/b/c", "/abc", "/a/a", "/b/a", "/A", "/x.php",
+            "/a/x.php", "/ab/", "/b/b", "/a/ab", "/there", "/a/b/a/b",
+        ]));
     }
     if !path.starts_with('/') {
         path.insert(0, '/');

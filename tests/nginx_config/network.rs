@@ -218,7 +218,7 @@ pub(super) fn ask_all(address: &Address, requests: &[(Vec<u8>, bool)]) -> Vec<Op
         let _ = stream.write_all(&all);
         let mut waiting: VecDeque<&(Vec<u8>, bool)> = batch.iter().collect();
         let mut read = Vec::new();
-        let mut piece = [0_u8; 65536];
+        let mut piece = vec![0_u8; 65536];
         let before = answers.len();
         'connection: while !waiting.is_empty() {
             while let Some((_, bodyless)) = waiting.front() {

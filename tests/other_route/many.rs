@@ -1,5 +1,6 @@
 //! Forty proxies of all kinds from one file: each is told for what it is, and all take as long as the slowest.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -89,15 +90,16 @@ fn forty_proxies_of_all_kinds_are_told_apart_in_the_time_of_the_slowest() {
     let mut list = String::from("# forty of them\n");
     let mut wanted: Vec<(String, String)> = Vec::new();
     for (number, (outcome, scheme, server)) in servers.iter().enumerate() {
-        list.push_str(&format!(
-            "{scheme}://{login}@{} way {number} # {outcome}\n",
+        let _ = writeln!(
+            list,
+            "{scheme}://{login}@{} way {number} # {outcome}",
             server.address
-        ));
+        );
         wanted.push((format!("way {number}"), (*outcome).to_owned()));
     }
     let refusing: Vec<_> = (0..2).map(|_| closed()).collect();
     for (number, (_, address)) in refusing.iter().enumerate() {
-        list.push_str(&format!("http://{address} shut {number}\n"));
+        let _ = writeln!(list, "http://{address} shut {number}");
         wanted.push((format!("shut {number}"), "dead".to_owned()));
     }
     assert_eq!(wanted.len(), 40);

@@ -258,7 +258,7 @@ struct World {
 }
 
 /// One random configuration over three peers and an origin.
-fn world(dice: &mut Dice, peers: &[u16; 3], origin: u16, directory: &Path) -> World {
+fn world(dice: &mut Dice, peers: [u16; 3], origin: u16, directory: &Path) -> World {
     let free = free_ports(6);
     let mut text = String::from(
         "pid_filename none\ncache deny all\ncache_log /dev/null\naccess_log none\npinger_enable off\nnetdb_filename none\n\
@@ -734,7 +734,7 @@ fn question(dice: &mut Dice, world: &World, config: &Config) -> Question {
 fn play(
     program: &Path,
     dice: &mut Dice,
-    peers: &[u16; 3],
+    peers: [u16; 3],
     origin: u16,
 ) -> (World, Vec<(Question, Answer)>, usize) {
     let directory = tempfile::tempdir().unwrap();
@@ -776,7 +776,7 @@ fn requests_go_where_the_real_server_sends_them() {
             break;
         }
         let mut dice = mixed(seed, round + 1_000_000);
-        let (world, answered, unreachable) = play(&program, &mut dice, &peers, origin);
+        let (world, answered, unreachable) = play(&program, &mut dice, peers, origin);
         skipped += unreachable;
         for (question, answer) in answered {
             let route = &question.route;
