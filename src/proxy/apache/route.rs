@@ -392,6 +392,11 @@ fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied:
     let balancer = is_balancer
         .then(|| workers::balancer_for(config, state.server, &written_url))
         .flatten();
+    if is_balancer && balancer.is_none() {
+        // Nobody set up a balancer of this name, and no other module takes such URLs (AH01144).
+        answer(state, route, 500, proxied.statement);
+        return;
+    }
     let worker = if is_balancer {
         None
     } else {
