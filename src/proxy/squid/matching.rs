@@ -130,7 +130,12 @@ impl Acls {
                     .iter()
                     .any(|value| value.eq_ignore_ascii_case(&asked.scheme)),
             ),
-            "method" => Truth::of(acl.values.contains(&asked.method)),
+            // Squid takes a method of the configuration that is written small for the one it knows.
+            "method" => Truth::of(
+                acl.values
+                    .iter()
+                    .any(|value| value.eq_ignore_ascii_case(&asked.method)),
+            ),
             "myportname" => Truth::of(acl.values.contains(&asked.port_name)),
             "any-of" => acl.lines.iter().flatten().fold(Truth::No, |truth, term| {
                 if truth == Truth::Yes {
