@@ -65,15 +65,10 @@ pub fn read(
                 hostname: around.hostname.clone(),
                 ..nginx::Environment::default()
             };
-            let parts = match extent {
-                Extent::Whole => false,
-                Extent::Parts => true,
-                Extent::Unknown => !nginx::is_main_file(main_file, files),
-            };
-            let config = if parts {
-                nginx::read_parts(paths, files, &environment)
-            } else {
-                nginx::read(main_file, files, &environment)
+            let config = match extent {
+                Extent::Whole => nginx::read(main_file, files, &environment),
+                Extent::Parts => nginx::read_parts(paths, files, &environment),
+                Extent::Unknown => nginx::read_any(main_file, files, &environment),
             };
             Some(Configuration::Nginx(Box::new(config)))
         }

@@ -65,21 +65,31 @@ const SCALARS: [&str; 36] = [
 pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
     let tree = &config.tree;
-    for id in 1..tree.nodes.len() {
+    // What holds for one directive of a block holds for the next one.
+    let mut around: Option<(NodeId, Option<char>)> = None;
+    for id in tree.all() {
         if problems.len() >= MOST_PROBLEMS {
             break;
         }
-        if is_list_entry(config, id) {
+        let parent = tree.parent(id);
+        let context = match around {
+            Some((block, context)) if block == parent => context,
+            _ => context(config, parent).filter(|_| !is_list_entry(config, id)),
+        };
+        around = Some((parent, context));
+        let Some(context) = context else {
             continue;
-        }
-        if !usage(config, id, &mut problems) {
+        };
+        if !usage(config, id, context, &mut problems) {
             continue;
         }
         values::check(config, id, &mut problems);
         blocks::check(config, id, &mut problems);
     }
-    for id in 0..tree.nodes.len() {
-        duplicates(config, id, &mut problems);
+    for id in 0..tree.len() {
+        if problems.len() < MOST_PROBLEMS {
+            duplicates(config, id, &mut problems);
+        }
     }
     super::lint::buffers(config, &mut problems);
     blocks::listens(config, &mut problems);
@@ -109,7 +119,7 @@ fn error(config: &Config, rule: &str, node: NodeId, message: String) -> ConfigPr
 /// True for what stands in a list block or in a block that is not nginx's own.
 pub(super) fn is_list_entry(config: &Config, id: NodeId) -> bool {
     let tree = &config.tree;
-    tree.around(tree.node(id).parent)
+    tree.around(tree.parent(id))
         .filter(|block| *block != ROOT)
         .any(|block| {
             let name = tree.name(block);
@@ -123,7 +133,7 @@ pub(super) fn context(config: &Config, block: NodeId) -> Option<char> {
     if block == ROOT {
         return Some('m');
     }
-    let parent = context(config, tree.node(block).parent)?;
+    let parent = context(config, tree.parent(block))?;
     inner(tree.name(block), parent)
 }
 
@@ -148,24 +158,22 @@ pub(super) fn inner(block: &str, parent: char) -> Option<char> {
 }
 
 /// Context, terminator and number of arguments. False when the directive is wrong or not known.
-fn usage(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) -> bool {
+fn usage(config: &Config, id: NodeId, context: char, problems: &mut Vec<ConfigProblem>) -> bool {
     let tree = &config.tree;
-    let node = tree.node(id);
-    let name = node.name.as_str();
-    let usages = directives::usages(name);
-    let Some(context) = context(config, node.parent).filter(|_| !usages.is_empty()) else {
+    let Some(symbol) = tree.symbol(id) else {
         return false;
     };
-    let here: Vec<_> = usages
-        .iter()
-        .filter(|usage| usage.contexts.contains([context, '*']))
-        .collect();
-    if here.is_empty() {
+    let (name, is_block) = (symbol.text(), tree.is_block(id));
+    let here = || {
+        let usages = symbol.usages().iter();
+        usages.filter(|usage| usage.contexts.contains([context, '*']))
+    };
+    if here().next().is_none() {
         let message = format!("\"{name}\" directive is not allowed here");
         problems.push(error(config, "not-allowed-here", id, message));
         return false;
     }
-    if !node.is_block && here.iter().all(|usage| usage.is_block) {
+    if !is_block && here().all(|usage| usage.is_block) {
         problems.push(error(
             config,
             "syntax",
@@ -174,7 +182,7 @@ fn usage(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) -> bool
         ));
         return false;
     }
-    if node.is_block && !here.iter().any(|usage| usage.is_block) {
+    if is_block && !here().any(|usage| usage.is_block) {
         problems.push(error(
             config,
             "syntax",
@@ -183,13 +191,13 @@ fn usage(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) -> bool
         ));
         return false;
     }
-    let count = node.arguments.len();
-    if !here.iter().any(|usage| usage.takes(count)) {
+    let count = tree.argument_count(id);
+    if !here().any(|usage| usage.takes(count)) {
         let message = format!("invalid number of arguments in \"{name}\" directive");
         problems.push(error(config, "argument-count", id, message));
         return false;
     }
-    if here.iter().all(|usage| usage.is_flag) && units::flag(tree.argument(id, 0)).is_none() {
+    if here().all(|usage| usage.is_flag) && units::flag(tree.argument(id, 0)).is_none() {
         let value = tree.argument(id, 0);
         let message =
             format!("invalid value \"{value}\" in \"{name}\" directive, it must be \"on\" or \"off\"");
@@ -200,18 +208,19 @@ fn usage(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) -> bool
 
 fn duplicates(config: &Config, block: NodeId, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    let node = tree.node(block);
-    if !node.is_block
-        || LISTS.contains(&node.name.as_str())
+    if !tree.is_block(block)
+        || LISTS.contains(&tree.name(block))
         || (block != ROOT && is_list_entry(config, block))
     {
         return;
     }
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for id in tree.children(block) {
-        let name = tree.name(id);
-        let usages = directives::usages(name);
-        let is_flag = !usages.is_empty() && usages.iter().all(|usage| usage.is_flag);
+        let Some(symbol) = tree.symbol(id) else {
+            continue;
+        };
+        let name = symbol.text();
+        let is_flag = symbol.usages().iter().all(|usage| usage.is_flag);
         // `root` and `alias` are two names of one setting.
         let key = if name == "alias" { "root" } else { name };
         if !(is_flag || SCALARS.contains(&name) || values::is_scalar(name)) || seen.insert(key) {

@@ -8,8 +8,7 @@ use super::super::Files;
 use super::checks;
 use super::directives;
 use super::include::Reader;
-use super::lexer::Word;
-use super::tree::{Node, NodeId, ROOT, Tree};
+use super::tree::{NodeId, ROOT, Tree};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
 
 /// Places where a file may be included, by the letter of the table, the likeliest first where several fit.
@@ -40,7 +39,7 @@ const MAY_STAND_ELSEWHERE: [&str; 2] = ["N020-no-resolver", "N021-var-name-port"
 pub(super) fn is_main(tree: &Tree) -> bool {
     MAIN_BLOCKS
         .iter()
-        .any(|name| tree.named(ROOT, name).any(|id| tree.node(id).is_block))
+        .any(|name| tree.named(ROOT, name).any(|id| tree.is_block(id)))
 }
 
 /// Reads parts of a configuration, each where it fits best.
@@ -65,14 +64,9 @@ pub(super) fn read_all(paths: &[String], files: &dyn Files) -> (Tree, Vec<Config
                 continue;
             }
         };
-        let known = reader.tree.node(ROOT).children.len();
+        let known = reader.tree.children(ROOT).count();
         reader.parse(index, path, ROOT, 0);
-        let own = reader
-            .tree
-            .nodes
-            .get_mut(ROOT)
-            .map(|root| root.children.split_off(known.min(root.children.len())))
-            .unwrap_or_default();
+        let own = reader.tree.take_children_after(ROOT, known);
         let home = match letter(&reader.tree, &own) {
             'H' => http,
             'S' => server(&mut reader.tree, http, path),
@@ -88,14 +82,7 @@ pub(super) fn read_all(paths: &[String], files: &dyn Files) -> (Tree, Vec<Config
             }
             _ => ROOT,
         };
-        for id in own {
-            if let Some(node) = reader.tree.nodes.get_mut(id) {
-                node.parent = home;
-            }
-            if let Some(node) = reader.tree.nodes.get_mut(home) {
-                node.children.push(id);
-            }
-        }
+        reader.tree.move_to(home, &own);
     }
     reader.tree.finish();
     (reader.tree, reader.errors)
@@ -144,19 +131,17 @@ fn letter(tree: &Tree, top: &[NodeId]) -> char {
 
 /// How well a directive fits into a context: 2 when it is allowed, and 1 for each that is allowed in it.
 fn fits(tree: &Tree, id: NodeId, context: char, look_inside: bool) -> usize {
-    let node = tree.node(id);
-    let allowed = directives::usages(&node.name)
+    let allowed = directives::usages(tree.name(id))
         .iter()
-        .any(|usage| usage.contexts.contains([context, '*']) && usage.is_block == node.is_block);
+        .any(|usage| usage.contexts.contains([context, '*']) && usage.is_block == tree.is_block(id));
     if !allowed {
         return 0;
     }
-    let inside = checks::inner(&node.name, context)
+    let inside = checks::inner(tree.name(id), context)
         .filter(|_| look_inside)
         .map_or(0, |inner| {
-            node.children
-                .iter()
-                .filter(|child| fits(tree, **child, inner, false) > 0)
+            tree.children(id)
+                .filter(|child| fits(tree, *child, inner, false) > 0)
                 .count()
         });
     inside.saturating_add(2)
@@ -167,19 +152,11 @@ fn block(tree: &mut Tree, parent: NodeId, name: &str, arguments: &[&str]) -> Nod
 }
 
 fn directive(tree: &mut Tree, parent: NodeId, name: &str, arguments: &[&str], is_block: bool) -> NodeId {
-    let words = arguments.iter().map(|text| Word {
-        text: (*text).to_owned(),
-        ..Word::default()
-    });
-    tree.push(
-        parent,
-        Node {
-            name: name.to_owned(),
-            arguments: words.collect(),
-            is_block,
-            ..Node::default()
-        },
-    )
+    let id = tree.push(parent, name, None, is_block);
+    for argument in arguments {
+        tree.push_word(argument, None);
+    }
+    id
 }
 
 /// A server of its own for one file, on a listener that no other server can have.

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::lexer::{End, Fault, Lexer, Word, number};
-use super::tree::{Node, NodeId, ROOT, SourceFile, Tree};
+use super::lexer::{End, Fault, Lexer, Token};
+use super::tree::{NodeId, ROOT, SourceFile, Tree};
 use super::{Files, directives, uri};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
 
@@ -88,12 +88,8 @@ impl<'a> Reader<'a> {
             return known.clone();
         }
         let outcome = self.files.read(path).map(|read| {
-            let index = self.tree.files.len();
-            self.tree.files.push(SourceFile {
-                path: path.to_owned(),
-                bytes: Arc::from(read.bytes),
-                modified_ms: read.modified_ms,
-            });
+            let source = SourceFile::new(path.to_owned(), read.bytes, read.modified_ms);
+            let index = self.tree.add_file(source);
             if read.truncated {
                 let place = Place {
                     file: path.to_owned(),
@@ -117,19 +113,15 @@ impl<'a> Reader<'a> {
             return;
         };
         self.open.push(path.to_owned());
-        let place = |line, column| Place {
-            file: path.to_owned(),
-            line,
-            column,
-        };
         let mut lexer = Lexer::new(&bytes);
         // Blocks open in this file; `None` for those too deep to keep.
         let mut blocks: Vec<Option<NodeId>> = vec![Some(into)];
         let mut told_depth = false;
         loop {
-            let chunk = lexer.next_chunk();
+            let end = lexer.next_statement();
+            let ended_at = lexer.ended_at();
             let current = blocks.last().copied().flatten();
-            match chunk.end {
+            match end {
                 End::File => break,
                 End::BlockClose => {
                     if blocks.len() > 1 {
@@ -137,48 +129,58 @@ impl<'a> Reader<'a> {
                     } else {
                         lexer.faults.push(Fault {
                             message: "unexpected \"}\"".to_owned(),
-                            line: chunk.line,
-                            column: chunk.column,
+                            at: ended_at,
                         });
                     }
                 }
                 End::Statement => {
+                    let words = std::mem::take(&mut lexer.words);
                     if let Some(current) = current {
-                        for words in split_at_missing_semicolon(chunk.words, false, &mut lexer.faults) {
-                            self.statement(file, words, current, depth);
+                        let mut rest = words.as_slice();
+                        while !rest.is_empty() {
+                            let length = until_missing_semicolon(&bytes, rest, false, &mut lexer.faults);
+                            let (statement, after) = rest.split_at(length.min(rest.len()));
+                            self.statement(file, &bytes, statement, current, depth);
+                            rest = after;
                         }
                     }
+                    lexer.words = words;
                 }
                 End::BlockOpen => {
-                    let end = (chunk.line, chunk.column);
-                    let mut parts = split_at_missing_semicolon(chunk.words, true, &mut lexer.faults);
-                    let words = parts.pop().unwrap_or_default();
-                    if let Some(current) = current {
-                        for statement in parts {
-                            self.statement(file, statement, current, depth);
+                    let words = std::mem::take(&mut lexer.words);
+                    let mut rest = words.as_slice();
+                    loop {
+                        let length = until_missing_semicolon(&bytes, rest, true, &mut lexer.faults);
+                        let (statement, after) = rest.split_at(length.min(rest.len()));
+                        if after.is_empty() {
+                            break;
                         }
+                        if let Some(current) = current {
+                            self.statement(file, &bytes, statement, current, depth);
+                        }
+                        rest = after;
                     }
-                    let lua = words.first().is_some_and(|word| word.text.ends_with("_by_lua_block"));
+                    let lua = rest
+                        .first()
+                        .is_some_and(|word| word.text(&bytes).ends_with("_by_lua_block"));
                     let opened = match current {
                         Some(current) if blocks.len().saturating_add(depth) <= DEEPEST_BLOCK => {
-                            self.open_block(file, words, end, current)
+                            let at = rest.first().map_or(ended_at, |name| name.start);
+                            self.push(file, &bytes, rest, at, current, true)
                         }
                         Some(_) if !told_depth => {
                             told_depth = true;
                             let message = format!("blocks are nested deeper than {DEEPEST_BLOCK}");
-                            self.error("nesting-too-deep", place(chunk.line, chunk.column), message);
+                            self.error("nesting-too-deep", self.place(file, ended_at), message);
                             None
                         }
                         _ => None,
                     };
+                    lexer.words = words;
                     if lua {
                         if !lexer.skip_lua() {
                             let message = "the closing \"}\" of the Lua block is missing".to_owned();
-                            lexer.faults.push(Fault {
-                                message,
-                                line: chunk.line,
-                                column: chunk.column,
-                            });
+                            lexer.faults.push(Fault { message, at: ended_at });
                         }
                     } else {
                         blocks.push(opened);
@@ -189,103 +191,74 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        for block in blocks.iter().skip(1).rev().take(3).flatten() {
-            let node = self.tree.node(*block);
+        let faults = std::mem::take(&mut lexer.faults);
+        let unclosed: Vec<NodeId> = blocks.into_iter().skip(1).rev().take(3).flatten().collect();
+        for fault in faults.into_iter().take(MOST_FAULTS) {
+            self.error("syntax", self.place(file, fault.at), fault.message);
+        }
+        for block in unclosed {
             let message = format!(
                 "unexpected end of file, expecting \"}}\": the block \"{}\" is not closed",
-                node.name
+                self.tree.name(block)
             );
-            let fault = Fault {
-                message,
-                line: node.line,
-                column: node.column,
-            };
-            lexer.faults.push(fault);
-        }
-        for fault in std::mem::take(&mut lexer.faults).into_iter().take(MOST_FAULTS) {
-            self.error("syntax", place(fault.line, fault.column), fault.message);
+            self.error("syntax", self.tree.place(block), message);
         }
         self.open.pop();
     }
 
-    fn open_block(
-        &mut self,
-        file: usize,
-        words: Vec<Word>,
-        end: (u32, u32),
-        parent: NodeId,
-    ) -> Option<NodeId> {
-        let mut words = words.into_iter();
-        let name = words.next().unwrap_or_default();
-        let (line, column) = if name.line == 0 {
-            end
-        } else {
-            (name.line, name.column)
+    /// The place of a byte of a file.
+    fn place(&self, file: usize, at: usize) -> Place {
+        let Some(file) = self.tree.files.get(file) else {
+            return Place::default();
         };
-        self.push(
-            parent,
-            Node {
-                name: name.text,
-                // Collected anew: a list that grew word by word has room that is never used.
-                arguments: words.as_mut_slice().iter_mut().map(std::mem::take).collect(),
-                file,
-                line,
-                column,
-                is_block: true,
-                ..Node::default()
-            },
-        )
+        let (line, column) = file.line_and_column(at);
+        Place {
+            file: file.path.clone(),
+            line,
+            column,
+        }
     }
 
-    fn push(&mut self, parent: NodeId, node: Node) -> Option<NodeId> {
-        if self.tree.nodes.len() >= MOST_NODES {
+    /// Adds a directive; its first word is its name.
+    fn push(
+        &mut self,
+        file: usize,
+        bytes: &[u8],
+        words: &[Token],
+        at: usize,
+        parent: NodeId,
+        is_block: bool,
+    ) -> Option<NodeId> {
+        if self.tree.len() >= MOST_NODES {
             if !self.full {
                 self.full = true;
-                let path = self.open.last().cloned().unwrap_or_default();
-                let place = Place {
-                    file: path,
-                    line: node.line,
-                    column: node.column,
-                };
                 let message = format!("more than {MOST_NODES} directives: the rest is not read");
-                self.error("too-many-directives", place, message);
+                self.error("too-many-directives", self.place(file, at), message);
             }
             return None;
         }
-        Some(self.tree.push(parent, node))
+        let name = words.first().map(|word| word.text(bytes)).unwrap_or_default();
+        let id = self.tree.push(parent, &name, Some((file, at)), is_block);
+        for word in words.iter().skip(1) {
+            self.tree.push_word(&word.text(bytes), Some(*word));
+        }
+        Some(id)
     }
 
-    fn statement(&mut self, file: usize, mut words: Vec<Word>, parent: NodeId, depth: usize) {
-        let Some((name, arguments)) = words.split_first_mut() else {
+    fn statement(&mut self, file: usize, bytes: &[u8], words: &[Token], parent: NodeId, depth: usize) {
+        let Some(name) = words.first() else {
             return;
         };
-        let is_include = name.text == "include" && arguments.len() == 1;
-        let written = if is_include {
-            arguments.first().map(|word| word.text.clone()).unwrap_or_default()
-        } else {
-            String::new()
+        let written = match words {
+            [name, target] if name.raw(bytes) == b"include" => target.text(bytes),
+            _ => {
+                self.push(file, bytes, words, name.start, parent, false);
+                return;
+            }
         };
-        let node = Node {
-            name: std::mem::take(&mut name.text),
-            // Collected anew: a list that grew word by word has room that is never used.
-            arguments: arguments.iter_mut().map(std::mem::take).collect(),
-            file,
-            line: name.line,
-            column: name.column,
-            ..Node::default()
-        };
-        if !is_include {
-            self.push(parent, node);
-            return;
-        }
-        let path = self.open.last().cloned().unwrap_or_default();
-        let place = Place {
-            file: path,
-            line: name.line,
-            column: name.column,
-        };
+        let place = self.place(file, name.start);
         let target = if written.starts_with('/') {
-            written.clone()
+            written.clone().into_owned()
         } else {
             format!("{}/{written}", self.base)
         };
@@ -432,48 +405,57 @@ fn class(pattern: &[char], character: char) -> Option<usize> {
     (inside != negated).then(|| length.saturating_add(1))
 }
 
-/// A statement that swallowed the next lines because its `;` is missing is cut where a line starts with the
-/// name of a directive. Statements that nginx accepts as they are stay whole.
-fn split_at_missing_semicolon(
-    words: Vec<Word>,
+/// How many words the statement has. One that swallowed the next lines because its `;` is missing is cut where
+/// a line starts with the name of a directive; those that nginx accepts as they are stay whole.
+fn until_missing_semicolon(
+    bytes: &[u8],
+    words: &[Token],
     opens_block: bool,
     faults: &mut Vec<Fault>,
-) -> Vec<Vec<Word>> {
-    let mut parts = Vec::new();
-    let mut rest: Vec<Word> = words;
-    while let Some((name, arguments)) = rest.split_first() {
-        let known = directives::is_known(&name.text);
-        let wrong = if opens_block {
-            !directives::may_be_block(&name.text)
-        } else {
-            // `listen` takes any number of words, but never the name of a directive.
-            name.text == "listen" || !directives::argument_count_fits(&name.text, arguments.len())
-        };
-        let mut last_line = name.line;
-        let cut = arguments.iter().position(|word| {
-            let starts_line = word.line > last_line;
-            last_line = word.line;
-            // Some options of `listen` are also names of directives.
-            let option = name.text == "listen" && matches!(word.text.as_str(), "http2" | "quic" | "ssl");
-            starts_line && !word.quoted && !option && directives::is_known(&word.text)
-        });
-        let Some(cut) = cut.filter(|_| known && wrong) else {
-            break;
-        };
-        let tail = rest.split_off(cut.saturating_add(1));
-        if let Some(last) = rest.last() {
-            faults.push(Fault {
-                message: format!("the \";\" after \"{}\" is missing", last.text),
-                line: last.line,
-                column: last.column.saturating_add(number(last.text.len())),
-            });
+) -> usize {
+    let Some((name, arguments)) = words.split_first() else {
+        return 0;
+    };
+    // Nearly every statement is over here: nothing was swallowed within one line.
+    let last = words.last().map_or(name.start, |word| word.start);
+    let on_one_line = |from: usize, to: usize| {
+        memchr::memchr(b'\n', bytes.get(from..to).unwrap_or_default()).is_none()
+    };
+    if on_one_line(name.start, last) {
+        return words.len();
+    }
+    let name_text = name.text(bytes);
+    let wrong = if opens_block {
+        !directives::may_be_block(&name_text)
+    } else {
+        // `listen` takes any number of words, but never the name of a directive.
+        name_text == "listen" || !directives::argument_count_fits(&name_text, arguments.len())
+    };
+    if !wrong || !directives::is_known(&name_text) {
+        return words.len();
+    }
+    let mut before = name;
+    let cut = arguments.iter().position(|word| {
+        let starts_line = !on_one_line(before.start, word.start);
+        before = word;
+        if !starts_line || word.quoted {
+            return false;
         }
-        parts.push(std::mem::replace(&mut rest, tail));
+        let text = word.text(bytes);
+        // Some options of `listen` are also names of directives.
+        let option = name_text == "listen" && matches!(text.as_ref(), "http2" | "quic" | "ssl");
+        !option && directives::is_known(&text)
+    });
+    let Some(cut) = cut else {
+        return words.len();
+    };
+    if let Some(last) = words.get(cut) {
+        faults.push(Fault {
+            message: format!("the \";\" after \"{}\" is missing", last.text(bytes)),
+            at: last.end,
+        });
     }
-    if !rest.is_empty() {
-        parts.push(rest);
-    }
-    parts
+    cut.saturating_add(1)
 }
 
 #[cfg(test)]

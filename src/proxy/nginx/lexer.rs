@@ -2,23 +2,41 @@
 //!
 //! Every rule of nginx's own reader is kept, also the odd ones (`}` does not end a word, a comment longer
 //! than 4096 bytes is an error), but where nginx stops this notes a fault and goes on at a sensible point.
+//! A token is where a word stands, not its text: most words are looked at once or never.
+
+use std::borrow::Cow;
 
 /// The size of nginx's read buffer, in bytes: no word and no comment may be longer.
 const BUFFER_BYTES: usize = 4096;
 
-/// One word of a statement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Word {
-    /// The value, escapes resolved.
-    pub(super) text: String,
-    /// 1-based line of its first byte.
-    pub(super) line: u32,
-    /// 1-based byte column of its first byte.
-    pub(super) column: u32,
+/// Where one word of a statement stands in its file, in bytes from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Token {
+    /// Its first byte, an opening quote included.
+    pub(super) start: usize,
+    /// After its last byte, a closing quote included.
+    pub(super) end: usize,
     /// It was written in quotes.
     pub(super) quoted: bool,
-    /// 1-based line and byte column after its last byte, a closing quote included.
-    pub(super) end: (u32, u32),
+}
+
+impl Token {
+    /// The bytes between the quotes, or all of them.
+    pub(super) fn raw<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let inset = usize::from(self.quoted);
+        bytes
+            .get(self.start.saturating_add(inset)..self.end.saturating_sub(inset))
+            .unwrap_or_default()
+    }
+
+    /// The value, escapes resolved.
+    pub(super) fn text<'b>(&self, bytes: &'b [u8]) -> Cow<'b, str> {
+        let raw = self.raw(bytes);
+        match std::str::from_utf8(raw) {
+            Ok(text) if !raw.contains(&b'\\') => Cow::Borrowed(text),
+            _ => Cow::Owned(unescape(raw)),
+        }
+    }
 }
 
 /// What ended a statement.
@@ -34,31 +52,21 @@ pub(super) enum End {
     File,
 }
 
-/// One statement, or the opening or closing of a block.
-#[derive(Clone, Debug)]
-pub(super) struct Chunk {
-    pub(super) words: Vec<Word>,
-    pub(super) end: End,
-    /// 1-based line and column of the byte that ended it.
-    pub(super) line: u32,
-    pub(super) column: u32,
-}
-
 /// Something nginx would refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) message: String,
-    pub(super) line: u32,
-    pub(super) column: u32,
+    /// The byte of the file that it is about, from 0.
+    pub(super) at: usize,
 }
 
 /// The reader of one file.
 pub(super) struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
-    line: u32,
-    line_start: usize,
     window_end: usize,
+    /// The words of the statement that was read last.
+    pub(super) words: Vec<Token>,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -69,8 +77,19 @@ enum Quote {
     Double,
 }
 
+impl Quote {
+    fn sign(self) -> char {
+        if self == Self::Double { '"' } else { '\'' }
+    }
+}
+
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// A byte that may end a word without quotes, or changes how the next one is read.
+fn is_special(byte: u8) -> bool {
+    is_space(byte) || matches!(byte, b';' | b'{' | b'\\' | b'$')
 }
 
 /// A count as nginx shows it: never overflows.
@@ -83,53 +102,43 @@ impl<'a> Lexer<'a> {
         Self {
             bytes,
             at: 0,
-            line: 1,
-            line_start: 0,
             window_end: 0,
+            words: Vec::new(),
             faults: Vec::new(),
         }
     }
 
-    fn column_of(&self, position: usize) -> u32 {
-        number(position.saturating_sub(self.line_start).saturating_add(1))
+    /// The byte that ended the last statement, from 0.
+    pub(super) fn ended_at(&self) -> usize {
+        self.at.saturating_sub(1)
     }
 
-    fn fault(&mut self, message: String, line: u32, column: u32) {
-        self.faults.push(Fault {
-            message,
-            line,
-            column,
-        });
+    fn fault(&mut self, message: String, at: usize) {
+        self.faults.push(Fault { message, at });
     }
 
-    fn chunk(&self, words: Vec<Word>, end: End) -> Chunk {
-        Chunk {
-            words,
-            end,
-            line: self.line,
-            column: self.column_of(self.at.saturating_sub(1)),
-        }
-    }
-
-    /// Puts the reader back to the start of the line after `position` (which is in line `line`).
-    fn resume_after_line(&mut self, position: usize, line: u32) {
+    /// Puts the reader back to the start of the line after `position`.
+    fn resume_after_line(&mut self, position: usize) {
         let rest = self.bytes.get(position..).unwrap_or_default();
-        if let Some(offset) = rest.iter().position(|byte| *byte == b'\n') {
-            self.at = position.saturating_add(offset).saturating_add(1);
-            self.line = line.saturating_add(1);
-        } else {
-            self.at = self.bytes.len();
-            self.line = line;
-        }
-        self.line_start = self.at;
+        self.at = memchr::memchr(b'\n', rest).map_or(self.bytes.len(), |offset| {
+            position.saturating_add(offset).saturating_add(1)
+        });
         self.window_end = self.at;
     }
 
-    /// The next statement, block start or block end.
-    pub(super) fn next_chunk(&mut self) -> Chunk {
-        let mut words: Vec<Word> = Vec::new();
+    /// Goes over bytes that change nothing, within nginx's buffer.
+    fn skip_while(&mut self, plain: impl Fn(u8) -> bool) {
+        let window = self.bytes.get(self.at..self.window_end).unwrap_or_default();
+        let length = window.iter().position(|byte| !plain(*byte)).unwrap_or(window.len());
+        self.at = self.at.saturating_add(length);
+    }
+
+    /// The next statement, block start or block end; its words stand in `words`.
+    pub(super) fn next_statement(&mut self) -> End {
+        self.words.clear();
+        // Where nginx's own buffer must reach back to, and the first byte of the word.
         let mut start = self.at;
-        let (mut start_line, mut start_column) = (self.line, self.column_of(self.at));
+        let mut first = self.at;
         let mut quote = Quote::None;
         let (mut last_space, mut need_space, mut comment) = (true, false, false);
         let (mut variable, mut escaped) = (false, false);
@@ -137,21 +146,21 @@ impl<'a> Lexer<'a> {
         loop {
             if self.at >= self.window_end || self.at >= self.bytes.len() {
                 if self.at >= self.bytes.len() {
-                    return self.end_of_file(words, last_space, quote, start, start_line, start_column);
+                    return self.end_of_file(last_space, quote, start, first);
                 }
                 if self.at.saturating_sub(start) >= BUFFER_BYTES && overlong_at != Some(start) {
                     overlong_at = Some(start);
                     if quote == Quote::None {
                         let what = if comment { "a comment" } else { "a word" };
                         let message = format!("too long parameter: {what} is longer than 4096 bytes");
-                        self.fault(message, start_line, start_column);
+                        self.fault(message, first);
                     } else {
-                        let sign = if quote == Quote::Double { '"' } else { '\'' };
+                        let sign = quote.sign();
                         let message =
                             format!("too long parameter, probably missing terminating {sign} character");
-                        self.fault(message, start_line, start_column);
-                        self.resume_after_line(start, start_line);
-                        return self.chunk(words, End::Statement);
+                        self.fault(message, first);
+                        self.resume_after_line(start);
+                        return End::Statement;
                     }
                 }
                 let from = if overlong_at == Some(start) {
@@ -162,17 +171,29 @@ impl<'a> Lexer<'a> {
                 self.window_end = from.saturating_add(BUFFER_BYTES).min(self.bytes.len());
                 self.window_end = self.window_end.max(self.at.saturating_add(1));
             }
-            let Some(&byte) = self.bytes.get(self.at) else {
+            if comment {
+                self.skip_while(|byte| byte != b'\n');
+            } else if last_space && !escaped && !need_space {
+                // `start` must stand where the last space stands, as nginx's does.
+                let before = self.at;
+                self.skip_while(is_space);
+                if self.at > before {
+                    start = self.at.saturating_sub(1);
+                    first = start;
+                }
+            } else if !escaped && !variable && !need_space {
+                match quote {
+                    Quote::None => self.skip_while(|byte| !is_special(byte)),
+                    Quote::Single => self.skip_while(|byte| byte != b'\'' && byte != b'\\'),
+                    Quote::Double => self.skip_while(|byte| byte != b'"' && byte != b'\\'),
+                }
+            }
+            let Some(&byte) = self.bytes.get(self.at).filter(|_| self.at < self.window_end) else {
                 continue;
             };
             let position = self.at;
-            let (line, column) = (self.line, self.column_of(position));
             self.at = self.at.saturating_add(1);
-            if byte == b'\n' {
-                self.line = self.line.saturating_add(1);
-                self.line_start = self.at;
-                comment = false;
-            }
+            comment &= byte != b'\n';
             if comment {
                 continue;
             }
@@ -187,45 +208,41 @@ impl<'a> Lexer<'a> {
                         need_space = false;
                         continue;
                     }
-                    b';' => return self.chunk(words, End::Statement),
-                    b'{' => return self.chunk(words, End::BlockOpen),
+                    b';' => return End::Statement,
+                    b'{' => return End::BlockOpen,
                     b')' => {}
                     _ => {
                         let shown = char::from(byte);
-                        self.fault(
-                            format!("unexpected \"{shown}\" after a closing quote"),
-                            line,
-                            column,
-                        );
+                        self.fault(format!("unexpected \"{shown}\" after a closing quote"), position);
                     }
                 }
                 last_space = true;
                 need_space = false;
             }
             if last_space {
-                start = position;
-                (start_line, start_column) = (line, column);
+                (start, first) = (position, position);
                 match byte {
                     _ if is_space(byte) => continue,
-                    b';' | b'{' if words.is_empty() => {
-                        self.fault(format!("unexpected \"{}\"", char::from(byte)), line, column);
+                    b';' | b'{' if self.words.is_empty() => {
+                        self.fault(format!("unexpected \"{}\"", char::from(byte)), position);
                         if byte == b'{' {
-                            return self.chunk(words, End::BlockOpen);
+                            return End::BlockOpen;
                         }
                         continue;
                     }
-                    b';' => return self.chunk(words, End::Statement),
-                    b'{' => return self.chunk(words, End::BlockOpen),
+                    b';' => return End::Statement,
+                    b'{' => return End::BlockOpen,
                     b'}' => {
-                        if let Some(last) = words.last() {
-                            let message =
-                                format!("unexpected \"}}\": the \";\" after \"{}\" is missing", last.text);
-                            let (last_line, last_column) = (last.line, last.column);
-                            self.fault(message, last_line, last_column);
-                            self.at = position;
-                            return self.chunk(words, End::Statement);
-                        }
-                        return self.chunk(words, End::BlockClose);
+                        let Some(last) = self.words.last().copied() else {
+                            return End::BlockClose;
+                        };
+                        let message = format!(
+                            "unexpected \"}}\": the \";\" after \"{}\" is missing",
+                            last.text(self.bytes)
+                        );
+                        self.fault(message, last.start);
+                        self.at = position;
+                        return End::Statement;
                     }
                     b'#' => {
                         comment = true;
@@ -266,72 +283,54 @@ impl<'a> Lexer<'a> {
             if !found {
                 continue;
             }
-            let raw = self.bytes.get(start..position).unwrap_or_default();
-            words.push(Word {
-                text: unescape(raw),
-                line: start_line,
-                column: start_column,
-                quoted: quote != Quote::None,
-                end: (line, column.saturating_add(u32::from(quote != Quote::None))),
+            let quoted = quote != Quote::None;
+            self.words.push(Token {
+                start: first,
+                end: position.saturating_add(usize::from(quoted)),
+                quoted,
             });
-            if quote == Quote::None {
-                last_space = true;
-                match byte {
-                    b';' => return self.chunk(words, End::Statement),
-                    b'{' => return self.chunk(words, End::BlockOpen),
-                    _ => {}
-                }
-            } else {
+            if quoted {
                 quote = Quote::None;
                 need_space = true;
+            } else {
+                last_space = true;
+                match byte {
+                    b';' => return End::Statement,
+                    b'{' => return End::BlockOpen,
+                    _ => {}
+                }
             }
         }
     }
 
-    fn end_of_file(
-        &mut self,
-        mut words: Vec<Word>,
-        last_space: bool,
-        quote: Quote,
-        start: usize,
-        start_line: u32,
-        start_column: u32,
-    ) -> Chunk {
-        if words.is_empty() && last_space {
-            return self.chunk(words, End::File);
+    fn end_of_file(&mut self, last_space: bool, quote: Quote, start: usize, first: usize) -> End {
+        if self.words.is_empty() && last_space {
+            return End::File;
         }
         if quote == Quote::None {
-            let pending = self.bytes.get(start..).unwrap_or_default();
             if !last_space
-                && !pending.is_empty()
-                && words
-                    .last()
-                    .is_none_or(|word| word.column != start_column || word.line != start_line)
+                && start < self.bytes.len()
+                && self.words.last().is_none_or(|word| word.start != first)
             {
-                words.push(Word {
-                    text: unescape(pending),
-                    line: start_line,
-                    column: start_column,
+                self.words.push(Token {
+                    start: first,
+                    end: self.bytes.len(),
                     quoted: false,
-                    end: (self.line, self.column_of(self.at)),
                 });
             }
             let message = "unexpected end of file, expecting \";\" or \"}\"".to_owned();
-            let (line, column) = words
-                .last()
-                .map_or((start_line, start_column), |word| (word.line, word.column));
-            self.fault(message, line, column);
+            let at = self.words.last().map_or(first, |word| word.start);
+            self.fault(message, at);
             self.at = self.bytes.len();
         } else {
-            let sign = if quote == Quote::Double { '"' } else { '\'' };
+            let sign = quote.sign();
             self.fault(
                 format!("unexpected end of file: the closing {sign} is missing"),
-                start_line,
-                start_column,
+                first,
             );
-            self.resume_after_line(start, start_line);
+            self.resume_after_line(start);
         }
-        self.chunk(words, End::Statement)
+        End::Statement
     }
 
     /// Skips the body of a Lua block, whose `{` was just read. False when its `}` is missing.
@@ -361,13 +360,7 @@ impl<'a> Lexer<'a> {
                     ),
                 _ => 1,
             };
-            for skipped in rest.iter().take(length) {
-                self.at = self.at.saturating_add(1);
-                if *skipped == b'\n' {
-                    self.line = self.line.saturating_add(1);
-                    self.line_start = self.at;
-                }
-            }
+            self.at = self.at.saturating_add(length).min(self.bytes.len());
             if depth == 0 {
                 self.window_end = self.at;
                 return true;
@@ -445,22 +438,22 @@ mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<Vec<String>> {
-        let mut lexer = Lexer::new(text.as_bytes());
+        let bytes = text.as_bytes();
+        let mut lexer = Lexer::new(bytes);
         let mut all = Vec::new();
-        loop {
-            let chunk = lexer.next_chunk();
-            if chunk.end == End::File {
-                return all;
-            }
-            all.push(chunk.words.into_iter().map(|word| word.text).collect());
+        while lexer.next_statement() != End::File {
+            let words = lexer.words.iter();
+            all.push(words.map(|word| word.text(bytes).into_owned()).collect());
         }
+        all
     }
 
     #[test]
     fn a_word_knows_where_it_ends() {
         let mut lexer = Lexer::new(b"a \"b\nc\"\n dd;");
-        let ends: Vec<(u32, u32)> = lexer.next_chunk().words.iter().map(|word| word.end).collect();
-        assert_eq!(ends, [(1, 2), (2, 3), (3, 4)]);
+        lexer.next_statement();
+        let ends: Vec<usize> = lexer.words.iter().map(|word| word.end).collect();
+        assert_eq!(ends, [1, 7, 11]);
     }
 
     #[test]
@@ -482,7 +475,7 @@ mod tests {
     #[test]
     fn a_missing_semicolon_is_noted_and_the_block_still_ends() {
         let mut lexer = Lexer::new(b"a {\n b c\n}\nd e;");
-        let ends: Vec<End> = std::iter::from_fn(|| Some(lexer.next_chunk().end)).take(5).collect();
+        let ends: Vec<End> = std::iter::from_fn(|| Some(lexer.next_statement())).take(5).collect();
         assert_eq!(
             ends,
             [
@@ -494,6 +487,6 @@ mod tests {
             ]
         );
         assert_eq!(lexer.faults.len(), 1);
-        assert_eq!(lexer.faults[0].line, 2);
+        assert_eq!(lexer.faults[0].at, 7);
     }
 }

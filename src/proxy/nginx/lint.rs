@@ -177,7 +177,7 @@ fn replaced(config: &Config, node: NodeId, words: &str) -> Option<TextEdit> {
     let place = config.place(node);
     Some(TextEdit {
         start: (place.line, place.column),
-        end: config.tree.node(node).arguments.last()?.end,
+        end: config.tree.written_at(node, config.tree.argument_count(node).checked_sub(1)?)?.end,
         replacement: words.to_owned(),
         file: place.file,
     })

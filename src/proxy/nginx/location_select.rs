@@ -94,7 +94,7 @@ enum Certainty {
 fn level(tree: &Tree, block: NodeId, uri: &str, below_regex: bool, search: &mut Search) -> Certainty {
     let locations: Vec<(NodeId, Kind, String)> = tree
         .named(block, "location")
-        .filter(|node| tree.node(*node).is_block)
+        .filter(|node| tree.is_block(*node))
         .map(|node| {
             let (kind, name) = kind(tree, node);
             (node, kind, name)

@@ -43,7 +43,7 @@ fn mapped(state: &State<'_>, map: NodeId, depth: usize) -> Value {
     let mut exact = None;
     for entry in tree.children(map) {
         let key = tree.name(entry);
-        if tree.node(entry).arguments.is_empty() || key.starts_with('~') {
+        if tree.argument_count(entry) == 0 || key.starts_with('~') {
             continue;
         }
         let lower_key = key.strip_prefix('\\').unwrap_or(key).to_ascii_lowercase();
@@ -99,7 +99,7 @@ fn mapped(state: &State<'_>, map: NodeId, depth: usize) -> Value {
 /// The longest network that holds the address. Without an argument it is that of the client.
 fn geo(state: &State<'_>, block: NodeId, depth: usize) -> Value {
     let tree = &state.config.tree;
-    let by_client = tree.node(block).arguments.len() == 1;
+    let by_client = tree.argument_count(block) == 1;
     let name = tree.arguments(block).last().unwrap_or_default().to_owned();
     let uncertain = ["ranges", "proxy", "proxy_recursive", "include", "delete"]
         .iter()

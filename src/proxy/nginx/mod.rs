@@ -101,9 +101,14 @@ pub fn read_parts(paths: &[String], files: &dyn Files, environment: &Environment
     checked(fragment::read_all(paths, files), environment, true)
 }
 
-/// True for a file that can be a main file: it has an `events`, `http`, `stream` or `mail` block.
-pub fn is_main_file(path: &str, files: &dyn Files) -> bool {
-    fragment::is_main(&include::read_all(path, files).0)
+/// Reads a file that may be a main file (it has an `events`, `http`, `stream` or `mail` block) or a part.
+pub fn read_any(file: &str, files: &dyn Files, environment: &Environment) -> Config {
+    let read = include::read_all(file, files);
+    if fragment::is_main(&read.0) {
+        checked(read, environment, false)
+    } else {
+        read_parts(&[file.to_owned()], files, environment)
+    }
 }
 
 fn checked((tree, errors): (Tree, Vec<ConfigProblem>), environment: &Environment, parts: bool) -> Config {

@@ -36,7 +36,7 @@ pub(super) fn in_force(tree: &Tree, block: NodeId) -> Option<NodeId> {
         if !matches!(tree.name(current), "if" | "limit_except") {
             return None;
         }
-        current = tree.node(current).parent;
+        current = tree.parent(current);
     }
 }
 
@@ -160,7 +160,7 @@ pub(super) fn group(config: &Config, node: NodeId) -> Group {
 pub(super) fn group_peers(config: &Config, node: NodeId) -> Vec<Peer> {
     let tree = &config.tree;
     tree.named(node, "server")
-        .filter(|server| !tree.node(*server).arguments.is_empty())
+        .filter(|server| tree.argument_count(*server) > 0)
         .map(|server| peer(config, server))
         .collect()
 }
@@ -203,7 +203,7 @@ pub(super) fn all_peers(config: &Config) -> Vec<Peer> {
     let tree = &config.tree;
     let mut peers = Vec::new();
     for http in tree.http_blocks() {
-        for upstream in tree.named(http, "upstream").filter(|node| tree.node(*node).is_block) {
+        for upstream in tree.named(http, "upstream").filter(|node| tree.is_block(*node)) {
             peers.extend(group_peers(config, upstream));
         }
     }
@@ -334,7 +334,7 @@ fn request_target(
     }
     // The location whose name is cut off; an `if` has that of the location around it.
     let location = tree
-        .around(tree.node(node).parent)
+        .around(tree.parent(node))
         .find(|block| tree.name(*block) == "location");
     let (prefix, cut) = if state.valid_location && !written_uri.is_empty() {
         let length = location.map_or(0, |location| location_select::kind(tree, location).1.len());

@@ -54,7 +54,7 @@ fn run_block(state: &mut State<'_>, block: NodeId, changed: &mut bool) -> Flow {
                 Flow::Stop
             }
             "rewrite" => rewrite(state, node, changed),
-            "if" if tree.node(node).is_block => match condition(state, node) {
+            "if" if tree.is_block(node) => match condition(state, node) {
                 Ok(true) => {
                     if tree.name(block) != "server" {
                         state.block = node;
@@ -114,7 +114,7 @@ fn returned(state: &State<'_>, node: NodeId) -> Flow {
     let first = tree.argument(node, 0);
     let is_url =
         first.starts_with("http://") || first.starts_with("https://") || first.starts_with("$scheme");
-    if tree.node(node).arguments.len() == 1 && is_url {
+    if tree.argument_count(node) == 1 && is_url {
         return Flow::Return(302, node);
     }
     first.parse().map_or(Flow::Next, |status| Flow::Return(status, node))

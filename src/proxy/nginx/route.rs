@@ -457,7 +457,7 @@ fn excepted(state: &State<'_>, location: NodeId) -> NodeId {
     let tree = &state.config.tree;
     let except = tree
         .named(location, "limit_except")
-        .find(|node| tree.node(*node).is_block);
+        .find(|node| tree.is_block(*node));
     let method = state.method.as_str();
     except
         .filter(|except| {

@@ -67,7 +67,7 @@ pub(super) fn servers(config: &Config) -> Vec<Server> {
     let tree = &config.tree;
     let mut servers = Vec::new();
     for http in tree.http_blocks() {
-        for node in tree.named(http, "server").filter(|node| tree.node(*node).is_block) {
+        for node in tree.named(http, "server").filter(|node| tree.is_block(*node)) {
             let mut listens: Vec<ListenEntry> = tree
                 .named(node, "listen")
                 .flat_map(|listen| listen_entries(config, listen))

@@ -1,9 +1,14 @@
 //! The tree of directives: an arena, so that neither depth nor dropping can overflow the stack.
+//!
+//! It is compact, for configurations can be large: a directive takes 28 bytes, a word 12 and its text. Names
+//! that the table of directives knows are numbers; lines and columns are found when somebody asks for them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::lexer::Word;
+use super::directives::{self, Symbol};
+use super::lexer::{Token, number};
 use super::location_select::PASSES;
 use crate::evidence::Place;
 
@@ -11,7 +16,10 @@ use crate::evidence::Place;
 const EXCERPT_BYTES: usize = 200;
 
 /// A block with this many children gets an index of their names.
-const MANY_CHILDREN: usize = 24;
+const MANY_CHILDREN: u32 = 24;
+
+/// The position of what stands in no file, and the child of a directive without children.
+const NONE: u32 = u32::MAX;
 
 /// The index of a directive in its [`Tree`].
 pub(super) type NodeId = usize;
@@ -25,123 +33,367 @@ pub(super) struct SourceFile {
     pub(super) path: String,
     pub(super) bytes: Arc<[u8]>,
     pub(super) modified_ms: Option<i64>,
+    /// Where its lines begin, in bytes from 0; made when the first place is asked for.
+    lines: std::sync::OnceLock<Vec<u32>>,
 }
 
-/// One directive.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Node {
-    pub(super) name: String,
-    pub(super) arguments: Vec<Word>,
-    pub(super) file: usize,
-    pub(super) line: u32,
-    pub(super) column: u32,
-    pub(super) parent: NodeId,
-    /// It was written with `{`.
-    pub(super) is_block: bool,
-    pub(super) children: Vec<NodeId>,
+impl SourceFile {
+    pub(super) fn new(path: String, bytes: Vec<u8>, modified_ms: Option<i64>) -> Self {
+        Self {
+            path,
+            bytes: Arc::from(bytes),
+            modified_ms,
+            lines: std::sync::OnceLock::new(),
+        }
+    }
+
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let ends = memchr::memchr_iter(b'\n', &self.bytes);
+            std::iter::once(0)
+                .chain(ends.map(|at| number(at.saturating_add(1))))
+                .collect()
+        })
+    }
+
+    /// The 1-based line and byte column of a byte, counted from 0.
+    pub(super) fn line_and_column(&self, at: usize) -> (u32, u32) {
+        let (lines, at) = (self.lines(), number(at));
+        let line = lines.partition_point(|start| *start <= at);
+        let start = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        (number(line), at.saturating_sub(start).saturating_add(1))
+    }
+
+    /// The bytes of a line, counted from 1; empty when there is no such line.
+    fn line(&self, line: u32) -> &[u8] {
+        let index = usize::try_from(line).unwrap_or(0).saturating_sub(1);
+        let start = self.lines().get(index).and_then(|start| usize::try_from(*start).ok());
+        let rest = start.and_then(|start| self.bytes.get(start..)).unwrap_or_default();
+        memchr::memchr(b'\n', rest)
+            .and_then(|end| rest.get(..end))
+            .unwrap_or(rest)
+    }
 }
+
+/// One directive. Its words are those from `first_word` to the first of the next directive; the first of
+/// them is its name when the name has no symbol.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    file: u32,
+    /// Its first byte in the file; [`NONE`] for what was made up.
+    position: u32,
+    parent: u32,
+    first_word: u32,
+    /// [`NONE`]: no children.
+    last_child: u32,
+    /// The next child of the same block; of the last one the first, so that one field serves both ends.
+    next: u32,
+    /// `None`: not a name of the table.
+    name: Option<Symbol>,
+    is_block: bool,
+}
+
+/// One word of a directive.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    /// Where its text begins; it ends where that of the next word begins.
+    text: u32,
+    /// Its first byte in the file; [`NONE`] for what was made up.
+    start: u32,
+    /// After its last byte in the file.
+    end: u32,
+}
+
+/// Where a word is written: 1-based lines and byte columns, quotes included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    /// Its first byte.
+    pub(super) start: (u32, u32),
+    /// After its last byte.
+    pub(super) end: (u32, u32),
+}
+
+/// Where a new directive stands: its file and its first byte.
+pub(super) type Position = Option<(usize, usize)>;
 
 /// All directives of a configuration, and the files they are from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Tree {
-    pub(super) nodes: Vec<Node>,
+    nodes: Vec<Node>,
+    words: Vec<Word>,
+    /// The texts of all words, one after the other.
+    texts: String,
     pub(super) files: Vec<SourceFile>,
-    empty: Node,
+    /// Files by path.
+    paths: HashMap<String, usize>,
     /// Children by name, for blocks with many: a lookup must not take the time of the whole `http` block.
-    index: HashMap<NodeId, HashMap<String, Vec<NodeId>>>,
+    index: foldhash::HashMap<NodeId, foldhash::HashMap<Option<Symbol>, Vec<u32>>>,
     /// `upstream` blocks of `http` by lower-case name; the first of a name counts.
     upstreams: HashMap<String, NodeId>,
-    /// Where the lines of each file begin, by path, so that an excerpt need not look for its line.
-    lines: HashMap<String, (usize, Vec<usize>)>,
     /// Every `*_pass` of `http`, in order: most rules begin with them.
     passes: Vec<NodeId>,
+}
+
+/// Children of a block, in order.
+enum Children<'t> {
+    Linked { tree: &'t Tree, next: u32, last: u32 },
+    Listed(std::slice::Iter<'t, u32>),
+}
+
+impl Iterator for Children<'_> {
+    type Item = NodeId;
+
+    fn next(&mut self) -> Option<NodeId> {
+        match self {
+            Self::Listed(ids) => ids.next().map(|id| index(*id)),
+            Self::Linked { tree, next, last } => {
+                if *next == NONE {
+                    return None;
+                }
+                let current = *next;
+                *next = if current == *last {
+                    NONE
+                } else {
+                    tree.nodes.get(index(current)).map_or(NONE, |node| node.next)
+                };
+                Some(index(current))
+            }
+        }
+    }
+}
+
+fn index(id: u32) -> usize {
+    usize::try_from(id).unwrap_or(usize::MAX)
 }
 
 impl Tree {
     pub(super) fn new() -> Self {
         Self {
             nodes: vec![Node {
+                file: NONE,
+                position: NONE,
+                parent: 0,
+                first_word: 0,
+                last_child: NONE,
+                next: 0,
+                name: None,
                 is_block: true,
-                ..Node::default()
             }],
+            words: Vec::new(),
+            texts: String::new(),
             files: Vec::new(),
-            empty: Node::default(),
-            index: HashMap::new(),
+            paths: HashMap::new(),
+            index: foldhash::HashMap::default(),
             upstreams: HashMap::new(),
-            lines: HashMap::new(),
             passes: Vec::new(),
         }
     }
 
-    pub(super) fn node(&self, id: NodeId) -> &Node {
-        self.nodes.get(id).unwrap_or(&self.empty)
+    /// How many directives there are, the root counted.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
-    pub(super) fn push(&mut self, parent: NodeId, mut node: Node) -> NodeId {
+    /// Every directive, in the order in which they were read; the root is not one.
+    pub(super) fn all(&self) -> std::ops::Range<NodeId> {
+        1..self.nodes.len()
+    }
+
+    /// Every directive of a name, in the order in which they were read.
+    pub(super) fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = NodeId> + 'a {
+        let symbol = directives::symbol(name);
+        self.all().filter(move |id| self.is(*id, symbol, name))
+    }
+
+    pub(super) fn add_file(&mut self, file: SourceFile) -> usize {
+        let index = self.files.len();
+        self.paths.insert(file.path.clone(), index);
+        self.files.push(file);
+        index
+    }
+
+    /// Adds a directive without arguments; [`Tree::push_word`] adds these, before the next directive.
+    pub(super) fn push(&mut self, parent: NodeId, name: &str, at: Position, is_block: bool) -> NodeId {
         let id = self.nodes.len();
-        node.parent = parent;
-        self.nodes.push(node);
-        if let Some(parent) = self.nodes.get_mut(parent) {
-            parent.children.push(id);
+        let symbol = directives::symbol(name);
+        self.nodes.push(Node {
+            file: at.map_or(NONE, |(file, _)| number(file)),
+            position: at.map_or(NONE, |(_, position)| number(position)),
+            parent: number(parent),
+            first_word: number(self.words.len()),
+            last_child: NONE,
+            next: number(id),
+            name: symbol,
+            is_block,
+        });
+        if symbol.is_none() {
+            self.push_word(name, None);
         }
+        self.adopt(parent, id);
         id
     }
 
+    /// Adds an argument to the directive that was added last.
+    pub(super) fn push_word(&mut self, text: &str, token: Option<Token>) {
+        self.words.push(Word {
+            text: number(self.texts.len()),
+            start: token.map_or(NONE, |token| number(token.start)),
+            end: token.map_or(NONE, |token| number(token.end)),
+        });
+        self.texts.push_str(text);
+    }
+
+    /// Makes a directive the last child of a block.
+    fn adopt(&mut self, parent: NodeId, id: NodeId) {
+        let Some(block) = self.nodes.get_mut(parent) else {
+            return;
+        };
+        let last = std::mem::replace(&mut block.last_child, number(id));
+        let first = match self.nodes.get_mut(index(last)) {
+            Some(last) => std::mem::replace(&mut last.next, number(id)),
+            None => number(id),
+        };
+        if let Some(node) = self.nodes.get_mut(id) {
+            (node.parent, node.next) = (number(parent), first);
+        }
+    }
+
+    /// Takes the children of a block that come after the first so many.
+    pub(super) fn take_children_after(&mut self, block: NodeId, count: usize) -> Vec<NodeId> {
+        let mut children: Vec<NodeId> = self.children(block).collect();
+        let taken = children.split_off(count.min(children.len()));
+        if let Some(node) = self.nodes.get_mut(block) {
+            node.last_child = NONE;
+        }
+        for child in children {
+            self.adopt(block, child);
+        }
+        taken
+    }
+
+    /// Makes directives that were taken the last children of a block.
+    pub(super) fn move_to(&mut self, block: NodeId, children: &[NodeId]) {
+        for child in children {
+            self.adopt(block, *child);
+        }
+    }
+
+    /// The name of a directive; empty for the root.
     pub(super) fn name(&self, id: NodeId) -> &str {
-        &self.node(id).name
+        match self.nodes.get(id) {
+            Some(Node { name: Some(name), .. }) => name.text(),
+            Some(node) if id != ROOT => self.text(index(node.first_word)),
+            _ => "",
+        }
+    }
+
+    /// The name as a number of the table.
+    pub(super) fn symbol(&self, id: NodeId) -> Option<Symbol> {
+        self.nodes.get(id).and_then(|node| node.name)
+    }
+
+    fn is(&self, id: NodeId, symbol: Option<Symbol>, name: &str) -> bool {
+        self.symbol(id) == symbol && (symbol.is_some() || self.name(id) == name)
+    }
+
+    /// The block that a directive stands in; the root's is the root.
+    pub(super) fn parent(&self, id: NodeId) -> NodeId {
+        self.nodes.get(id).map_or(ROOT, |node| index(node.parent))
+    }
+
+    /// True when it was written with `{`.
+    pub(super) fn is_block(&self, id: NodeId) -> bool {
+        self.nodes.get(id).is_some_and(|node| node.is_block)
+    }
+
+    /// Where the arguments of a directive stand among all words.
+    fn range(&self, id: NodeId) -> std::ops::Range<usize> {
+        let Some(node) = self.nodes.get(id) else {
+            return 0..0;
+        };
+        let own_name = usize::from(node.name.is_none() && id != ROOT);
+        let end = self.nodes.get(id.saturating_add(1));
+        index(node.first_word).saturating_add(own_name)
+            ..end.map_or(self.words.len(), |next| index(next.first_word))
+    }
+
+    fn text(&self, word: usize) -> &str {
+        let Some(first) = self.words.get(word) else {
+            return "";
+        };
+        let end = self
+            .words
+            .get(word.saturating_add(1))
+            .map_or(self.texts.len(), |next| index(next.text));
+        self.texts.get(index(first.text)..end).unwrap_or_default()
+    }
+
+    pub(super) fn argument_count(&self, id: NodeId) -> usize {
+        self.range(id).len()
     }
 
     /// The text of one argument, counted from 0; empty when there is none.
-    pub(super) fn argument(&self, id: NodeId, index: usize) -> &str {
-        self.node(id)
-            .arguments
-            .get(index)
-            .map_or("", |word| word.text.as_str())
+    pub(super) fn argument(&self, id: NodeId, at: usize) -> &str {
+        let mut range = self.range(id);
+        range.nth(at).map_or("", |word| self.text(word))
     }
 
     /// All arguments' texts.
-    pub(super) fn arguments(&self, id: NodeId) -> impl Iterator<Item = &str> {
-        self.node(id).arguments.iter().map(|word| word.text.as_str())
+    pub(super) fn arguments(&self, id: NodeId) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        self.range(id).map(|word| self.text(word))
+    }
+
+    /// Where an argument is written; `None` when there is no such argument, or it was made up.
+    pub(super) fn written_at(&self, id: NodeId, at: usize) -> Option<Written> {
+        let word = self.words.get(self.range(id).nth(at)?)?;
+        let file = self.files.get(index(self.nodes.get(id)?.file))?;
+        (word.start != NONE).then(|| Written {
+            start: file.line_and_column(index(word.start)),
+            end: file.line_and_column(index(word.end)),
+        })
     }
 
     pub(super) fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        self.node(id).children.iter().copied()
+        self.linked(id)
+    }
+
+    fn linked(&self, id: NodeId) -> Children<'_> {
+        let last = self.nodes.get(id).map_or(NONE, |node| node.last_child);
+        let next = self.nodes.get(index(last)).map_or(NONE, |node| node.next);
+        Children::Linked { tree: self, next, last }
     }
 
     /// Builds the indexes, once the tree is complete.
     pub(super) fn finish(&mut self) {
-        let large = self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.children.len() >= MANY_CHILDREN);
+        let mut counts = vec![0_u32; self.nodes.len()];
+        for node in self.nodes.iter().skip(1) {
+            if let Some(count) = counts.get_mut(index(node.parent)) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let large = (0..self.nodes.len()).filter(|id| counts.get(*id).is_some_and(|count| *count >= MANY_CHILDREN));
         self.index = large
-            .map(|(id, node)| {
-                let mut names: HashMap<String, Vec<NodeId>> = HashMap::new();
-                for child in &node.children {
-                    names.entry(self.name(*child).to_owned()).or_default().push(*child);
+            .map(|id| {
+                let mut names: foldhash::HashMap<Option<Symbol>, Vec<u32>> = foldhash::HashMap::default();
+                for child in self.children(id) {
+                    names.entry(self.symbol(child)).or_default().push(number(child));
                 }
                 (id, names)
             })
             .collect();
         let mut upstreams = HashMap::new();
         for http in self.http_blocks() {
-            for upstream in self.named(http, "upstream").filter(|id| self.node(*id).is_block) {
+            for upstream in self.named(http, "upstream").filter(|id| self.is_block(*id)) {
                 upstreams
                     .entry(self.argument(upstream, 0).to_ascii_lowercase())
                     .or_insert(upstream);
             }
         }
         self.upstreams = upstreams;
-        for (index, file) in self.files.iter().enumerate() {
-            let ends = file.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-            let starts = std::iter::once(0).chain(ends.map(|(at, _)| at.saturating_add(1)));
-            self.lines
-                .entry(file.path.clone())
-                .or_insert_with(|| (index, starts.collect()));
-        }
-        self.passes = (0..self.nodes.len())
-            .filter(|id| self.name(*id).ends_with("_pass") && PASSES.contains(&self.name(*id)))
+        let passes: Vec<Symbol> = PASSES.iter().filter_map(|name| directives::symbol(name)).collect();
+        self.passes = self
+            .all()
+            .filter(|id| self.symbol(*id).is_some_and(|name| passes.contains(&name)))
             .filter(|id| self.in_http(*id))
             .collect();
     }
@@ -153,23 +405,35 @@ impl Tree {
 
     /// The `upstream` block of a name.
     pub(super) fn upstream(&self, name: &str) -> Option<NodeId> {
-        self.upstreams.get(&name.to_ascii_lowercase()).copied()
+        let lower = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(name.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(name)
+        };
+        self.upstreams.get(lower.as_ref()).copied()
     }
 
     /// The children among which those of this name are.
-    fn candidates(&self, block: NodeId, name: &str) -> &[NodeId] {
+    fn candidates(&self, block: NodeId, name: Option<Symbol>) -> Children<'_> {
         match self.index.get(&block) {
-            Some(names) => names.get(name).map_or(&[], Vec::as_slice),
-            None => &self.node(block).children,
+            Some(names) => Children::Listed(names.get(&name).map_or(&[][..], Vec::as_slice).iter()),
+            None => self.linked(block),
         }
     }
 
     /// The directives of one name in a block, in order.
     pub(super) fn named<'a>(&'a self, block: NodeId, name: &'a str) -> impl Iterator<Item = NodeId> + 'a {
-        self.candidates(block, name)
-            .iter()
-            .copied()
-            .filter(move |id| self.name(*id) == name)
+        self.of_symbol(block, directives::symbol(name), name)
+    }
+
+    fn of_symbol<'a>(
+        &'a self,
+        block: NodeId,
+        symbol: Option<Symbol>,
+        name: &'a str,
+    ) -> impl Iterator<Item = NodeId> + 'a {
+        self.candidates(block, symbol)
+            .filter(move |id| self.is(*id, symbol, name))
     }
 
     /// The first directive of this name in a block.
@@ -182,20 +446,23 @@ impl Tree {
         let mut next = Some(block);
         std::iter::from_fn(move || {
             let current = next?;
-            next = (current != ROOT).then(|| self.node(current).parent);
+            next = (current != ROOT).then(|| self.parent(current));
             Some(current)
         })
     }
 
     /// The directive in force for a block: from the nearest level that has it.
     pub(super) fn nearest(&self, block: NodeId, name: &str) -> Option<NodeId> {
-        self.around(block).find_map(|level| self.first(level, name))
+        let symbol = directives::symbol(name);
+        self.around(block)
+            .find_map(|level| self.of_symbol(level, symbol, name).next())
     }
 
     /// All directives of this name at the nearest level that has one.
     pub(super) fn nearest_all(&self, block: NodeId, name: &str) -> Vec<NodeId> {
+        let symbol = directives::symbol(name);
         self.around(block)
-            .map(|level| self.named(level, name).collect::<Vec<_>>())
+            .map(|level| self.of_symbol(level, symbol, name).collect::<Vec<_>>())
             .find(|found| !found.is_empty())
             .unwrap_or_default()
     }
@@ -208,37 +475,30 @@ impl Tree {
     /// True when the directive is somewhere in an `http` block.
     pub(super) fn in_http(&self, id: NodeId) -> bool {
         self.around(id)
-            .any(|level| level != ROOT && self.node(level).parent == ROOT && self.name(level) == "http")
+            .any(|level| level != ROOT && self.parent(level) == ROOT && self.name(level) == "http")
+    }
+
+    /// The file that a directive stands in; `None` for what was made up.
+    pub(super) fn file_of(&self, id: NodeId) -> Option<&SourceFile> {
+        self.files.get(index(self.nodes.get(id)?.file))
     }
 
     pub(super) fn place(&self, id: NodeId) -> Place {
-        let node = self.node(id);
+        let (Some(file), Some(node)) = (self.file_of(id), self.nodes.get(id)) else {
+            return Place::default();
+        };
+        let (line, column) = file.line_and_column(index(node.position));
         Place {
-            file: self
-                .files
-                .get(node.file)
-                .map(|file| file.path.clone())
-                .unwrap_or_default(),
-            line: node.line,
-            column: node.column,
+            file: file.path.clone(),
+            line,
+            column,
         }
     }
 
     /// The bytes of a line of a file, counted from 1; empty when there is no such line.
     pub(super) fn line(&self, path: &str, line: u32) -> &[u8] {
-        let wanted = usize::try_from(line).unwrap_or(0).saturating_sub(1);
-        // While the files are still being read there is no index.
-        let (file, start, skipped) = match self.lines.get(path) {
-            Some((index, starts)) => (
-                self.files.get(*index),
-                starts.get(wanted).copied().unwrap_or(usize::MAX),
-                wanted,
-            ),
-            None => (self.files.iter().find(|file| file.path == path), 0, 0),
-        };
-        file.and_then(|file| file.bytes.get(start..))
-            .and_then(|rest| rest.split(|byte| *byte == b'\n').nth(wanted.saturating_sub(skipped)))
-            .unwrap_or_default()
+        let file = self.paths.get(path).and_then(|file| self.files.get(*file));
+        file.map(|file| file.line(line)).unwrap_or_default()
     }
 
     /// The source line of a place, at most 200 bytes.

@@ -324,14 +324,14 @@ impl<'a> State<'a> {
             format!("(?P<{name}>"),
             format!("(?'{name}'"),
         ];
-        tree.nodes.iter().any(|node| {
-            let first = node.arguments.first().map_or("", |word| word.text.as_str());
-            (node.name == "set"
+        tree.all().any(|node| {
+            let first = tree.argument(node, 0);
+            (tree.name(node) == "set"
                 && first
                     .strip_prefix('$')
                     .is_some_and(|target| target.eq_ignore_ascii_case(name)))
-                || std::iter::once(node.name.as_str())
-                    .chain(node.arguments.iter().map(|word| word.text.as_str()))
+                || std::iter::once(tree.name(node))
+                    .chain(tree.arguments(node))
                     .any(|text| groups.iter().any(|group| text.contains(group.as_str())))
         })
     }

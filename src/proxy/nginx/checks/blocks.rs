@@ -17,7 +17,7 @@ pub(super) fn check(config: &Config, id: NodeId, problems: &mut Vec<ConfigProble
     }
     let name = tree.name(id);
     match name {
-        "server" if tree.node(id).is_block => locations(config, id, problems),
+        "server" if tree.is_block(id) => locations(config, id, problems),
         "location" => locations(config, id, problems),
         "upstream" => upstream(config, id, problems),
         "listen" => listen(config, id, problems),
@@ -31,7 +31,7 @@ fn locations(config: &Config, block: NodeId, problems: &mut Vec<ConfigProblem>) 
     let tree = &config.tree;
     let mut seen: BTreeSet<(bool, String)> = BTreeSet::new();
     let outer = (tree.name(block) == "location").then(|| location_select::kind(tree, block));
-    for id in tree.named(block, "location").filter(|id| tree.node(*id).is_block) {
+    for id in tree.named(block, "location").filter(|id| tree.is_block(*id)) {
         let (kind, name) = location_select::kind(tree, id);
         let is_regex = matches!(kind, Kind::Regex | Kind::RegexCaseless);
         if !is_regex && !seen.insert((kind == Kind::Exact, name.clone())) {
@@ -171,7 +171,7 @@ fn passes(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
         problems.push(problem);
         return;
     }
-    let parent = tree.node(id).parent;
+    let parent = tree.parent(id);
     let no_uri = match tree.name(parent) {
         "if" | "limit_except" => true,
         "location" => matches!(

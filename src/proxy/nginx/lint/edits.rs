@@ -9,7 +9,7 @@ use crate::evidence::{Snapshot, TextEdit};
 /// The bytes of a line of the file a directive is in.
 fn line_of(config: &Config, node: NodeId, line: u32) -> &[u8] {
     let tree = &config.tree;
-    let Some(file) = tree.files.get(tree.node(node).file) else {
+    let Some(file) = tree.file_of(node) else {
         return &[];
     };
     tree.line(&file.path, line)
@@ -49,13 +49,10 @@ pub(super) fn replace_argument(
     index: usize,
     replacement: &str,
 ) -> Option<TextEdit> {
-    let word = config.tree.node(node).arguments.get(index)?;
-    if word.line == 0 || word.end < (word.line, word.column) {
-        return None;
-    }
+    let word = config.tree.written_at(node, index)?;
     Some(TextEdit {
         file: config.place(node).file,
-        start: (word.line, word.column),
+        start: word.start,
         end: word.end,
         replacement: replacement.to_owned(),
     })

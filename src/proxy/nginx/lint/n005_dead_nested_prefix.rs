@@ -19,8 +19,8 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for id in 0..tree.nodes.len() {
-        let parent = tree.node(id).parent;
+    for id in 0..tree.len() {
+        let parent = tree.parent(id);
         if tree.name(id) != "location" || tree.name(parent) != "location" || !tree.in_http(id) {
             continue;
         }

@@ -25,7 +25,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for block in 0..tree.nodes.len() {
+    for block in 0..tree.len() {
         if !matches!(tree.name(block), "server" | "location") || !tree.in_http(block) {
             continue;
         }

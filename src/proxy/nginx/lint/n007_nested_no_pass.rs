@@ -40,8 +40,8 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if config.errors.iter().any(|error| error.rule.starts_with("include-")) {
         return;
     }
-    for node in 0..tree.nodes.len() {
-        let outer = tree.node(node).parent;
+    for node in 0..tree.len() {
+        let outer = tree.parent(node);
         if tree.name(node) != "location" || tree.name(outer) != "location" || !has_pass(tree, outer) {
             continue;
         }

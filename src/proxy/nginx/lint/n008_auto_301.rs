@@ -27,7 +27,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             _ => None,
         });
     let Some(place) = redirected else { return };
-    for node in 0..tree.nodes.len() {
+    for node in 0..tree.len() {
         if tree.name(node) != "location" || !has_pass(tree, node) || config.place(node) != place {
             continue;
         }

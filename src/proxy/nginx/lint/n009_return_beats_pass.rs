@@ -19,7 +19,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for block in 0..tree.nodes.len() {
+    for block in 0..tree.len() {
         if tree.name(block) != "location" {
             continue;
         }
@@ -30,7 +30,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         let before = tree.children(block).take_while(|child| *child != given);
         let certain = !before.into_iter().any(|child| {
             matches!(tree.name(child), "rewrite" | "break")
-                || (tree.name(child) == "if" && tree.node(child).is_block)
+                || (tree.name(child) == "if" && tree.is_block(child))
         });
         let pass = PASSES.iter().find_map(|name| tree.first(block, name));
         let Some(pass) = pass.filter(|_| certain && tree.in_http(block)) else {

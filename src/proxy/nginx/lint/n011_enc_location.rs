@@ -19,7 +19,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for node in 0..tree.nodes.len() {
+    for node in 0..tree.len() {
         if tree.name(node) != "location" || !tree.in_http(node) {
             continue;
         }
@@ -35,8 +35,8 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if let Some(decoded) = decoded.filter(|text| {
             !text.contains(['"', '\\', '\u{fffd}', '%', '$']) && !text.contains(char::is_control)
         }) {
-            let glued = tree.node(node).arguments.len() == 1 && kind != Kind::Prefix;
-            let last = tree.node(node).arguments.len().saturating_sub(1);
+            let glued = tree.argument_count(node) == 1 && kind != Kind::Prefix;
+            let last = tree.argument_count(node).saturating_sub(1);
             found.repair = Some(format!("\"{decoded}\""));
             if !glued {
                 found.edit = edits::replace_argument(config, node, last, &format!("\"{decoded}\""));

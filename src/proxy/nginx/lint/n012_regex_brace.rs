@@ -19,8 +19,8 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for node in 1..tree.nodes.len() {
-        let is_cut = tree.node(node).is_block
+    for node in 1..tree.len() {
+        let is_cut = tree.is_block(node)
             && tree
                 .children(node)
                 .next()
@@ -52,14 +52,16 @@ fn is_rest_of_repetition(word: &str) -> bool {
 /// Quotes around the whole expression, as it stands in the file.
 fn quotes(config: &Config, node: NodeId) -> Option<TextEdit> {
     let tree = &config.tree;
-    let of_node = tree.node(node);
-    let (line, column) = of_node
-        .arguments
-        .last()
-        .map_or((of_node.line, of_node.column), |word| (word.line, word.column));
-    let file = tree.files.get(of_node.file)?;
-    let wanted = usize::try_from(line).ok()?.checked_sub(1)?;
-    let text = file.bytes.split(|byte| *byte == b'\n').nth(wanted)?;
+    let last = tree.argument_count(node).checked_sub(1);
+    let (line, column) = match last.and_then(|last| tree.written_at(node, last)) {
+        Some(word) => word.start,
+        None => {
+            let place = tree.place(node);
+            (place.line, place.column)
+        }
+    };
+    let file = tree.file_of(node)?;
+    let text = tree.line(&file.path, line);
     let rest = text.get(usize::try_from(column).ok()?.checked_sub(1)?..)?;
     let end = rest
         .iter()

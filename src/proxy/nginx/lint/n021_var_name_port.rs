@@ -61,7 +61,7 @@ fn origin(
 ) -> Option<(NodeId, usize, String)> {
     let tree = &config.tree;
     let written = tree.argument(node, 0);
-    let block = tree.node(node).parent;
+    let block = tree.parent(node);
     let variables: Vec<&str> = parts(written)
         .into_iter()
         .filter_map(|part| match part {

@@ -99,7 +99,7 @@ fn without_default(
     };
     let entries: Vec<NodeId> = tree
         .children(*map)
-        .filter(|entry| !tree.node(*entry).arguments.is_empty())
+        .filter(|entry| tree.argument_count(*entry) > 0)
         .collect();
     let complete = entries.iter().any(|entry| {
         matches!(

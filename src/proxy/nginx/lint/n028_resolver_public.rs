@@ -166,7 +166,7 @@ fn silent_servers(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigP
         return;
     }
     let tree = &config.tree;
-    for resolver in (0..tree.nodes.len()).filter(|id| tree.name(*id) == "resolver" && tree.in_http(*id)) {
+    for resolver in (0..tree.len()).filter(|id| tree.name(*id) == "resolver" && tree.in_http(*id)) {
         let addresses = written_addresses(config, resolver);
         for address in &addresses {
             let shown = if address.contains(':') {

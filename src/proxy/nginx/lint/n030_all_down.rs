@@ -19,7 +19,7 @@ pub(super) const CHECK: Check<Config> = Check {
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     for http in tree.http_blocks() {
-        for upstream in tree.named(http, "upstream").filter(|node| tree.node(*node).is_block) {
+        for upstream in tree.named(http, "upstream").filter(|node| tree.is_block(*node)) {
             let name = tree.argument(upstream, 0);
             let peers = pass::group_peers(config, upstream);
             if !peers.is_empty() && peers.iter().all(|peer| peer.down) {

@@ -113,7 +113,7 @@ fn is_own(own: &HashSet<&Socket>, address: SocketAddr) -> bool {
 /// A request that the location of this pass would get.
 fn sample(config: &Config, node: NodeId) -> Option<RouteRequest> {
     let tree = &config.tree;
-    let around = || tree.around(tree.node(node).parent);
+    let around = || tree.around(tree.parent(node));
     let location = around().find(|level| tree.name(*level) == "location")?;
     let (kind, path) = location_select::kind(tree, location);
     if matches!(kind, Kind::Regex | Kind::RegexCaseless | Kind::Named) || !path.starts_with('/') {

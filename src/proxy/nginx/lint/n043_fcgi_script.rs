@@ -24,7 +24,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
     for node in pass::all_passes(config) {
         if pass::protocol(config.tree.name(node)) == Protocol::FastCgi {
-            script_file_name(config, node, config.tree.node(node).parent, problems);
+            script_file_name(config, node, config.tree.parent(node), problems);
         }
     }
 }

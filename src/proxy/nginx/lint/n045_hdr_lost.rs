@@ -40,7 +40,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if level == ROOT || !told.insert((level, directive)) {
             continue;
         }
-        let outer = tree.nearest_all(tree.node(level).parent, directive);
+        let outer = tree.nearest_all(tree.parent(level), directive);
         let own: HashSet<String> = tree
             .named(level, directive)
             .map(|node| tree.argument(node, 0).to_ascii_lowercase())

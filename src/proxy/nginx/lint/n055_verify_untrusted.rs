@@ -25,7 +25,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     for node in pass::all_passes(config) {
         let protocol = pass::protocol(tree.name(node));
         let destination = pass::destination(protocol, tree.argument(node, 0));
-        let block = tree.node(node).parent;
+        let block = tree.parent(node);
         verify_without_certificate(
             config,
             node,

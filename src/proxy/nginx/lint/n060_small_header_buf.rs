@@ -37,7 +37,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if matches!(protocol, Protocol::Grpc | Protocol::Memcached) {
             continue;
         }
-        let block = tree.node(node).parent;
+        let block = tree.parent(node);
         let prefix = protocol.directive_prefix();
         let size = tree
             .nearest(block, &format!("{prefix}_buffer_size"))
@@ -119,7 +119,7 @@ fn sign_on(config: &Config, node: NodeId) -> Option<String> {
     let tree = &config.tree;
     let destination = pass::destination(pass::protocol(tree.name(node)), tree.argument(node, 0));
     let location = tree
-        .around(tree.node(node).parent)
+        .around(tree.parent(node))
         .find(|block| tree.name(*block) == "location")
         .map(|block| location_select::shown(tree, block));
     [Some(destination.authority), location]

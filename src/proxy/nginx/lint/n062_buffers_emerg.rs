@@ -25,12 +25,11 @@ pub(in super::super) fn find(config: &Config, problems: &mut Vec<ConfigProblem>)
     for prefix in ["proxy", "fastcgi", "uwsgi", "scgi"] {
         let names =
             ["buffer_size", "buffers", "busy_buffers_size"].map(|suffix| format!("{prefix}_{suffix}"));
-        if !tree.nodes.iter().any(|node| names.contains(&node.name)) {
+        if !names.iter().any(|name| tree.every(name).next().is_some()) {
             continue;
         }
-        for block in 1..tree.nodes.len() {
-            let node = tree.node(block);
-            if !node.is_block || !matches!(node.name.as_str(), "server" | "location") || !tree.in_http(block)
+        for block in 1..tree.len() {
+            if !tree.is_block(block) || !matches!(tree.name(block), "server" | "location") || !tree.in_http(block)
             {
                 continue;
             }

@@ -23,7 +23,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let mut told: HashSet<NodeId> = HashSet::new();
     for (node, _, group) in super::passes_to_groups(config) {
-        let block = tree.node(node).parent;
+        let block = tree.parent(node);
         let prefix = pass::protocol(tree.name(node)).directive_prefix();
         let Some((place, why)) = without_next(config, block, prefix) else {
             continue;

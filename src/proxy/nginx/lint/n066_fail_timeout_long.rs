@@ -25,7 +25,7 @@ const FEW: usize = 4;
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     for http in tree.http_blocks() {
-        for upstream in tree.named(http, "upstream").filter(|node| tree.node(*node).is_block) {
+        for upstream in tree.named(http, "upstream").filter(|node| tree.is_block(*node)) {
             let servers: Vec<_> = tree
                 .named(upstream, "server")
                 .zip(pass::group_peers(config, upstream))

@@ -32,7 +32,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 
 fn connect_timeouts(config: &Config, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for node in 1..tree.nodes.len() {
+    for node in 1..tree.len() {
         let name = tree.name(node);
         if !name.ends_with("_connect_timeout") || !tree.in_http(node) {
             continue;
@@ -67,7 +67,7 @@ fn killed_first(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigPro
             continue;
         };
         let prefix = pass::protocol(tree.name(node)).directive_prefix();
-        let setting = tree.nearest(tree.node(node).parent, &format!("{prefix}_read_timeout"));
+        let setting = tree.nearest(tree.parent(node), &format!("{prefix}_read_timeout"));
         let Some(read_ms) = setting.map_or(Some(60_000), |node| units::milliseconds(tree.argument(node, 0)))
         else {
             continue;

@@ -86,7 +86,7 @@ fn idle_s(application: &AppServer) -> Option<u64> {
 /// True when a pass uses a connection again.
 fn reuses(config: &Config, node: NodeId) -> bool {
     let tree = &config.tree;
-    let block = tree.node(node).parent;
+    let block = tree.parent(node);
     match pass::protocol(tree.name(node)) {
         Protocol::Http => config.environment.at_least(1, 29, 7) || super::keeps_connections(config, block),
         Protocol::FastCgi => tree

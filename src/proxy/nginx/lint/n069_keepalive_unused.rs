@@ -41,7 +41,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             .children(group)
             .skip_while(|child| *child != keepalive)
             .find(|child| BALANCERS.contains(&tree.name(*child)));
-        let block = tree.node(node).parent;
+        let block = tree.parent(node);
         let mut found = if let Some(balancer) = balancer {
             let message = format!(
                 "keepalive of upstream \"{name}\" has no effect: {} in line {} comes after it and takes its place",
@@ -80,12 +80,12 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 /// further out.
 fn edit(config: &Config, node: NodeId) -> Option<TextEdit> {
     let tree = &config.tree;
-    let block = tree.node(node).parent;
+    let block = tree.parent(node);
     let headers = tree.nearest_all(block, "proxy_set_header");
     let safe = tree.name(block) == "location"
         && tree.nearest(block, "proxy_http_version").is_none()
         && headers.iter().all(|header| {
-            tree.node(*header).parent == block
+            tree.parent(*header) == block
                 && !tree.argument(*header, 0).eq_ignore_ascii_case("connection")
         });
     let lines = ["proxy_http_version 1.1;", "proxy_set_header Connection \"\";"].map(str::to_owned);

@@ -25,7 +25,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let mut upstreams: HashMap<NodeId, BTreeSet<String>> = HashMap::new();
     let mut pages: HashMap<(NodeId, &str), Option<(NodeId, String)>> = HashMap::new();
-    for node in 0..tree.nodes.len() {
+    for node in 0..tree.len() {
         if tree.name(node) != "error_page" {
             continue;
         }
@@ -33,7 +33,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         let Some((target, codes)) = words.split_last() else {
             continue;
         };
-        let block = tree.node(node).parent;
+        let block = tree.parent(node);
         let server = tree.around(block).find(|level| tree.name(*level) == "server");
         let Some(server) = server.filter(|_| tree.in_http(node) && !has_variables(target)) else {
             continue;
@@ -114,7 +114,7 @@ fn all_upstreams(config: &Config, server: NodeId) -> BTreeSet<String> {
             if location_select::PASSES.contains(&tree.name(child)) {
                 found.insert(authority(config, child));
             }
-            if tree.node(child).is_block {
+            if tree.is_block(child) {
                 waiting.push(child);
             }
         }

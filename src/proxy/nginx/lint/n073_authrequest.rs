@@ -25,7 +25,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     // One word for each place, however many locations ask it.
     let mut known: HashSet<(NodeId, &str)> = HashSet::new();
-    for node in 0..tree.nodes.len() {
+    for node in 0..tree.len() {
         let target = tree.argument(node, 0);
         if tree.name(node) != "auth_request" || !target.starts_with('/') || has_variables(target) {
             continue;

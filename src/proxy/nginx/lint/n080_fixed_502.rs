@@ -18,7 +18,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for id in 0..tree.nodes.len() {
+    for id in 0..tree.len() {
         let is_return = tree.name(id) == "return" && tree.argument(id, 0) == "502";
         let is_page = tree.name(id) == "error_page" && tree.arguments(id).any(|word| word == "=502");
         if (is_return || is_page) && tree.in_http(id) {

@@ -18,7 +18,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for id in 0..tree.nodes.len() {
+    for id in 0..tree.len() {
         let name = tree.name(id);
         if !matches!(
             name,

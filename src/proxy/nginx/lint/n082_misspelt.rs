@@ -19,18 +19,18 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for id in 1..tree.nodes.len() {
-        let node = tree.node(id);
-        if node.name.len() < 5 || directives::is_known(&node.name) || checks::is_list_entry(config, id) {
+    for id in 1..tree.len() {
+        let name = tree.name(id);
+        if tree.symbol(id).is_some() || name.len() < 5 || checks::is_list_entry(config, id) {
             continue;
         }
         let near =
-            checks::context(config, node.parent).and_then(|context| directives::nearly(&node.name, context));
+            checks::context(config, tree.parent(id)).and_then(|context| directives::nearly(name, context));
         if let Some(near) = near {
-            let message = format!("unknown directive \"{}\", perhaps \"{near}\" is meant", node.name);
+            let message = format!("unknown directive \"{name}\", perhaps \"{near}\" is meant");
             let mut found = problem(config, &CHECK.rule, id, message);
             let rest: Vec<&str> = tree.arguments(id).collect();
-            found.repair = (!node.is_block).then(|| format!("{near} {};", rest.join(" ")));
+            found.repair = (!tree.is_block(id)).then(|| format!("{near} {};", rest.join(" ")));
             problems.push(found);
         }
         if problems.len() > 500 {

@@ -62,7 +62,7 @@ impl<'c> RunTimeNames<'c> {
 
     fn without_resolver(&self, resolved: &HashSet<String>, node: NodeId) -> Option<Unresolvable> {
         let tree = &self.config.tree;
-        let block = tree.node(node).parent;
+        let block = tree.parent(node);
         let written = tree.argument(node, 0);
         let script = location_select::script(tree, block).is_some();
         if !has_variables(written) || script || tree.nearest(block, "resolver").is_some() {
@@ -165,7 +165,7 @@ impl<'c> RunTimeNames<'c> {
         self.maps(name)
             .iter()
             .flat_map(|map| tree.children(*map))
-            .filter(|entry| tree.node(*entry).arguments.len() == 1 && tree.name(*entry) != "include")
+            .filter(|entry| tree.argument_count(*entry) == 1 && tree.name(*entry) != "include")
             .take(100)
             .map(|entry| tree.argument(entry, 0).to_owned())
             .collect()

@@ -41,7 +41,7 @@ pub(super) fn hops(config: &Config) -> Vec<Hop<'_>> {
             let group = tree.upstream(host).filter(|_| !variables && port.is_none());
             Hop {
                 node,
-                block: tree.node(node).parent,
+                block: tree.parent(node),
                 protocol,
                 written,
                 variables,
@@ -164,7 +164,7 @@ pub(super) fn group_names(config: &Config) -> HashMap<NodeId, GroupNames> {
     let tree = &config.tree;
     let mut all = HashMap::new();
     for http in tree.http_blocks() {
-        for group in tree.named(http, "upstream").filter(|node| tree.node(*node).is_block) {
+        for group in tree.named(http, "upstream").filter(|node| tree.is_block(*node)) {
             let mut names = GroupNames::default();
             let mut others = false;
             for server in tree.named(group, "server") {
