@@ -76,7 +76,8 @@ pub struct Live {
     root: Option<PathBuf>,
     began: Instant,
     limit: Duration,
-    transcript: Mutex<Transcript>,
+    /// `None`: answers are not kept.
+    transcript: Option<Mutex<Transcript>>,
 }
 
 impl Host {
@@ -86,7 +87,17 @@ impl Host {
             root,
             began: Instant::now(),
             limit,
-            transcript: Mutex::new(Transcript::default()),
+            transcript: Some(Mutex::new(Transcript::default())),
+        })
+    }
+
+    /// This machine as with [`Host::live`], but answers are not kept: for many files that are read once each.
+    pub fn unrecorded(root: Option<PathBuf>, limit: Duration) -> Self {
+        Self::Live(Live {
+            root,
+            began: Instant::now(),
+            limit,
+            transcript: None,
         })
     }
 
@@ -97,7 +108,7 @@ impl Host {
                 .answer(query)
                 .unwrap_or(Observed::Unavailable(Obstacle::NotRecorded)),
             Self::Live(live) => {
-                if let Some(answer) = live.kept(|transcript| transcript.answer(query)) {
+                if let Some(answer) = live.kept(|transcript| transcript.answer(query)).flatten() {
                     return answer;
                 }
                 let answer = if live.remaining().is_zero() {
@@ -119,7 +130,7 @@ impl Host {
     /// A copy of everything asked so far.
     pub fn transcript(&self) -> Transcript {
         match self {
-            Self::Live(live) => live.kept(|transcript| transcript.clone()),
+            Self::Live(live) => live.kept(|transcript| transcript.clone()).unwrap_or_default(),
             Self::Replay(transcript) => transcript.clone(),
         }
     }
@@ -154,13 +165,14 @@ impl Live {
         Duration::from_millis(milliseconds).min(self.remaining())
     }
 
-    fn kept<T>(&self, work: impl FnOnce(&mut Transcript) -> T) -> T {
+    fn kept<T>(&self, work: impl FnOnce(&mut Transcript) -> T) -> Option<T> {
         // A panic in another thread leaves the transcript usable: it only ever gains entries.
         let mut transcript = self
             .transcript
+            .as_ref()?
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        work(&mut transcript)
+        Some(work(&mut transcript))
     }
 }
 

@@ -53,12 +53,44 @@ pub(super) trait Source {
     fn contents(&self) -> Vec<(&str, &[u8])>;
 }
 
+/// A configuration of this many bytes is judged by two threads: below it, starting one takes longer.
+const WORTH_A_THREAD_BYTES: u64 = 256 << 10;
+
 /// Runs all checks and leaves out what comments in the files suppress; the problems come in the order of the files, lines and columns, then of the table.
-pub(super) fn run<C: Source>(config: &C, checks: &[Check<C>], around: &Snapshot) -> Vec<ConfigProblem> {
-    let mut problems = Vec::new();
-    for check in checks {
-        (check.find)(config, around, &mut problems);
-    }
+pub(super) fn run<C: Source + Sync>(
+    config: &C,
+    checks: &[Check<C>],
+    around: &Snapshot,
+) -> Vec<ConfigProblem> {
+    // Where nothing is known of the host, a rule that needs it has nothing to say.
+    let nothing_known = *around == Snapshot::default();
+    let all_of = |checks: &[&Check<C>]| {
+        let mut problems = Vec::new();
+        for check in checks {
+            (check.find)(config, around, &mut problems);
+        }
+        problems
+    };
+    let asked: Vec<&Check<C>> = checks
+        .iter()
+        .filter(|check| !(check.rule.needs_host && nothing_known))
+        .collect();
+    let bytes: u64 = config.files().iter().map(|file| file.bytes).sum();
+    let mut problems = if bytes < WORTH_A_THREAD_BYTES {
+        all_of(&asked)
+    } else {
+        let (first, second) = asked.split_at(asked.len() / 2);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| all_of(second));
+            let mut problems = all_of(first);
+            match other.join() {
+                Ok(others) => problems.extend(others),
+                // A rule that panics does so here as well.
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+            problems
+        })
+    };
     let files = config.files();
     suppression::apply(&config.contents(), &mut problems);
     let order: std::collections::HashMap<&str, usize> = files

@@ -7,7 +7,7 @@ use super::{Failure, absolute, collected, judged, live_host, plan, say};
 use crate::evidence::{ProblemLevel, Snapshot};
 use crate::exit::Exit;
 use crate::finding::{Finding, Severity, StepId};
-use crate::host;
+use crate::host::{self, Host};
 use crate::options::{Options, UsageError};
 use crate::report::{Examined, Report, StepStatus, StepSummary};
 use crate::steps::lint::{examined, examined_on_host, read_named};
@@ -63,7 +63,7 @@ pub(super) fn lint(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
 
 /// These files alone; nothing of this host is looked at.
 pub(super) fn files(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
-    let host = live_host(options);
+    let host = Host::unrecorded(options.root.clone(), options.deadline);
     let paths: Vec<String> = paths.iter().map(|path| located(path, options)).collect();
     let configurations = read_named(&host, &paths, options.proxy_kind)
         .map_err(|error| UsageError::new(error.to_string()).hint(hint(&error)))?;

@@ -10,6 +10,9 @@ use std::collections::HashMap;
 use super::{Rule, rule};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
 
+/// What every such comment holds.
+const NAME: &[u8] = b"fix502";
+
 /// The longest excerpt of a source line, in bytes.
 const EXCERPT_BYTES: usize = 200;
 
@@ -36,6 +39,10 @@ pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) 
     let mut at: HashMap<(&str, u32, &str), usize> = HashMap::new();
     let mut told = Vec::new();
     for (path, bytes) in files {
+        // Most files have no such comment, and need not be cut into lines.
+        if memchr::memmem::find(bytes, NAME).is_none() {
+            continue;
+        }
         // Comments in lines of their own wait for the line they are about.
         let mut waiting: Vec<usize> = Vec::new();
         let mut number = 0_u32;

@@ -8,9 +8,11 @@ mod blocks;
 mod values;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::Config;
-use super::directives;
+use super::directives::{self, Symbol};
 use super::tree::{NodeId, ROOT};
 use super::units;
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
@@ -61,32 +63,59 @@ const SCALARS: [&str; 36] = [
     "worker_rlimit_nofile",
 ];
 
+/// A configuration of this many directives is checked by two threads.
+const WORTH_A_THREAD: usize = 10_000;
+
+/// What the checks need to know of a directive before they look at it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Traits {
+    /// A block may have only one.
+    only_once: bool,
+    /// Its value has a form.
+    has_value: bool,
+    /// One of the checks of `blocks` is about it.
+    of_http: bool,
+}
+
+/// By the number of the name: most directives of a large configuration need no look at their text.
+static TRAITS: LazyLock<Vec<Traits>> = LazyLock::new(|| {
+    let names = directives::names().iter();
+    names
+        .map(|name| {
+            let is_flag = directives::usages(name).iter().all(|usage| usage.is_flag);
+            Traits {
+                only_once: is_flag || SCALARS.contains(name) || values::is_scalar(name),
+                has_value: values::is_judged(name),
+                of_http: blocks::is_judged(name),
+            }
+        })
+        .collect()
+});
+
 /// All certain errors.
 pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
     let tree = &config.tree;
-    // What holds for one directive of a block holds for the next one.
-    let mut around: Option<(NodeId, Option<char>)> = None;
-    for id in tree.all() {
-        if problems.len() >= MOST_PROBLEMS {
-            break;
-        }
-        let parent = tree.parent(id);
-        let context = match around {
-            Some((block, context)) if block == parent => context,
-            _ => context(config, parent).filter(|_| !is_list_entry(config, id)),
-        };
-        around = Some((parent, context));
-        let Some(context) = context else {
-            continue;
-        };
-        if !usage(config, id, context, &mut problems) {
-            continue;
-        }
-        values::check(config, id, &mut problems);
-        blocks::check(config, id, &mut problems);
+    let ids = tree.all();
+    if ids.len() < WORTH_A_THREAD {
+        directives_of(config, ids, &mut problems);
+    } else {
+        let middle = ids.len() / 2;
+        let (first, second) = (ids.start..middle, middle..ids.end);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let mut problems = Vec::new();
+                directives_of(config, second, &mut problems);
+                problems
+            });
+            directives_of(config, first, &mut problems);
+            match other.join() {
+                Ok(others) => problems.extend(others),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        });
     }
-    for id in 0..tree.len() {
+    for id in (0..tree.len()).filter(|id| tree.is_block(*id)) {
         if problems.len() < MOST_PROBLEMS {
             duplicates(config, id, &mut problems);
         }
@@ -110,6 +139,37 @@ pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
         });
     }
     problems
+}
+
+/// What is wrong with each directive by itself.
+fn directives_of(config: &Config, ids: Range<NodeId>, problems: &mut Vec<ConfigProblem>) {
+    let tree = &config.tree;
+    // What holds for one directive of a block holds for the next one.
+    let mut around: Option<(NodeId, Option<char>)> = None;
+    for id in ids {
+        if problems.len() >= MOST_PROBLEMS {
+            break;
+        }
+        let parent = tree.parent(id);
+        let context = match around {
+            Some((block, context)) if block == parent => context,
+            _ => context(config, parent).filter(|_| !is_list_entry(config, id)),
+        };
+        around = Some((parent, context));
+        let (Some(context), Some(name)) = (context, tree.symbol(id)) else {
+            continue;
+        };
+        if !usage(config, id, name, context, problems) {
+            continue;
+        }
+        let traits = TRAITS.get(name.index()).copied().unwrap_or_default();
+        if traits.has_value {
+            values::check(config, id, problems);
+        }
+        if traits.of_http {
+            blocks::check(config, id, problems);
+        }
+    }
 }
 
 fn error(config: &Config, rule: &str, node: NodeId, message: String) -> ConfigProblem {
@@ -158,11 +218,14 @@ pub(super) fn inner(block: &str, parent: char) -> Option<char> {
 }
 
 /// Context, terminator and number of arguments. False when the directive is wrong or not known.
-fn usage(config: &Config, id: NodeId, context: char, problems: &mut Vec<ConfigProblem>) -> bool {
+fn usage(
+    config: &Config,
+    id: NodeId,
+    symbol: Symbol,
+    context: char,
+    problems: &mut Vec<ConfigProblem>,
+) -> bool {
     let tree = &config.tree;
-    let Some(symbol) = tree.symbol(id) else {
-        return false;
-    };
     let (name, is_block) = (symbol.text(), tree.is_block(id));
     let here = || {
         let usages = symbol.usages().iter();
@@ -219,11 +282,12 @@ fn duplicates(config: &Config, block: NodeId, problems: &mut Vec<ConfigProblem>)
         let Some(symbol) = tree.symbol(id) else {
             continue;
         };
+        if !TRAITS.get(symbol.index()).is_some_and(|traits| traits.only_once) {
+            continue;
+        }
         let name = symbol.text();
-        let is_flag = symbol.usages().iter().all(|usage| usage.is_flag);
         // `root` and `alias` are two names of one setting.
-        let key = if name == "alias" { "root" } else { name };
-        if !(is_flag || SCALARS.contains(&name) || values::is_scalar(name)) || seen.insert(key) {
+        if seen.insert(if name == "alias" { "root" } else { name }) {
             continue;
         }
         problems.push(error(

@@ -5,7 +5,6 @@
 use std::num::NonZeroU16;
 use std::sync::LazyLock;
 
-
 /// One way a directive may be used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Usage {
@@ -31,7 +30,8 @@ struct Table {
 pub(super) struct Symbol(NonZeroU16);
 
 impl Symbol {
-    fn index(self) -> usize {
+    /// Its place among all, from 0.
+    pub(super) fn index(self) -> usize {
         usize::from(self.0.get()).saturating_sub(1)
     }
 
@@ -85,6 +85,11 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     }
     table
 });
+
+/// The names of all directives, in the order of their numbers.
+pub(super) fn names() -> &'static [&'static str] {
+    &TABLE.names
+}
 
 /// The number of a name; `None` when the name is not nginx's own.
 pub(super) fn symbol(name: &str) -> Option<Symbol> {

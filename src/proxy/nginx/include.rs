@@ -180,7 +180,10 @@ impl<'a> Reader<'a> {
                     if lua {
                         if !lexer.skip_lua() {
                             let message = "the closing \"}\" of the Lua block is missing".to_owned();
-                            lexer.faults.push(Fault { message, at: ended_at });
+                            lexer.faults.push(Fault {
+                                message,
+                                at: ended_at,
+                            });
                         }
                     } else {
                         blocks.push(opened);
@@ -418,9 +421,8 @@ fn until_missing_semicolon(
     };
     // Nearly every statement is over here: nothing was swallowed within one line.
     let last = words.last().map_or(name.start, |word| word.start);
-    let on_one_line = |from: usize, to: usize| {
-        memchr::memchr(b'\n', bytes.get(from..to).unwrap_or_default()).is_none()
-    };
+    let on_one_line =
+        |from: usize, to: usize| memchr::memchr(b'\n', bytes.get(from..to).unwrap_or_default()).is_none();
     if on_one_line(name.start, last) {
         return words.len();
     }

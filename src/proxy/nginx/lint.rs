@@ -61,7 +61,7 @@ mod n081_cached_502;
 mod n082_misspelt;
 mod run_time_names;
 mod unix_sockets;
-mod upstreams;
+pub(super) mod upstreams;
 
 pub(super) use n062_buffers_emerg::find as buffers;
 
@@ -177,7 +177,10 @@ fn replaced(config: &Config, node: NodeId, words: &str) -> Option<TextEdit> {
     let place = config.place(node);
     Some(TextEdit {
         start: (place.line, place.column),
-        end: config.tree.written_at(node, config.tree.argument_count(node).checked_sub(1)?)?.end,
+        end: config
+            .tree
+            .written_at(node, config.tree.argument_count(node).checked_sub(1)?)?
+            .end,
         replacement: words.to_owned(),
         file: place.file,
     })

@@ -88,6 +88,8 @@ pub struct Config {
     servers: Vec<Server>,
     /// Only parts of a configuration were read.
     parts: bool,
+    /// What many rules ask.
+    facts: lint::upstreams::Facts,
 }
 
 /// Reads a configuration with everything it includes.
@@ -118,6 +120,7 @@ fn checked((tree, errors): (Tree, Vec<ConfigProblem>), environment: &Environment
         errors,
         servers: Vec::new(),
         parts,
+        facts: lint::upstreams::Facts::default(),
     };
     config.servers = server_select::servers(&config);
     let found = checks::check(&config);

@@ -455,9 +455,7 @@ impl Walk {
 /// The block that is in force in a location: its `limit_except`, when that takes the method.
 fn excepted(state: &State<'_>, location: NodeId) -> NodeId {
     let tree = &state.config.tree;
-    let except = tree
-        .named(location, "limit_except")
-        .find(|node| tree.is_block(*node));
+    let except = tree.named(location, "limit_except").find(|node| tree.is_block(*node));
     let method = state.method.as_str();
     except
         .filter(|except| {

@@ -360,7 +360,11 @@ impl Tree {
     fn linked(&self, id: NodeId) -> Children<'_> {
         let last = self.nodes.get(id).map_or(NONE, |node| node.last_child);
         let next = self.nodes.get(index(last)).map_or(NONE, |node| node.next);
-        Children::Linked { tree: self, next, last }
+        Children::Linked {
+            tree: self,
+            next,
+            last,
+        }
     }
 
     /// Builds the indexes, once the tree is complete.
@@ -371,7 +375,8 @@ impl Tree {
                 *count = count.saturating_add(1);
             }
         }
-        let large = (0..self.nodes.len()).filter(|id| counts.get(*id).is_some_and(|count| *count >= MANY_CHILDREN));
+        let large =
+            (0..self.nodes.len()).filter(|id| counts.get(*id).is_some_and(|count| *count >= MANY_CHILDREN));
         self.index = large
             .map(|id| {
                 let mut names: foldhash::HashMap<Option<Symbol>, Vec<u32>> = foldhash::HashMap::default();

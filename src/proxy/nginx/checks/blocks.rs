@@ -10,6 +10,11 @@ use super::super::{Config, pass, units};
 use super::error;
 use crate::evidence::ConfigProblem;
 
+/// True for directives that are judged here.
+pub(super) fn is_judged(name: &str) -> bool {
+    matches!(name, "server" | "location" | "upstream" | "listen") || location_select::PASSES.contains(&name)
+}
+
 pub(super) fn check(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     if !tree.in_http(id) {

@@ -66,6 +66,11 @@ pub(super) fn is_scalar(name: &str) -> bool {
     form(name).is_some()
 }
 
+/// True for directives whose value is judged here.
+pub(super) fn is_judged(name: &str) -> bool {
+    form(name).is_some() || matches!(name, "worker_processes" | "proxy_http_version")
+}
+
 pub(super) fn check(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let name = tree.name(id);

@@ -23,7 +23,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         .seen()
         .and_then(|resolver| resolver.nameservers.first());
     let names = RunTimeNames::new(config).unresolvable();
-    for name in names.into_iter().filter(|name| !name.shadowed_group) {
+    for name in names.iter().filter(|name| !name.shadowed_group) {
         let written = config.tree.argument(name.node, 0);
         let who = if name.always {
             "every request"

@@ -21,7 +21,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let names = RunTimeNames::new(config);
-    for name in names.unresolvable().into_iter().filter(|name| name.shadowed_group) {
+    for name in names.unresolvable().iter().filter(|name| name.shadowed_group) {
         let written = config.tree.argument(name.node, 0);
         let who = if name.always {
             "every request"

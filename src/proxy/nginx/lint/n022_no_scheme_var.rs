@@ -34,13 +34,8 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 }
 
 /// A value that is known and has no scheme.
-fn without_scheme(
-    config: &Config,
-    names: &RunTimeNames<'_>,
-    hop: &Hop<'_>,
-    problems: &mut Vec<ConfigProblem>,
-) {
-    let values = names.values(hop.block, hop.written);
+fn without_scheme(config: &Config, names: &RunTimeNames<'_>, hop: &Hop, problems: &mut Vec<ConfigProblem>) {
+    let values = names.values(hop.block, &hop.written);
     let lacks = |value: &String| {
         let lower = value.to_ascii_lowercase();
         // What begins with a variable of unknown value may well begin with a scheme.
@@ -79,14 +74,9 @@ fn without_scheme(
 }
 
 /// A `map` without `default` yields nothing for every other key.
-fn without_default(
-    config: &Config,
-    names: &RunTimeNames<'_>,
-    hop: &Hop<'_>,
-    problems: &mut Vec<ConfigProblem>,
-) {
+fn without_default(config: &Config, names: &RunTimeNames<'_>, hop: &Hop, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    let variable = match parts(hop.written).as_slice() {
+    let variable = match parts(&hop.written).as_slice() {
         [Part::Variable(name), ..] => (*name).to_owned(),
         [Part::Text(text), Part::Variable(name), ..] if text.ends_with("://") => (*name).to_owned(),
         _ => return,

@@ -18,10 +18,9 @@ pub(super) const CHECK: Check<Config> = Check {
 };
 
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    let hops = upstreams::hops(config);
     let around = Around::new(around);
     let mut told = std::collections::HashSet::new();
-    let lines = upstreams::lines(config, &hops);
+    let lines: Vec<_> = upstreams::lines(config).collect();
     // Groups in which another server can take the request.
     let saved: std::collections::HashSet<_> = lines
         .iter()
@@ -44,14 +43,14 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 fn tls_to_port_80(
     config: &Config,
     around: &Around<'_>,
-    line: &Line<'_, '_>,
+    line: &Line<'_>,
     alone: bool,
     problems: &mut Vec<ConfigProblem>,
 ) {
     let tree = &config.tree;
     // The port of `service=` comes from the name server.
     let by_service = tree.arguments(line.node).any(|word| word.starts_with("service="));
-    let speaks_tls = around.endpoints(&line.address).iter().any(|evidence| {
+    let speaks_tls = around.endpoints(line.address).iter().any(|evidence| {
         [ProbeKind::TlsWithName, ProbeKind::TlsWithoutName]
             .iter()
             .any(|kind| upstreams::shook_hands(evidence, *kind) == Some(true))

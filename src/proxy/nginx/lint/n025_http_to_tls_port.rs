@@ -18,13 +18,12 @@ pub(super) const CHECK: Check<Config> = Check {
 };
 
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    let hops = upstreams::hops(config);
     let around = Around::new(around);
-    for line in upstreams::lines(config, &hops) {
+    for line in upstreams::lines(config) {
         let http = matches!(line.hop.protocol, Protocol::Http | Protocol::Grpc);
         // A server of a group without a port is the subject of another rule.
         let default_in_group = line.hop.group.is_some() && !line.port_written;
-        let port = match &line.address {
+        let port = match line.address {
             PeerAddress::Ip(address) => address.port(),
             PeerAddress::Name(name) => name.port,
             PeerAddress::Unix(_) => continue,
@@ -36,8 +35,8 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 }
 
 /// What probes say about the port: it speaks TLS, or plain HTTP. `None`: nobody asked, or nothing came.
-fn speaks_tls(around: &Around<'_>, line: &Line<'_, '_>) -> Option<bool> {
-    for evidence in around.endpoints(&line.address) {
+fn speaks_tls(around: &Around<'_>, line: &Line<'_>) -> Option<bool> {
+    for evidence in around.endpoints(line.address) {
         for probe in &evidence.probes {
             let Some(exchange) = probe.exchange.seen() else {
                 continue;
@@ -67,7 +66,7 @@ fn speaks_tls(around: &Around<'_>, line: &Line<'_, '_>) -> Option<bool> {
 fn judge(
     config: &Config,
     around: &Around<'_>,
-    line: &Line<'_, '_>,
+    line: &Line<'_>,
     port: u16,
     problems: &mut Vec<ConfigProblem>,
 ) {
@@ -86,7 +85,7 @@ fn judge(
         // What was seen fits, or nothing was seen and the port says nothing.
         _ => return,
     };
-    let address = upstreams::shown(&line.address);
+    let address = upstreams::shown(line.address);
     let grpc = line.hop.protocol == Protocol::Grpc;
     let (plain, secure) = if grpc {
         ("grpc://", "grpcs://")

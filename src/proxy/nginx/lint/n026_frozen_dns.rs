@@ -39,11 +39,10 @@ const MOVING: [&str; 12] = [
 ];
 
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    let hops = upstreams::hops(config);
     let around = Around::new(around);
     let mut told = HashSet::new();
-    for line in upstreams::lines(config, &hops) {
-        let PeerAddress::Name(name) = &line.address else {
+    for line in upstreams::lines(config) {
+        let PeerAddress::Name(name) = line.address else {
             continue;
         };
         let local = name.name.eq_ignore_ascii_case("localhost");
@@ -82,7 +81,7 @@ fn current(name: &NameEvidence) -> Option<HashSet<IpAddr>> {
 fn seen(
     config: &Config,
     around: &Around<'_>,
-    line: &Line<'_, '_>,
+    line: &Line<'_>,
     host: &str,
     evidence: &[&NameEvidence],
     problems: &mut Vec<ConfigProblem>,
@@ -115,7 +114,7 @@ fn seen(
         let message = format!("the running nginx dials {old} for {host}, which is {new} now");
         let mut found = problem(config, &CHECK.rule, line.node, message);
         let dead = name.dialled.iter().all(|address| {
-            around.endpoints(&line.address).iter().any(|evidence| {
+            around.endpoints(line.address).iter().any(|evidence| {
                 evidence
                     .endpoint
                     .tcp()
@@ -138,7 +137,7 @@ fn seen(
 }
 
 /// Without the host only names are named that are known to move.
-fn moving(config: &Config, line: &Line<'_, '_>, host: &str, problems: &mut Vec<ConfigProblem>) {
+fn moving(config: &Config, line: &Line<'_>, host: &str, problems: &mut Vec<ConfigProblem>) {
     let lower = host.to_ascii_lowercase();
     if !MOVING.iter().any(|suffix| lower.ends_with(suffix)) {
         return;
@@ -152,7 +151,7 @@ fn moving(config: &Config, line: &Line<'_, '_>, host: &str, problems: &mut Vec<C
     problems.push(found);
 }
 
-fn repair(config: &Config, line: &Line<'_, '_>, host: &str) -> String {
+fn repair(config: &Config, line: &Line<'_>, host: &str) -> String {
     if line.hop.group.is_some() && config.environment.at_least(1, 27, 3) {
         let name = line.hop.host();
         return format!(

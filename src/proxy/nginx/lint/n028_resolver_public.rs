@@ -48,7 +48,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let answers = Around::new(around);
     let mut told: HashSet<(NodeId, String)> = HashSet::new();
     let mut servers: HashMap<NodeId, Servers> = HashMap::new();
-    for hop in upstreams::hops(config).into_iter().filter(|hop| hop.variables) {
+    for hop in upstreams::hops(config).iter().filter(|hop| hop.variables) {
         let Some(resolver) = tree.nearest(hop.block, "resolver") else {
             continue;
         };
@@ -58,7 +58,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if servers.public == 0 {
             continue;
         }
-        for value in names.values(hop.block, hop.written) {
+        for value in names.values(hop.block, &hop.written) {
             let destination = pass::destination(hop.protocol, &value);
             let (host, port) = pass::host_and_port(&destination.authority);
             let group = tree.upstream(host).is_some() && port.is_none();

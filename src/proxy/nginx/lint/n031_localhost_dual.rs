@@ -41,10 +41,9 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             by_port.entry(address.port()).or_default().push(listener);
         }
     }
-    let hops = upstreams::hops(config);
     let mut told = HashSet::new();
-    for line in upstreams::lines(config, &hops) {
-        let PeerAddress::Name(name) = &line.address else {
+    for line in upstreams::lines(config) {
+        let PeerAddress::Name(name) = line.address else {
             continue;
         };
         if !name.name.eq_ignore_ascii_case("localhost") || !told.insert(line.node) {

@@ -23,13 +23,12 @@ pub(super) const CHECK: Check<Config> = Check {
 };
 
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    let hops = upstreams::hops(config);
     let seen = Around::new(around);
     let private_tmp = unix_sockets::private_tmp(around).is_some();
     let directory = config.tree.first(ROOT, "working_directory").is_some();
     let mut told = HashSet::new();
-    for line in upstreams::lines(config, &hops) {
-        let PeerAddress::Unix(path) = &line.address else {
+    for line in upstreams::lines(config) {
+        let PeerAddress::Unix(path) = line.address else {
             continue;
         };
         if path.is_empty() || !told.insert(line.node) {
@@ -42,13 +41,13 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if private_tmp && unix_sockets::is_in_tmp(path) {
             continue;
         }
-        for evidence in seen.endpoints(&line.address) {
+        for evidence in seen.endpoints(line.address) {
             unreachable(config, &line, path, evidence, problems);
         }
     }
 }
 
-fn relative(config: &Config, line: &Line<'_, '_>, path: &str, problems: &mut Vec<ConfigProblem>) {
+fn relative(config: &Config, line: &Line<'_>, path: &str, problems: &mut Vec<ConfigProblem>) {
     let message = format!("unix:{path} is looked for in the directory that nginx was started in");
     let mut found = problem(config, &CHECK.rule, line.node, message);
     found.level = ProblemLevel::Warning;
@@ -62,7 +61,7 @@ fn relative(config: &Config, line: &Line<'_, '_>, path: &str, problems: &mut Vec
 
 fn unreachable(
     config: &Config,
-    line: &Line<'_, '_>,
+    line: &Line<'_>,
     path: &str,
     evidence: &EndpointEvidence,
     problems: &mut Vec<ConfigProblem>,

@@ -35,16 +35,15 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         })
         .collect();
     let seen = Around::new(around);
-    let hops = upstreams::hops(config);
     let mut told = HashSet::new();
-    for line in upstreams::lines(config, &hops) {
-        let PeerAddress::Unix(path) = &line.address else {
+    for line in upstreams::lines(config) {
+        let PeerAddress::Unix(path) = line.address else {
             continue;
         };
         if !unix_sockets::is_in_tmp(path) || own.contains(path.as_str()) || !told.insert(line.node) {
             continue;
         }
-        let evidence = seen.endpoints(&line.address);
+        let evidence = seen.endpoints(line.address);
         if evidence.iter().any(|evidence| evidence.socket_file.seen().is_some()) {
             continue;
         }

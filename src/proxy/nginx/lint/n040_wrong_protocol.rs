@@ -64,9 +64,8 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     };
     let services = Services::new(around, listeners);
     let seen = Around::new(around);
-    let hops = upstreams::hops(config);
-    for line in upstreams::lines(config, &hops) {
-        let Some((name, spoken)) = services.at(&line.address) else {
+    for line in upstreams::lines(config) {
+        let Some((name, spoken)) = services.at(line.address) else {
             continue;
         };
         let Some(effect) = mismatch(line.hop.protocol, spoken) else {
@@ -74,7 +73,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         };
         // What answers as it should is right, whatever its name.
         let answers = line.hop.protocol == Protocol::Http
-            && seen.endpoints(&line.address).iter().any(|evidence| {
+            && seen.endpoints(line.address).iter().any(|evidence| {
                 evidence
                     .probes
                     .iter()
@@ -90,7 +89,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 
 fn tell(
     config: &Config,
-    line: &Line<'_, '_>,
+    line: &Line<'_>,
     name: &str,
     spoken: Spoken,
     effect: &str,
@@ -106,7 +105,7 @@ fn tell(
     };
     let message = format!(
         "{name} listens on {} and speaks {speaks}, not what {directive} speaks",
-        upstreams::shown(&line.address)
+        upstreams::shown(line.address)
     );
     let mut found = problem(config, &CHECK.rule, line.node, message);
     effect.clone_into(&mut found.effect);

@@ -95,7 +95,7 @@ fn maps_of_upgrade(config: &Config) -> Option<String> {
 }
 
 /// The location's name says that it is for WebSocket, or an `if` looks at the header.
-fn is_for_sockets(config: &Config, hop: &Hop<'_>) -> bool {
+fn is_for_sockets(config: &Config, hop: &Hop) -> bool {
     let tree = &config.tree;
     let says = |level: NodeId| {
         tree.name(level) == "location"

@@ -24,7 +24,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
     let tree = &config.tree;
     let names = upstreams::group_names(config);
-    for hop in upstreams::hops(config).into_iter().filter(|hop| !hop.variables) {
+    for hop in upstreams::hops(config).iter().filter(|hop| !hop.variables) {
         let Some(directive) = hop.header_directive() else {
             continue;
         };
@@ -42,7 +42,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 
 fn judge(
     config: &Config,
-    hop: &Hop<'_>,
+    hop: &Hop,
     host: &str,
     directive: &str,
     group: Option<&GroupNames>,

@@ -45,7 +45,7 @@ fn name(
     config: &Config,
     run_time: &RunTimeNames<'_>,
     groups: &std::collections::HashMap<super::super::tree::NodeId, upstreams::GroupNames>,
-    hop: &Hop<'_>,
+    hop: &Hop,
 ) -> Option<NameAndPort> {
     let of = |authority: &str| {
         let (host, port) = super::super::pass::host_and_port(authority);
@@ -61,7 +61,7 @@ fn name(
     if !hop.variables {
         return of(&hop.destination.authority);
     }
-    run_time.values(hop.block, hop.written).iter().find_map(|value| {
+    run_time.values(hop.block, &hop.written).iter().find_map(|value| {
         let destination = super::super::pass::destination(hop.protocol, value);
         let (host, port) = super::super::pass::host_and_port(&destination.authority);
         let group = config.tree.upstream(host).is_some() && port.is_none();
@@ -72,7 +72,7 @@ fn name(
 fn judge(
     config: &Config,
     around: &Around<'_>,
-    hop: &Hop<'_>,
+    hop: &Hop,
     name: &NameAndPort,
     problems: &mut Vec<ConfigProblem>,
 ) {

@@ -22,11 +22,10 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if upstreams::some_unread(config) {
         return;
     }
-    let hops = upstreams::hops(config);
     let groups = upstreams::group_names(config);
     let around = Around::new(around);
     let mut judged = std::collections::HashSet::new();
-    for line in upstreams::lines(config, &hops) {
+    for line in upstreams::lines(config) {
         let hop = line.hop;
         if !hop.destination.tls || !hop.is_on(config, "ssl_verify") {
             continue;
@@ -35,7 +34,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             continue;
         };
         let certificates: Vec<&Certificate> = around
-            .endpoints(&line.address)
+            .endpoints(line.address)
             .into_iter()
             .flat_map(|evidence| &evidence.probes)
             .filter_map(|probe| probe.exchange.seen()?.tls.as_ref()?.chain.first())
@@ -56,7 +55,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 }
 
 /// The name that nginx compares, without port; `None` when only a request tells.
-fn verified_name(config: &Config, hop: &Hop<'_>) -> Option<String> {
+fn verified_name(config: &Config, hop: &Hop) -> Option<String> {
     let written = match hop.setting(config, "ssl_name") {
         None | Some("$proxy_host") => hop.host().to_owned(),
         Some(name) => pass::host_and_port(name).0.to_owned(),
@@ -67,7 +66,7 @@ fn verified_name(config: &Config, hop: &Hop<'_>) -> Option<String> {
 /// Without a certificate at hand: a group whose servers have a name is not verified under that name.
 fn by_the_names(
     config: &Config,
-    hop: &Hop<'_>,
+    hop: &Hop,
     name: &str,
     names: &upstreams::GroupNames,
     problems: &mut Vec<ConfigProblem>,
@@ -98,7 +97,7 @@ fn by_the_names(
 
 fn by_the_certificate(
     config: &Config,
-    line: &Line<'_, '_>,
+    line: &Line<'_>,
     name: &str,
     certificates: &[&Certificate],
     problems: &mut Vec<ConfigProblem>,
@@ -110,7 +109,7 @@ fn by_the_certificate(
     let hop = line.hop;
     let message = format!(
         "the certificate of {} is for {}, and is verified for \"{name}\"",
-        upstreams::shown(&line.address),
+        upstreams::shown(line.address),
         if names.is_empty() {
             "no name".to_owned()
         } else {

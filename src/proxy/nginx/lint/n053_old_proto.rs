@@ -26,7 +26,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     for hop in hops.iter().filter(|hop| hop.destination.tls) {
         only_old(config, hop, &mut told, problems);
     }
-    for line in upstreams::lines(config, &hops) {
+    for line in upstreams::lines(config) {
         if line.hop.destination.tls {
             by_probes(config, &around, &line, problems);
         }
@@ -46,7 +46,7 @@ fn by_default(config: &Config) -> &'static [&'static str] {
 }
 
 /// A list that holds nothing a server of today takes.
-fn only_old(config: &Config, hop: &Hop<'_>, told: &mut HashSet<usize>, problems: &mut Vec<ConfigProblem>) {
+fn only_old(config: &Config, hop: &Hop, told: &mut HashSet<usize>, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let Some(node) = hop.directive(config, "ssl_protocols") else {
         return;
@@ -73,7 +73,7 @@ fn only_old(config: &Config, hop: &Hop<'_>, told: &mut HashSet<usize>, problems:
 }
 
 /// What the handshakes of probes tell about the upstream.
-fn by_probes(config: &Config, around: &Around<'_>, line: &Line<'_, '_>, problems: &mut Vec<ConfigProblem>) {
+fn by_probes(config: &Config, around: &Around<'_>, line: &Line<'_>, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let hop = line.hop;
     let written = hop.directive(config, "ssl_protocols");
@@ -81,7 +81,7 @@ fn by_probes(config: &Config, around: &Around<'_>, line: &Line<'_, '_>, problems
         || by_default(config).to_vec(),
         |node| tree.arguments(node).collect(),
     );
-    for evidence in around.endpoints(&line.address) {
+    for evidence in around.endpoints(line.address) {
         let (Some(twelve), Some(thirteen)) = (
             upstreams::shook_hands(evidence, ProbeKind::Tls12),
             upstreams::shook_hands(evidence, ProbeKind::Tls13),
@@ -102,7 +102,7 @@ fn by_probes(config: &Config, around: &Around<'_>, line: &Line<'_, '_>, problems
         if common || takes.is_empty() && !old {
             continue;
         }
-        let reach = upstreams::shown(&line.address);
+        let reach = upstreams::shown(line.address);
         let has_old = offered.iter().any(|version| matches!(*version, "TLSv1" | "TLSv1.1"));
         let message = if old {
             format!(

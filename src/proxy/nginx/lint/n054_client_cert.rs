@@ -23,15 +23,14 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if around.endpoints.is_empty() {
         return;
     }
-    let hops = upstreams::hops(config);
     let around = Around::new(around);
     let mut told = HashSet::new();
-    for line in upstreams::lines(config, &hops) {
+    for line in upstreams::lines(config) {
         let hop = line.hop;
         if !hop.destination.tls || hop.directive(config, "ssl_certificate").is_some() {
             continue;
         }
-        let evidence = around.endpoints(&line.address);
+        let evidence = around.endpoints(line.address);
         let Some(demand) = evidence
             .into_iter()
             .find_map(demand)
@@ -42,7 +41,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         let prefix = hop.protocol.directive_prefix();
         let message = format!(
             "{} demands a client certificate, and {prefix}_ssl_certificate is not set",
-            upstreams::shown(&line.address)
+            upstreams::shown(line.address)
         );
         let mut found = problem(config, &CHECK.rule, line.node, message);
         demand.clone_into(&mut found.effect);

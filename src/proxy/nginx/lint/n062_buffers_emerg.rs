@@ -29,7 +29,9 @@ pub(in super::super) fn find(config: &Config, problems: &mut Vec<ConfigProblem>)
             continue;
         }
         for block in 1..tree.len() {
-            if !tree.is_block(block) || !matches!(tree.name(block), "server" | "location") || !tree.in_http(block)
+            if !tree.is_block(block)
+                || !matches!(tree.name(block), "server" | "location")
+                || !tree.in_http(block)
             {
                 continue;
             }

@@ -85,8 +85,7 @@ fn edit(config: &Config, node: NodeId) -> Option<TextEdit> {
     let safe = tree.name(block) == "location"
         && tree.nearest(block, "proxy_http_version").is_none()
         && headers.iter().all(|header| {
-            tree.parent(*header) == block
-                && !tree.argument(*header, 0).eq_ignore_ascii_case("connection")
+            tree.parent(*header) == block && !tree.argument(*header, 0).eq_ignore_ascii_case("connection")
         });
     let lines = ["proxy_http_version 1.1;", "proxy_set_header Connection \"\";"].map(str::to_owned);
     safe.then(|| inserted(config, node, &lines))

@@ -9,6 +9,7 @@ use super::super::{Config, location_select, pass};
 use crate::evidence::PeerAddress;
 
 /// A name that a `*_pass` with a variable yields where no `resolver` is in force.
+#[derive(Clone, Debug)]
 pub(super) struct Unresolvable {
     /// The `*_pass`.
     pub(super) node: NodeId,
@@ -43,7 +44,12 @@ impl<'c> RunTimeNames<'c> {
 
     /// The first such name of each `*_pass`. An address, a name that is the name of a group, a name that
     /// another `*_pass` has resolved at load, and a variable whose values are not all known are none.
-    pub(super) fn unresolvable(&self) -> Vec<Unresolvable> {
+    pub(super) fn unresolvable(&self) -> &'c [Unresolvable] {
+        let facts = &self.config.facts.unresolvable;
+        facts.get_or_init(|| self.find_unresolvable())
+    }
+
+    fn find_unresolvable(&self) -> Vec<Unresolvable> {
         if super::upstreams::some_unread(self.config) {
             // The resolver may stand in the file that could not be read.
             return Vec::new();

@@ -2,24 +2,35 @@
 //! stays linear in the size of the configuration.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::super::pass::{self, Destination};
 use super::super::tree::NodeId;
 use super::super::variables::has_variables;
 use super::super::{Config, units};
+use super::run_time_names::Unresolvable;
 use crate::evidence::{
     Endpoint, EndpointEvidence, Handshake, NameEvidence, PeerAddress, ProbeKind, Protocol, Snapshot,
 };
 
+/// What many rules ask of one configuration: found once, by the first that asks.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Facts {
+    hops: OnceLock<Vec<Hop>>,
+    lines: OnceLock<Vec<KeptLine>>,
+    pub(super) unresolvable: OnceLock<Vec<Unresolvable>>,
+}
+
 /// One `*_pass`.
-pub(super) struct Hop<'c> {
+#[derive(Clone, Debug)]
+pub(super) struct Hop {
     /// The directive.
     pub(super) node: NodeId,
     /// The block it stands in.
     pub(super) block: NodeId,
     pub(super) protocol: Protocol,
     /// Its argument.
-    pub(super) written: &'c str,
+    pub(super) written: String,
     /// The argument holds variables.
     pub(super) variables: bool,
     pub(super) destination: Destination,
@@ -28,7 +39,11 @@ pub(super) struct Hop<'c> {
 }
 
 /// Every `*_pass` of the configuration.
-pub(super) fn hops(config: &Config) -> Vec<Hop<'_>> {
+pub(super) fn hops(config: &Config) -> &[Hop] {
+    config.facts.hops.get_or_init(|| all_hops(config))
+}
+
+fn all_hops(config: &Config) -> Vec<Hop> {
     let tree = &config.tree;
     pass::all_passes(config)
         .filter(|node| !tree.argument(*node, 0).is_empty())
@@ -43,7 +58,7 @@ pub(super) fn hops(config: &Config) -> Vec<Hop<'_>> {
                 node,
                 block: tree.parent(node),
                 protocol,
-                written,
+                written: written.to_owned(),
                 variables,
                 destination,
                 group,
@@ -52,7 +67,7 @@ pub(super) fn hops(config: &Config) -> Vec<Hop<'_>> {
         .collect()
 }
 
-impl Hop<'_> {
+impl Hop {
     /// The host as written, with the brackets of an IPv6 address; empty for a unix socket.
     pub(super) fn host(&self) -> &str {
         if self.destination.authority.starts_with("unix:") {
@@ -89,35 +104,60 @@ impl Hop<'_> {
 }
 
 /// A line that names an address: a `server` of a group, or a `*_pass` itself.
-pub(super) struct Line<'h, 'c> {
+#[derive(Clone, Copy)]
+pub(super) struct Line<'c> {
     /// The directive.
     pub(super) node: NodeId,
-    pub(super) address: PeerAddress,
+    pub(super) address: &'c PeerAddress,
     /// The first pass that goes there.
-    pub(super) hop: &'h Hop<'c>,
+    pub(super) hop: &'c Hop,
     /// The group has other servers that are not marked `down`.
     pub(super) others: bool,
     /// The port is written.
     pub(super) port_written: bool,
 }
 
+/// A [`Line`] as it is kept: its pass is an index among all.
+#[derive(Clone, Debug)]
+struct KeptLine {
+    node: NodeId,
+    address: PeerAddress,
+    hop: usize,
+    others: bool,
+    port_written: bool,
+}
+
 /// Every address that a literal `*_pass` leads to, once for each protocol; servers marked `down` are left
 /// out.
-pub(super) fn lines<'h, 'c>(config: &'c Config, hops: &'h [Hop<'c>]) -> Vec<Line<'h, 'c>> {
+pub(super) fn lines(config: &Config) -> impl Iterator<Item = Line<'_>> + Clone {
+    let lines = config.facts.lines.get_or_init(|| all_lines(config));
+    let hops = hops(config);
+    lines.iter().filter_map(|line| {
+        Some(Line {
+            node: line.node,
+            address: &line.address,
+            hop: hops.get(line.hop)?,
+            others: line.others,
+            port_written: line.port_written,
+        })
+    })
+}
+
+fn all_lines(config: &Config) -> Vec<KeptLine> {
     let tree = &config.tree;
     let mut known: HashSet<(NodeId, &str, bool)> = HashSet::new();
     let mut lines = Vec::new();
-    for hop in hops.iter().filter(|hop| !hop.variables) {
+    for (index, hop) in hops(config).iter().enumerate().filter(|(_, hop)| !hop.variables) {
         let tls = hop.destination.tls;
         let Some(group) = hop.group else {
             if hop.destination.scheme_ok && !hop.destination.authority.is_empty() {
                 let port = if tls { 443 } else { 80 };
                 let (host, written) = pass::host_and_port(&hop.destination.authority);
                 if !host.is_empty() {
-                    lines.push(Line {
+                    lines.push(KeptLine {
                         node: hop.node,
                         address: pass::address(&hop.destination.authority, port),
-                        hop,
+                        hop: index,
                         others: false,
                         port_written: written.is_some(),
                     });
@@ -136,10 +176,10 @@ pub(super) fn lines<'h, 'c>(config: &'c Config, hops: &'h [Hop<'c>]) -> Vec<Line
             .collect();
         for server in &servers {
             let written = tree.argument(*server, 0);
-            lines.push(Line {
+            lines.push(KeptLine {
                 node: *server,
                 address: pass::address(written, 80),
-                hop,
+                hop: index,
                 others: servers.len() > 1,
                 port_written: pass::host_and_port(written).1.is_some(),
             });
