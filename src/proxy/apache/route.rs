@@ -2,12 +2,13 @@
 //! `mod_rewrite`, `mod_proxy`, `mod_alias`, then the handler.
 
 use super::aliases;
+use super::directives;
 use super::layers::Layers;
 use super::passes::{self, ProxyPass, Taken};
 use super::rewrite::{self, Outcome};
 use super::servers::{self, Chosen};
 use super::settings::{self, Scope};
-use super::target::{self, Url};
+use super::target::{self, Canonical, Url};
 use super::tree::{ROOT, StatementId};
 use super::uri::{self, EncodedSlashes};
 use super::workers::{self, Backend};
@@ -120,10 +121,16 @@ fn begin(config: &Config, chosen: &Chosen) -> Route {
     }
 }
 
+/// `AllowEncodedSlashes` of a server. A virtual host takes over the main server's only as long as it has no
+/// directive of httpd's core at all, of which `ServerName` is one.
 fn encoded_slashes(config: &Config, server: usize) -> EncodedSlashes {
-    // Virtual hosts do not inherit this one.
     let section = config.servers.get(server).map_or(ROOT, |server| server.section);
-    match config.tree.last(section, "AllowEncodedSlashes") {
+    let own = config.tree.last(section, "AllowEncodedSlashes");
+    let inherited = || {
+        let has_own_core = has_core_directive(config, section);
+        (!has_own_core).then(|| config.tree.last(ROOT, "AllowEncodedSlashes"))?
+    };
+    match own.or_else(inherited) {
         Some(id) => match config.statement(id).argument(0).to_ascii_lowercase().as_str() {
             "on" => EncodedSlashes::Decoded,
             "nodecode" => EncodedSlashes::Kept,
@@ -131,6 +138,33 @@ fn encoded_slashes(config: &Config, server: usize) -> EncodedSlashes {
         },
         None => EncodedSlashes::Refused,
     }
+}
+
+/// A section has a directive of the core module, so that httpd gives it core settings of its own.
+fn has_core_directive(config: &Config, section: StatementId) -> bool {
+    /// Always there, but not of the core module.
+    const OTHERS: &[&str] = &[
+        "BufferedLogs",
+        "CustomLog",
+        "GlobalLog",
+        "KeepAlive",
+        "KeepAliveTimeout",
+        "LogFormat",
+        "LogIOTrackTTFB",
+        "MaxKeepAliveRequests",
+        "Suexec",
+        "TransferLog",
+    ];
+    config.tree.children(section).any(|id| {
+        let statement = config.statement(id);
+        let name = if statement.is_section {
+            format!("<{}", statement.name)
+        } else {
+            statement.name.clone()
+        };
+        directives::modules_of(&name).contains(&"core_module")
+            && !OTHERS.iter().any(|other| statement.is(other))
+    })
 }
 
 /// From the path to the handler.
@@ -463,8 +497,29 @@ fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied:
         pass.tls = tls;
     }
     let query = state.query.as_deref().filter(|_| !proxied.as_is);
-    route.request_target = matches!(scheme.as_str(), "http" | "https" | "h2" | "h2c" | "ws" | "wss")
-        .then(|| target::request_target(&path, query, !proxied.as_is));
+    if matches!(scheme.as_str(), "http" | "https" | "h2" | "h2c" | "ws" | "wss") {
+        // What the server says of slashes is lost as soon as a section with core settings is merged over it:
+        // all but `<Proxy>` have them.
+        let plain_server = layers.sections.iter().all(|section| {
+            let statement = config.statement(*section);
+            let of_server = *section == ROOT || statement.is("VirtualHost");
+            let of_proxy = statement.is("Proxy") || statement.is("ProxyMatch");
+            of_server || (of_proxy && !has_core_directive(config, *section))
+        });
+        let slashes_kept = plain_server
+            && encoded_slashes(config, state.server) == EncodedSlashes::Kept
+            && config.environment.version_or_default() >= (2, 4, 57);
+        let canonical = match (proxied.as_is, slashes_kept) {
+            (true, _) => Canonical::Not,
+            (false, true) => Canonical::SlashesKept,
+            (false, false) => Canonical::Escaped,
+        };
+        let Some(target) = target::request_target(&path, query, canonical) else {
+            answer(state, route, 400, proxied.statement);
+            return;
+        };
+        route.request_target = Some(target);
+    }
     // What a responder needs to find the script, as httpd makes it of the URL.
     let script = (pass.protocol == Protocol::FastCgi).then(|| path.clone());
     let mut found = settings::proxied(&Scope {

@@ -1,6 +1,7 @@
 //! The URL that a request is handed on to: taken apart, and made canonical as httpd's scheme modules do.
 
 use super::passes::without_socket;
+use super::uri;
 use crate::evidence::Protocol;
 
 /// A URL of a backend.
@@ -104,42 +105,50 @@ pub(super) fn protocol(scheme: &str) -> Option<(Protocol, bool, &'static str)> {
     })
 }
 
-/// The request target that goes upstream: `path` follows the host in the URL, `query` is the client's.
-pub(super) fn request_target(path: &str, query: Option<&str>, canonical: bool) -> String {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let path = if canonical { escape(path) } else { path.to_owned() };
-    match query {
-        Some(query) => format!("/{path}?{query}"),
-        None => format!("/{path}"),
-    }
+/// How the path of a URL becomes that of the request that goes upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Canonical {
+    /// It stays as it is.
+    Not,
+    /// It is escaped.
+    Escaped,
+    /// It is escaped, only `%2F` stays (`AllowEncodedSlashes NoDecode` since 2.4.57).
+    SlashesKept,
 }
 
-/// `ap_proxy_canonenc` for a path that is decoded.
-pub(super) fn escape(path: &str) -> String {
+/// The request target that goes upstream: `path` follows the host in the URL, `query` is the client's. `None`:
+/// the path cannot be escaped, and the request is answered with 400.
+pub(super) fn request_target(path: &str, query: Option<&str>, canonical: Canonical) -> Option<String> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = match canonical {
+        Canonical::Not => path.to_owned(),
+        Canonical::Escaped => escape(path, false)?,
+        Canonical::SlashesKept => escape(path, true)?,
+    };
+    Some(match query {
+        Some(query) => format!("/{path}?{query}"),
+        None => format!("/{path}"),
+    })
+}
+
+/// `ap_proxy_canonenc` for a path that is decoded; with `keep_slashes`, up to its `%2F`. `None`: there is a `%`
+/// without two digits where they are looked at.
+fn escape(path: &str, keep_slashes: bool) -> Option<String> {
+    const PLAIN: &[u8] = b"~$-_.+!*'(),;:@&=/";
     let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        let plain = byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'~' | b'$'
-                    | b'-'
-                    | b'_'
-                    | b'.'
-                    | b'+'
-                    | b'!'
-                    | b'*'
-                    | b'\''
-                    | b'('
-                    | b')'
-                    | b','
-                    | b';'
-                    | b':'
-                    | b'@'
-                    | b'&'
-                    | b'='
-                    | b'/'
-            );
-        if plain {
+    let bytes = crate::proxy::nginx::uri::bytes_of(path);
+    let mut index = 0_usize;
+    while let Some(byte) = bytes.get(index).copied() {
+        if keep_slashes && byte == b'%' {
+            let end = index.saturating_add(3);
+            if uri::escaped(&bytes, index)? == b'/' {
+                out.extend(bytes.get(index..end)?.iter().map(|byte| char::from(*byte)));
+                index = end;
+                continue;
+            }
+        }
+        index = index.saturating_add(1);
+        if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -152,7 +161,7 @@ pub(super) fn escape(path: &str) -> String {
             }
         }
     }
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -175,9 +184,12 @@ mod tests {
     #[test]
     fn a_path_is_escaped_for_the_backend() {
         assert_eq!(
-            request_target("/a b%?#/é", Some("q=%20"), true),
-            "/a%20b%25%3F%23/%C3%A9?q=%20"
+            request_target("/a b%?#/é", Some("q=%20"), Canonical::Escaped).as_deref(),
+            Some("/a%20b%25%3F%23/%C3%A9?q=%20")
         );
-        assert_eq!(request_target("", None, true), "/");
+        assert_eq!(request_target("", None, Canonical::Escaped).as_deref(), Some("/"));
+        let kept = |path| request_target(path, None, Canonical::SlashesKept);
+        assert_eq!(kept("/a%2fb%41 ").as_deref(), Some("/a%2fb%2541%20"));
+        assert_eq!(kept("/a%"), None);
     }
 }

@@ -67,7 +67,10 @@ pub(super) fn decode(raw: &str, merge_slashes: bool, slashes: EncodedSlashes) ->
     if !raw.starts_with('/') {
         return Err(400);
     }
-    let normal = normalise(raw.as_bytes(), merge_slashes, true)?;
+    let (normal, sound) = normalise(raw.as_bytes(), merge_slashes, true);
+    if !sound {
+        return Err(400);
+    }
     let mut decoded = Vec::with_capacity(normal.len());
     let mut status = None;
     let mut index = 0;
@@ -97,13 +100,16 @@ pub(super) fn decode(raw: &str, merge_slashes: bool, slashes: EncodedSlashes) ->
         return Err(status);
     }
     if slashes == EncodedSlashes::Decoded {
-        decoded = normalise(&decoded, merge_slashes, false)?;
+        // What the decoded slashes made of the path is simplified once more; that this time it may leave the
+        // root is not looked at.
+        decoded = normalise(&decoded, merge_slashes, false).0;
     }
-    Ok(String::from_utf8_lossy(&decoded).into_owned())
+    // Bytes that are no UTF-8 become characters from which they can be had again.
+    Ok(crate::proxy::nginx::uri::text_of(&decoded))
 }
 
 /// The byte that `%XX` at this index stands for.
-fn escaped(bytes: &[u8], index: usize) -> Option<u8> {
+pub(super) fn escaped(bytes: &[u8], index: usize) -> Option<u8> {
     let hex = |offset: usize| {
         let byte = bytes.get(index.saturating_add(offset))?;
         char::from(*byte)
@@ -113,12 +119,13 @@ fn escaped(bytes: &[u8], index: usize) -> Option<u8> {
     Some(hex(1)? * 16 + hex(2)?)
 }
 
-/// `ap_normalize_path`: merges slashes, takes out dot segments, decodes what needs no escape.
-fn normalise(path: &[u8], merge_slashes: bool, decode: bool) -> Result<Vec<u8>, u16> {
+/// `ap_normalize_path`: merges slashes, takes out dot segments, decodes what needs no escape. False: an escape
+/// is broken, or `..` would leave the root, where it is left out.
+fn normalise(path: &[u8], merge_slashes: bool, decode: bool) -> (Vec<u8>, bool) {
     // Unreserved characters first: then a dot is a dot.
     let mut plain = Vec::with_capacity(path.len());
     let mut index = 0;
-    let mut wrong = false;
+    let mut sound = true;
     while let Some(byte) = path.get(index).copied() {
         if decode && byte == b'%' {
             match escaped(path, index) {
@@ -130,14 +137,11 @@ fn normalise(path: &[u8], merge_slashes: bool, decode: bool) -> Result<Vec<u8>, 
                     continue;
                 }
                 Some(_) => {}
-                None => wrong = true,
+                None => sound = false,
             }
         }
         plain.push(byte);
         index += 1;
-    }
-    if wrong {
-        return Err(400);
     }
     let mut out: Vec<u8> = vec![b'/'];
     let segments: Vec<&[u8]> = plain
@@ -151,7 +155,8 @@ fn normalise(path: &[u8], merge_slashes: bool, decode: bool) -> Result<Vec<u8>, 
             b"." => {}
             b".." => {
                 if out.len() <= 1 {
-                    return Err(400);
+                    sound = false;
+                    continue;
                 }
                 out.pop();
                 while out.last().is_some_and(|byte| *byte != b'/') {
@@ -172,7 +177,7 @@ fn normalise(path: &[u8], merge_slashes: bool, decode: bool) -> Result<Vec<u8>, 
             }
         }
     }
-    Ok(out)
+    (out, sound)
 }
 
 /// `ap_no2slash`.
@@ -213,6 +218,10 @@ mod tests {
         assert_eq!(
             decode("/a%2F../b", true, EncodedSlashes::Decoded),
             Ok("/b".to_owned())
+        );
+        assert_eq!(
+            decode("/.%2e%2F/x", true, EncodedSlashes::Decoded),
+            Ok("/x".to_owned())
         );
         assert_eq!(
             decode("/a%2Fb", true, EncodedSlashes::Kept),

@@ -28,7 +28,7 @@ mod server_select;
 mod settings;
 mod tree;
 mod units;
-mod uri;
+pub(super) mod uri;
 mod variables;
 
 use crate::evidence::{

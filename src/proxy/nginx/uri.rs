@@ -147,7 +147,7 @@ fn escape_where(text: &str, also: impl Fn(u8) -> bool) -> String {
 const STRAY: u32 = 0x0010_ff00;
 
 /// Bytes as text; none is lost.
-pub(super) fn text_of(bytes: &[u8]) -> String {
+pub(in crate::proxy) fn text_of(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
@@ -158,7 +158,7 @@ pub(super) fn text_of(bytes: &[u8]) -> String {
 }
 
 /// The bytes that a text was made from.
-pub(super) fn bytes_of(text: &str) -> Vec<u8> {
+pub(in crate::proxy) fn bytes_of(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut buffer = [0_u8; 4];
     for character in text.chars() {
