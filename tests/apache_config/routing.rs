@@ -7,17 +7,25 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{Dice, Disk, environment, program, seed_and_factor};
-use fix502::evidence::{Handler, PeerAddress, Route};
+use fix502::evidence::{Handler, Peer, PeerAddress, Route};
 use fix502::proxy::RouteRequest;
 use fix502::proxy::apache::{self, Config};
 
 const MODULES: &str = "/usr/lib/apache2/modules";
+
+/// The addresses that httpd listens on, each at a port of its own.
+const LISTENERS: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
 
 /// How many backends there are, each on a port of its own.
 const BACKENDS: usize = 4;
@@ -60,7 +68,7 @@ fn echo(listener: TcpListener, name: usize) {
 struct Server(Child);
 
 impl Server {
-    fn start(file: &Path, port: u16) -> Self {
+    fn start(file: &Path, sockets: &[SocketAddr]) -> Self {
         let child = Command::new(program().unwrap())
             .args(["-X", "-f"])
             .arg(file)
@@ -71,7 +79,7 @@ impl Server {
             .unwrap();
         let mut server = Self(child);
         let begun = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        while sockets.iter().any(|address| TcpStream::connect(address).is_err()) {
             let ended = server.0.try_wait().unwrap();
             assert!(
                 ended.is_none() && begun.elapsed() < Duration::from_secs(20),
@@ -193,7 +201,7 @@ impl Layout<'_> {
                 2 => writeln!(
                     into,
                     "ProxyPass {path} balancer://{}",
-                    self.dice.one(&["one", "two/x", "none"])
+                    self.dice.one(&["one", "two/x", "none", "peers", "peers/", "PEERS"])
                 )
                 .unwrap(),
                 _ => {
@@ -204,6 +212,9 @@ impl Layout<'_> {
                     writeln!(into, "ProxyPass {path} {url}{flag}").unwrap();
                 }
             }
+        }
+        if self.dice.chance(30) {
+            self.indirect(into);
         }
         for _ in 0..self.dice.roll(3) {
             let section = self.dice.one(&[
@@ -219,7 +230,12 @@ impl Layout<'_> {
             ]);
             let name = section.split(' ').next().unwrap();
             writeln!(into, "<{section}>").unwrap();
-            match self.dice.roll(6) {
+            match self.dice.roll(8) {
+                6 => {
+                    let url = self.url();
+                    writeln!(into, "SetHandler proxy:{}", url.trim_end_matches('/')).unwrap();
+                }
+                7 => into.push_str("SetHandler none\n"),
                 0 => into.push_str("ProxyPass !\n"),
                 1 => into.push_str("Redirect 301 /l/x /r\n"),
                 2 if name == "LocationMatch" => {
@@ -279,6 +295,22 @@ impl Layout<'_> {
                 writeln!(into, "RewriteRule {rule}").unwrap();
             }
         }
+        if self.dice.chance(10) {
+            writeln!(into, "ProxyPassInherit {}", self.dice.one(&["On", "Off"])).unwrap();
+        }
+        if self.dice.chance(10) {
+            writeln!(into, "MergeSlashes {}", self.dice.one(&["On", "Off"])).unwrap();
+        }
+        if self.dice.chance(10) {
+            let option = self.dice.one(&[
+                "Inherit",
+                "InheritBefore",
+                "InheritDown",
+                "InheritDownBefore",
+                "IgnoreInherit",
+            ]);
+            writeln!(into, "RewriteOptions {option}").unwrap();
+        }
         if self.dice.chance(20) {
             writeln!(
                 into,
@@ -289,7 +321,7 @@ impl Layout<'_> {
         }
     }
 
-    fn text(&mut self, directory: &Path, ports: [u16; 2]) -> String {
+    fn text(&mut self, directory: &Path, ports: [u16; LISTENERS.len()]) -> String {
         let root = directory.display();
         let mut text = format!("ServerRoot {root}\n");
         for module in [
@@ -302,6 +334,7 @@ impl Layout<'_> {
             "proxy_balancer",
             "slotmem_shm",
             "lbmethod_byrequests",
+            "macro",
         ] {
             writeln!(text, "LoadModule {module}_module {MODULES}/mod_{module}.so").unwrap();
         }
@@ -309,23 +342,44 @@ impl Layout<'_> {
             text,
             "ServerName main.test\nPidFile pid\nErrorLog err\nLogLevel crit\nDefaultRuntimeDir {root}\nDocumentRoot {root}\n\
              Mutex pthread\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60\nThreadsPerChild 8\nServerLimit 1\nMaxRequestWorkers 8\n\
-             ThreadLimit 8\nListen 127.0.0.1:{}\nListen 127.0.0.1:{}\n",
-            ports[0], ports[1]
+             ThreadLimit 8\n",
         )
         .unwrap();
+        for (address, port) in LISTENERS.iter().zip(ports) {
+            let host = bracketed(*address);
+            writeln!(text, "Listen {host}:{port}").unwrap();
+        }
         let (one, two) = (self.backends[0], self.backends[1]);
         writeln!(
             text,
             "<Proxy balancer://one>\nBalancerMember http://127.0.0.1:{one}\n</Proxy>"
         )
         .unwrap();
+        self.balancers(&mut text);
+        self.macros(&mut text);
         writeln!(text, "BalancerMember balancer://two http://127.0.0.1:{two}/m").unwrap();
         self.passes(&mut text);
         for _ in 0..=self.dice.roll(5) {
-            let port = ports[self.dice.roll(2)].to_string();
-            let host = self.dice.one(&["*", "*", "*", "127.0.0.1", "_default_"]);
-            let port = if self.dice.chance(15) { "*" } else { &port };
-            writeln!(text, "<VirtualHost {host}:{port}>").unwrap();
+            let mut addresses = String::new();
+            for _ in 0..=usize::from(self.dice.chance(20)) {
+                let port = ports[self.dice.roll(LISTENERS.len())].to_string();
+                let host = self.dice.one(&[
+                    "*",
+                    "*",
+                    "*",
+                    "127.0.0.1",
+                    "127.0.0.1",
+                    "127.0.0.2",
+                    "_default_",
+                    "[::1]",
+                    "[::]",
+                    "0.0.0.0",
+                    "[::ffff:127.0.0.1]",
+                ]);
+                let port = if self.dice.chance(15) { "*" } else { &port };
+                write!(addresses, " {host}:{port}").unwrap();
+            }
+            writeln!(text, "<VirtualHost{addresses}>").unwrap();
             if self.dice.chance(80) {
                 writeln!(
                     text,
@@ -345,16 +399,103 @@ impl Layout<'_> {
             self.passes(&mut text);
             text.push_str("</VirtualHost>\n");
         }
+        if self.dice.chance(30) {
+            let port = ports[self.dice.roll(LISTENERS.len())];
+            writeln!(text, "Use Host {port} {}", self.dice.one(&["a.test", "m.test"])).unwrap();
+        }
         text
+    }
+
+    /// Balancers with more than one peer of which one is to answer.
+    fn balancers(&mut self, into: &mut String) {
+        let mut url = || {
+            let path = self.dice.one(&["", "", "/p", "/", "/q/"]);
+            let port = self.backends[self.dice.roll(self.backends.len())];
+            (format!("http://127.0.0.1:{port}"), path.to_owned())
+        };
+        let (first, path) = url();
+        let (mut second, _) = url();
+        while second == first {
+            second = url().0;
+        }
+        let flags = [
+            ("", " status=+D"),
+            (" status=D", ""),
+            ("", " status=+H"),
+            (" status=S", " status=+I"),
+            (" lbset=1", ""),
+            ("", " lbset=2"),
+            (" status=D", " status=D"),
+            (" status=+H", " loadfactor=3"),
+            (" status=D-D", " status=d"),
+        ];
+        let (one, two) = flags[self.dice.roll(flags.len())];
+        if self.dice.chance(50) {
+            writeln!(
+                into,
+                "<Proxy balancer://peers>\nBalancerMember {first}{path}{one}\nBalancerMember {second}{path}{two}\n</Proxy>"
+            )
+            .unwrap();
+        } else {
+            writeln!(
+                into,
+                "BalancerMember balancer://peers {first}{path}{one}\nBalancerMember balancer://Peers {second}{path}{two}"
+            )
+            .unwrap();
+        }
+    }
+
+    /// Macros and variables that passes use.
+    fn macros(&mut self, into: &mut String) {
+        let port = self.backends[self.dice.roll(self.backends.len())];
+        let url = self.url();
+        write!(
+            into,
+            "Define backend http://127.0.0.1:{port}\nDefine Path /d\n\
+             <Macro Pass $path $url>\nProxyPass $path $url\n</Macro>\n\
+             <Macro Section $name>\n<Location /l/$name>\nProxyPass {url}\n</Location>\n</Macro>\n\
+             <Macro Host $port $name>\n<VirtualHost *:$port>\nServerName $name\nUse Pass /m/ ${{backend}}/$name/\n</VirtualHost>\n</Macro>\n"
+        )
+        .unwrap();
+    }
+
+    /// What stands behind a condition, a macro or a variable.
+    fn indirect(&mut self, into: &mut String) {
+        let path = self.dice.one(&["/d", "/d/", "${Path}", "${Path}/x", "/a"]);
+        let line = match self.dice.roll(6) {
+            0 => format!("Use Pass {path} ${{backend}}/y"),
+            1 => format!("Use Section {}", self.dice.one(&["x", "a", "b/"])),
+            2 => format!("ProxyPass {path} ${{BACKEND}}"),
+            3 => format!(
+                "ErrorDocument {}",
+                self.dice.one(&["404 nothing", "403 /a/x", "503 \"no one\""])
+            ),
+            4 => format!(
+                "SetHandler {}",
+                self.dice.one(&["none", "server-status", "proxy:${backend}"])
+            ),
+            _ => {
+                let (path, url) = (self.dice.one(&["/b", "/x"]), self.url());
+                format!("ProxyPass {path} {url}")
+            }
+        };
+        match self.dice.roll(8) {
+            0 => writeln!(into, "<IfModule mod_proxy.c>\n{line}\n</IfModule>").unwrap(),
+            1 => writeln!(into, "<IfModule !proxy_module>\n{line}\n</IfModule>").unwrap(),
+            2 => writeln!(into, "<IfDefine backend>\n{line}\n</IfDefine>").unwrap(),
+            3 => writeln!(into, "<IfDefine !Path>\n{line}\n</IfDefine>").unwrap(),
+            4 => writeln!(into, "<IfVersion >= 2.4>\n{line}\n</IfVersion>").unwrap(),
+            _ => writeln!(into, "{line}").unwrap(),
+        }
     }
 
     fn target(&mut self) -> String {
         let mut path = String::new();
         for _ in 0..=self.dice.roll(4) {
             path.push_str(self.dice.one(&[
-                "/", "/a", "/b", "/ab", "/l", "/x", "a", "b", "//", "/..", "/.", "%20", "%2F", "%2f",
-                "..%2F", "%2e", "%25", "%3F", "+", ";", "/a/b", "%61", "~", "\"", "%c3%a9", "/B", "%zz",
-                "%ff",
+                "/", "/a", "/b", "/ab", "/l", "/x", "/d", "/m", "a", "b", "//", "/..", "/.", "%20", "%2F",
+                "%2f", "..%2F", "%2e", "%25", "%3F", "+", ";", "/a/b", "%61", "~", "\"", "%c3%a9", "/B",
+                "%zz", "%ff",
             ]));
         }
         if !path.starts_with('/') {
@@ -367,12 +508,19 @@ impl Layout<'_> {
     }
 }
 
+/// The peer that is asked first while none has failed.
+fn preferred(peers: &[Peer]) -> Option<&Peer> {
+    let mut usable = peers.iter().filter(|peer| !peer.down);
+    let reserve = usable.clone().find(|peer| peer.backup);
+    usable.find(|peer| !peer.backup).or(reserve)
+}
+
 /// What the route says will come.
 fn foretold(route: &Route, ports: &[u16]) -> String {
     match &route.handler {
-        Handler::Pass(pass) => match pass.peers.as_slice() {
-            [] => "503".to_owned(),
-            [peer, ..] => {
+        Handler::Pass(pass) => match preferred(&pass.peers) {
+            None => "503".to_owned(),
+            Some(peer) => {
                 let PeerAddress::Ip(address) = &peer.address else {
                     return "5xx".to_owned();
                 };
@@ -393,9 +541,25 @@ fn foretold(route: &Route, ports: &[u16]) -> String {
     }
 }
 
-fn port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+fn bracketed(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+/// A free port for each address, all of them different.
+fn free_ports() -> [u16; LISTENERS.len()] {
+    let held = LISTENERS.map(|address| TcpListener::bind((address, 0)).unwrap());
+    let ports = held.each_ref().map(|listener| listener.local_addr().unwrap().port());
+    let mut different = ports.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    if different.len() == ports.len() {
+        ports
+    } else {
+        free_ports()
+    }
 }
 
 #[test]
@@ -417,7 +581,7 @@ fn requests_go_where_the_real_server_sends_them() {
     let (mut compared, mut proxied, mut left_out, mut rounds) = (0, 0, 0, 0);
     while compared < 20_000 * factor && wrong.is_empty() {
         rounds += 1;
-        let ports = [port(), port()];
+        let ports = free_ports();
         let mut layout = Layout {
             dice: &mut dice,
             backends: &backends,
@@ -427,16 +591,17 @@ fn requests_go_where_the_real_server_sends_them() {
         let config: Config = apache::read(&file.display().to_string(), &Disk, &environment());
         let errors = config.summary().errors;
         assert!(errors.is_empty(), "{errors:?}\n{text}");
-        let server = Server::start(&file, ports[1]);
-        let mut clients: Vec<Client> = ports
+        let sockets: Vec<SocketAddr> = LISTENERS.into_iter().zip(ports).map(SocketAddr::from).collect();
+        let server = Server::start(&file, &sockets);
+        let mut clients: Vec<Client> = sockets
             .iter()
-            .map(|port| Client {
-                address: SocketAddr::from((Ipv4Addr::LOCALHOST, *port)),
+            .map(|address| Client {
+                address: *address,
                 open: None,
             })
             .collect();
         for _ in 0..600 {
-            let which = layout.dice.roll(2);
+            let which = layout.dice.roll(LISTENERS.len());
             let host = layout.dice.one(&[
                 "a.test",
                 "b.test",
@@ -449,10 +614,13 @@ fn requests_go_where_the_real_server_sends_them() {
                 "a.test.",
                 "127.0.0.1",
                 "main.test",
+                "m.test",
+                "[::1]",
+                "127.0.0.2",
             ]);
             let target = layout.target();
             let route = config.route(&RouteRequest {
-                local_address: Some(Ipv4Addr::LOCALHOST.into()),
+                local_address: Some(LISTENERS[which]),
                 port: ports[which],
                 host: host.to_owned(),
                 method: "GET".to_owned(),

@@ -58,7 +58,7 @@ impl Layers {
                 if !statement.is_section || !(statement.is("Location") || statement.is("LocationMatch")) {
                     continue;
                 }
-                match location_matches(config, section, &plain) {
+                match location_matches(config, section, path, &plain) {
                     Ok(true) => found.push(section),
                     Ok(false) => {}
                     Err(reason) => self.undetermined.push(reason),
@@ -198,16 +198,16 @@ pub(super) fn file_matches(config: &Config, section: StatementId, name: &str) ->
     }
 }
 
-/// Whether a `<Location>` takes a path.
-fn location_matches(config: &Config, section: StatementId, path: &str) -> Result<bool, String> {
+/// Whether a `<Location>` takes a path; `plain` is the path without doubled slashes, which expressions do see.
+fn location_matches(config: &Config, section: StatementId, path: &str, plain: &str) -> Result<bool, String> {
     let (written, regex) = section_path(config, section);
     if regex {
         return pattern::matches(&written, false, path).map(|found| found.is_some());
     }
     if paths::is_pattern(&written) {
-        return Ok(paths::fnmatch(&written, path, true, false));
+        return Ok(paths::fnmatch(&written, plain, true, false));
     }
-    let Some(rest) = path.strip_prefix(&written) else {
+    let Some(rest) = plain.strip_prefix(&written) else {
         return Ok(false);
     };
     Ok(written.is_empty() || written.ends_with('/') || rest.is_empty() || rest.starts_with('/'))

@@ -77,6 +77,12 @@ fn is_on(state: &State<'_>, section: StatementId) -> Option<bool> {
     Some(state.config.statement(id).argument(0).eq_ignore_ascii_case("on"))
 }
 
+/// A directive of `mod_rewrite`.
+fn is_own(name: &str) -> bool {
+    name.get(..7)
+        .is_some_and(|start| start.eq_ignore_ascii_case("rewrite"))
+}
+
 /// The rules of the server, main server's only where they are inherited.
 pub(super) fn server_rules(state: &mut State<'_>) -> Outcome {
     let config = state.config;
@@ -90,17 +96,28 @@ pub(super) fn server_rules(state: &mut State<'_>) -> Outcome {
     }
     let mut all = rules(state, section);
     if section != ROOT {
+        // A host without a word of this module shares the main server's settings, which are not for it.
+        let has_word = config.statements().any(|(id, statement)| {
+            is_own(&statement.name) && config.tree.around(id).any(|around| around == section)
+        });
+        if !has_word {
+            return Outcome::Continue;
+        }
         let option = |section: StatementId, name: &str| {
             config.tree.named(section, "RewriteOptions").any(|id| {
                 let mut words = config.statement(id).arguments.iter();
                 words.any(|word| word.text.eq_ignore_ascii_case(name))
             })
         };
-        if option(section, "InheritBefore") || option(ROOT, "InheritDownBefore") {
-            let own = std::mem::replace(&mut all, rules(state, ROOT));
-            all.extend(own);
-        } else if option(section, "Inherit") || option(ROOT, "InheritDown") {
+        // A server that sets no options has those of the main server.
+        let has_own = config.tree.named(section, "RewriteOptions").next().is_some();
+        let own = if has_own { section } else { ROOT };
+        let taken = |name: &str| !option(own, "IgnoreInherit") && option(ROOT, name);
+        if option(own, "Inherit") || taken("InheritDown") {
             all.extend(rules(state, ROOT));
+        } else if option(own, "InheritBefore") || taken("InheritDownBefore") {
+            let after = std::mem::replace(&mut all, rules(state, ROOT));
+            all.extend(after);
         }
     }
     run(state, &all, None)

@@ -83,7 +83,11 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
     let merge = config
         .server_setting(chosen.server, "MergeSlashes")
         .is_none_or(|id| !config.statement(id).argument(0).eq_ignore_ascii_case("off"));
-    let path = match uri::decode(&parts.raw_path, merge, encoded_slashes(config, chosen.server)) {
+    let path = match uri::decode(
+        uri::with_one_slash(&parts.raw_path),
+        merge,
+        encoded_slashes(config, chosen.server),
+    ) {
         Ok(path) => path,
         Err(status) => {
             refuse(&mut route, status);
@@ -277,10 +281,15 @@ fn reverse(state: &mut State<'_>, layers: &Layers) -> Reverse {
             .filter(move |pass| pass.location.is_none() && pass.server == server)
     };
     let server = state.server;
-    let inherit = server != 0
-        && config
-            .server_setting(server, "ProxyPassInherit")
-            .is_none_or(|id| !config.statement(id).argument(0).eq_ignore_ascii_case("off"));
+    // Both servers have to be without inheritance: one that says nothing wants it (2.4.71).
+    let refuses = |section: StatementId| {
+        config
+            .tree
+            .last(section, "ProxyPassInherit")
+            .is_some_and(|id| config.statement(id).argument(0).eq_ignore_ascii_case("off"))
+    };
+    let own_section = config.servers.get(server).map_or(ROOT, |server| server.section);
+    let inherit = server != 0 && !(refuses(own_section) && refuses(ROOT));
     let main = list(0).filter(move |_| inherit || server == 0);
     let own = list(server).filter(move |_| server != 0);
     for pass in set.into_iter().chain(main).chain(own) {
@@ -358,13 +367,23 @@ fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers) {
         }
     }
     let handler = layers.last(config, "SetHandler");
-    let name = handler.map(|id| config.statement(id).argument(0).to_owned());
+    // httpd keeps it in lower case, but for the path of a socket.
+    let name = handler.map(|id| match config.statement(id).argument(0) {
+        socket if socket.starts_with("proxy:unix") => socket.to_owned(),
+        other => other.to_ascii_lowercase(),
+    });
     if let (Some(id), Some(name)) = (handler, name.as_deref()) {
         let is_proxy = name
             .get(..6)
             .is_some_and(|start| start.eq_ignore_ascii_case("proxy:"));
         if is_proxy && config.modules.has("proxy_module") {
             let url = name.get(6..).unwrap_or_default();
+            // What comes after the first name that is not there is not handed on, but for FastCGI's script.
+            let (real, _) = passes::without_socket(url);
+            let below = state.path.trim_start_matches('/');
+            if !real.starts_with("fcgi:") && below.contains('/') {
+                state.unknown(format!("which of the directories of {file} exist"));
+            }
             let proxied = Proxied {
                 url: format!("{url}{file}"),
                 statement: id,
@@ -442,18 +461,28 @@ fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied:
     if is_balancer {
         let after = written_url.split_once("://").map_or("", |(_, rest)| rest);
         let slash = after.find('/').unwrap_or(after.len());
-        path = after.get(slash..).map(str::to_owned).unwrap_or_default();
+        path = after
+            .get(slash..)
+            .filter(|path| !path.is_empty())
+            .unwrap_or("/")
+            .to_owned();
         if let Some(balancer) = balancer {
             pass.group = Some(Group {
                 name: balancer.name.clone(),
                 place: config.place(balancer.section.unwrap_or(balancer.statement)),
                 ..Group::default()
             });
-            backend = balancer.members.first();
+            backend = workers::preferred(balancer);
+            let first_set = backend.map_or(0, workers::set_of);
             pass.peers = balancer
                 .members
                 .iter()
-                .filter_map(|member| peer(config, member, true))
+                .filter_map(|member| {
+                    let mut peer = peer(config, member, true)?;
+                    // The sets that come later are asked when nobody is left in the first.
+                    peer.backup |= workers::set_of(member) > first_set;
+                    Some(peer)
+                })
                 .collect();
         }
         if let Some(url) = backend.and_then(|member| Url::parse(&member.url)) {

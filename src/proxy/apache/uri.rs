@@ -59,6 +59,12 @@ pub(super) fn split(target: &str) -> Result<Target, u16> {
     Ok(parts)
 }
 
+/// Slashes that a path begins with are one before anything looks at it, whatever `MergeSlashes` says.
+pub(super) fn with_one_slash(raw: &str) -> &str {
+    let more = raw.bytes().take_while(|byte| *byte == b'/').count();
+    raw.get(more.saturating_sub(1)..).unwrap_or(raw)
+}
+
 /// Normalises and decodes a path. The error is the status that answers it.
 pub(super) fn decode(raw: &str, merge_slashes: bool, slashes: EncodedSlashes) -> Result<String, u16> {
     if raw == "*" {

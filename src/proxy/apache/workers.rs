@@ -349,6 +349,26 @@ pub(super) fn balancer_for<'a>(config: &'a Config, server: usize, url: &str) -> 
     main.or_else(|| visible.find(|balancer| balancer.server == server))
 }
 
+/// The set of a member (`lbset=`).
+pub(super) fn set_of(member: &Backend) -> i32 {
+    let written = member.parameter("lbset").map(|(value, _)| value.parse().ok());
+    written.flatten().unwrap_or(0)
+}
+
+/// The member that is asked while none has failed: not disabled nor stopped, in the lowest set of which one is
+/// usable (`lbset=`), and none in reserve as long as there is another. The first one when none is usable.
+pub(super) fn preferred(balancer: &Balancer) -> Option<&Backend> {
+    let usable = || {
+        let members = balancer.members.iter();
+        members.filter(|member| !member.has_status('D') && !member.has_status('S'))
+    };
+    let reserve = |member: &&Backend| member.has_status('H') || member.has_status('R');
+    // What is equal keeps its order.
+    usable()
+        .min_by_key(|member| (set_of(member), reserve(member)))
+        .or_else(|| balancer.members.first())
+}
+
 /// All addresses that can be dialled, as a summary shows them.
 pub(super) fn addresses(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
