@@ -468,7 +468,13 @@ impl Layout<'_> {
             2 => format!("ProxyPass {path} ${{BACKEND}}"),
             3 => format!(
                 "ErrorDocument {}",
-                self.dice.one(&["404 nothing", "403 /a/x", "503 \"no one\""])
+                self.dice.one(&[
+                    "404 nothing",
+                    "403 /a/x",
+                    "503 \"no one\"",
+                    "410 /b?e=1",
+                    "403 //ab%20c"
+                ])
             ),
             4 => format!(
                 "SetHandler {}",

@@ -322,7 +322,6 @@ fn header(directory: &Path) -> String {
 }
 
 #[test]
-#[ignore = "differences remain where a section is opened by a macro inside of another section"]
 fn statements_are_those_of_the_real_server() {
     if program().is_none() {
         return;

@@ -27,6 +27,8 @@ pub(super) struct State<'a> {
     pub(super) query: Option<String>,
     pub(super) raw: uri::Target,
     pub(super) undetermined: Vec<String>,
+    /// The `ErrorDocument` of the status that httpd answers with by itself.
+    error_document: Option<StatementId>,
 }
 
 impl State<'_> {
@@ -103,13 +105,51 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
         query: parts.query.clone(),
         raw: parts,
         undetermined: Vec::new(),
+        error_document: None,
     };
     for name in &chosen.unresolved {
         state.unknown(format!("which addresses the name {name} in <VirtualHost> has"));
     }
     walk(&mut state, &mut route);
+    if let Some(document) = state.error_document {
+        follow_error_document(&mut state, &mut route, document, merge);
+    }
     route.undetermined = state.undetermined;
     Some(route)
+}
+
+/// An error document of this server is a request of its own; one that is handed on brings what the upstream
+/// says, its status too.
+fn follow_error_document(state: &mut State<'_>, route: &mut Route, document: StatementId, merge: bool) {
+    let config = state.config;
+    let statement = config.statement(document);
+    let Ok(parts) = uri::split(statement.argument(1)) else {
+        return;
+    };
+    let raw = uri::with_one_slash(&parts.raw_path);
+    let Ok(path) = uri::decode(raw, merge, encoded_slashes(config, state.server)) else {
+        return;
+    };
+    state.path = path;
+    state.query.clone_from(&parts.query);
+    state.raw = parts;
+    let mut second = Route {
+        handler: Handler::Unknown,
+        location: None,
+        ..route.clone()
+    };
+    walk(state, &mut second);
+    if matches!(second.handler, Handler::Pass(_)) {
+        second.location = Some(Named {
+            name: format!(
+                "ErrorDocument {} {}",
+                statement.argument(0),
+                statement.argument(1)
+            ),
+            place: config.place(document),
+        });
+        *route = second;
+    }
 }
 
 fn begin(config: &Config, chosen: &Chosen) -> Route {
@@ -250,12 +290,23 @@ fn redirect_of_sections(state: &State<'_>, layers: &Layers) -> Option<(u16, Stat
         .find_map(|section| aliases::redirect(config, *section, &state.path))
 }
 
-fn answer(state: &State<'_>, route: &mut Route, status: u16, id: StatementId) {
+fn answer(state: &mut State<'_>, route: &mut Route, status: u16, id: StatementId) {
+    let config = state.config;
     route.handler = Handler::Return {
         status,
-        place: state.config.place(id),
+        place: config.place(id),
     };
-    route.settings = settings::local(state.config, state.server);
+    route.settings = settings::local(config, state.server);
+    if status >= 400 {
+        let mut layers = Layers::of_server(config, state.server);
+        layers.add_locations(config, &state.path);
+        let code = status.to_string();
+        state.error_document = layers
+            .all(config, "ErrorDocument")
+            .filter(|id| config.statement(*id).argument(0) == code)
+            .last()
+            .filter(|id| config.statement(*id).argument(1).starts_with('/'));
+    }
 }
 
 enum Reverse {
