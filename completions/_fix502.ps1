@@ -306,6 +306,8 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             break
         }
         'fix502;bundle' {
+            [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Put this file, or the files of this directory, into the bundle, redacted (repeatable)')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Leave out log lines of the proxy that are older: 2h, 3d, or a time such as 2026-11-22T03:00Z')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Take files from this directory instead of / (a container''s root, a mounted disk)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'The forward proxy that the failing request goes through; it is then the suspect')
@@ -319,6 +321,7 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Leave this step out, by id or number (repeatable)')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; NO_COLOR is honoured')
             [CompletionResult]::new('--width', '--width', [CompletionResultType]::ParameterName, 'Columns of the report, 20 to 1000 (default: those of the terminal)')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'List every file that was read, every command that was run and every file of the bundle; write nothing')
             [CompletionResult]::new('--ci', '--ci', [CompletionResultType]::ParameterName, 'Never ask, take all steps at once; also so when stdin or stdout is no terminal')
             [CompletionResult]::new('--non-interactive', '--non-interactive', [CompletionResultType]::ParameterName, 'Never ask, take all steps at once; also so when stdin or stdout is no terminal')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only verdict and repair')

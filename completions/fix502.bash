@@ -131,12 +131,20 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__bundle)
-            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --dry-run --include --since --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --include)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

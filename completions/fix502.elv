@@ -290,6 +290,8 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'fix502;bundle'= {
+            cand --include 'Put this file, or the files of this directory, into the bundle, redacted (repeatable)'
+            cand --since 'Leave out log lines of the proxy that are older: 2h, 3d, or a time such as 2026-11-22T03:00Z'
             cand --root 'Take files from this directory instead of / (a container''s root, a mounted disk)'
             cand --config 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)'
             cand --via 'The forward proxy that the failing request goes through; it is then the suspect'
@@ -303,6 +305,7 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand --skip 'Leave this step out, by id or number (repeatable)'
             cand --color 'When to use colour; NO_COLOR is honoured'
             cand --width 'Columns of the report, 20 to 1000 (default: those of the terminal)'
+            cand --dry-run 'List every file that was read, every command that was run and every file of the bundle; write nothing'
             cand --ci 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
             cand --non-interactive 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
             cand -q 'Only verdict and repair'

@@ -3,6 +3,7 @@
 //! Everything is text here until [`parse`] turns it into [`Options`]; a value that cannot be meant ends
 //! there as a usage error (exit code 2). A flag is added when it works, not before.
 
+mod bundle;
 mod generate;
 
 use std::ffi::OsString;
@@ -12,8 +13,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use crate::options::{
-    Action, Address, ColorChoice, Credentials, FailOn, KindName, Options, OutputFormat, ProxyAddress,
-    UsageError, parse_address, parse_proxy, parse_target,
+    Action, Address, BundleOptions, ColorChoice, Credentials, FailOn, KindName, Options, OutputFormat,
+    ProxyAddress, UsageError, parse_address, parse_proxy, parse_target,
 };
 pub use generate::{completions, man};
 
@@ -21,6 +22,7 @@ use crate::evidence::ProblemLevel;
 use crate::finding::StepId;
 use crate::options::{distance, parse_duration};
 use crate::report::sanitize::escaped;
+use bundle::BundleArguments;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -115,9 +117,10 @@ enum Word {
     Proxy(StepArguments),
     /// Step 8: write what the hosting provider needs into one file
     ///
-    /// A .tar.gz with a summary, the report, a text for the ticket and all raw answers, redacted. With
-    /// --output FILE it gets that name.
-    Bundle(StepArguments),
+    /// A .tar.gz with a summary, the report, a text for the ticket, the configuration of the way, the log
+    /// lines around the errors and all raw answers, redacted. With --output FILE it gets that name. With
+    /// --dry-run it only lists what was read, what was run and what the file would hold.
+    Bundle(BundleArguments),
     /// Explain a cause, a step, or how to read a verdict
     ///
     /// Without an argument: the eight steps and all causes. With the id of a cause, the id or number of a
@@ -334,7 +337,7 @@ impl Line {
             Word::Timeouts(inner) => (Action::Step(StepId::Timeouts), outer.with(inner)?),
             Word::Dns(inner) => (Action::Step(StepId::Dns), outer.with(inner)?),
             Word::Proxy(inner) => (Action::Step(StepId::Route), outer.with(inner)?),
-            Word::Bundle(inner) => (Action::Step(StepId::Bundle), outer.with(inner)?),
+            Word::Bundle(inner) => return inner.understood(outer, &screen),
             Word::Demo { fault, list, report } => (Action::Demo { fault, list }, outer.reporting(report)?),
             Word::Triage { paths, report } => (Action::Triage(paths), outer.reporting(report)?),
             Word::Explain { topic } => (Action::Explain(topic), outer.alone()?),
@@ -516,6 +519,7 @@ fn options(action: Action, arguments: StepArguments, screen: &Screen) -> Result<
         fail_on: ProblemLevel::Error,
         perhaps_path: None,
         via,
+        bundle: BundleOptions::default(),
         proxies: search
             .proxies
             .iter()

@@ -7,6 +7,7 @@ mod address;
 mod duration;
 mod proxy_list;
 mod secret;
+mod since;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub use address::{Address, ProxyAddress, parse_address, parse_proxy, parse_targe
 pub use duration::parse_duration;
 pub use proxy_list::parse_proxy_list;
 pub use secret::Credentials;
+pub use since::{Since, parse_since};
 
 use crate::evidence::{ProblemLevel, ProxyKind};
 use crate::finding::StepId;
@@ -44,6 +46,8 @@ pub struct Options {
     pub perhaps_path: Option<PathBuf>,
     /// The forward proxy that the failing request goes through.
     pub via: Option<ProxyAddress>,
+    /// What the bundle of step 8 holds.
+    pub bundle: BundleOptions,
     /// Other ways to try in step 7.
     pub proxies: Vec<ProxyAddress>,
     /// Files with further ones, one to a line.
@@ -60,6 +64,17 @@ pub struct Options {
     pub width: Option<u16>,
     /// 0 quiet, 1 usual, 2 all evidence, 3 and more: also what fix502 itself does.
     pub detail: u8,
+}
+
+/// What a bundle holds besides what every bundle holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BundleOptions {
+    /// Only list what it would hold, and write nothing.
+    pub dry_run: bool,
+    /// Files and directories that are put into it.
+    pub includes: Vec<PathBuf>,
+    /// Older lines of the proxy's logs are left out.
+    pub since: Option<Since>,
 }
 
 /// What to do.

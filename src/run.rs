@@ -1,6 +1,7 @@
 //! Walks the row of rooms: all at once (batch), step by step (the wizard), one step alone, or from a
 //! recording. The only room that knows all others; it holds no judgement and no wording of findings.
 
+mod bundle;
 mod lint;
 mod live;
 mod route;
@@ -12,19 +13,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::bundle::BundleInputs;
 use crate::cli;
 use crate::demo;
 use crate::evidence::Snapshot;
 use crate::exit::Exit;
 use crate::explain;
 use crate::finding::StepId;
-use crate::host::{self, EnvironmentVariable, Host, Secret, Transcript};
+use crate::host::{self, EnvironmentVariable, Host, Secret};
 use crate::options::{
     Action, Address, Credentials, Options, OutputFormat, ProxyAddress, UsageError, parse_proxy,
     parse_proxy_list,
 };
-use crate::report::{FORMATS, Report, StepStatus, StepSummary, TextStyle, render_step, render_text};
+use crate::report::{FORMATS, Report, StepStatus, StepSummary, render_step, render_text};
 use crate::steps::{self, Collection, Plan, ProxySecret};
 use crate::ui::Ui;
 use crate::ui::prompt::Terminal;
@@ -122,7 +122,7 @@ fn act(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
             say(&report, options, ui)?;
             Ok(exit(&report))
         }
-        Action::Step(StepId::Bundle) => bundle(options, ui),
+        Action::Step(StepId::Bundle) => bundle::bundle(options, ui),
         Action::Step(StepId::Config) => lint::lint(options, ui),
         Action::Lint(paths) => lint::files(paths, options, ui),
         Action::Way => route::route(options, ui),
@@ -458,60 +458,6 @@ fn one_step(step: StepId, options: &Options, ui: &mut Ui) -> Result<Exit, Failur
         StepStatus::Problem => Exit::Found,
         StepStatus::CouldNotCheck => Exit::Undecided,
     })
-}
-
-/// Step 8: everything into one file.
-fn bundle(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
-    let mut plan = plan(options)?;
-    plan.skipped.clear();
-    let host = Arc::new(live_host(options));
-    let snapshot = collected(&host, plan, ui)?;
-    let report = judged(snapshot, &StepId::ALL);
-    let path = write_bundle(&host, &report, options.output.as_deref()).map_err(UsageError::new)?;
-    ui.line(&path.display().to_string())?;
-    ui.note("secrets are redacted, addresses and host names are kept: read it before you pass it on");
-    ui.note(&format!(
-        "to read it on another machine: fix502 triage {}",
-        path.display()
-    ));
-    Ok(exit(&report))
-}
-
-/// Writes the bundle of a diagnosis and says where.
-fn write_bundle(host: &Host, report: &Report, output: Option<&Path>) -> Result<PathBuf, String> {
-    let text = plain_text(report)?;
-    let transcript = host.transcript();
-    let inputs = bundle_inputs(&transcript, report, &text);
-    let bytes = crate::bundle::write(&inputs).map_err(|error| error.to_string())?;
-    let path = output.map_or_else(
-        || PathBuf::from(crate::bundle::file_name(&report.snapshot)),
-        Path::to_path_buf,
-    );
-    host::write_private(&path, &bytes)
-        .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
-    Ok(path)
-}
-
-fn bundle_inputs<'a>(transcript: &'a Transcript, report: &'a Report, text: &'a str) -> BundleInputs<'a> {
-    BundleInputs {
-        transcript,
-        report,
-        text,
-        tool_version: env!("CARGO_PKG_VERSION"),
-    }
-}
-
-/// The text report as a file holds it.
-fn plain_text(report: &Report) -> Result<String, String> {
-    let style = TextStyle {
-        color: false,
-        unicode: true,
-        width: 100,
-        detail: 2,
-    };
-    let mut text = Vec::new();
-    render_text(report, &style, &mut text).map_err(|error| error.to_string())?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The largest input that triage reads.

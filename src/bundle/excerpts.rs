@@ -1,11 +1,13 @@
 //! `logs/`: the lines around the errors, each under the name of the file it came from.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use super::Part;
+use super::{Part, lines, plain_name};
 use crate::evidence::{LogEvidence, Snapshot};
 use crate::report::history::utc as time;
+
+/// One file, at the most: the newest lines stay.
+const CAP_BYTES: usize = 1 << 20;
 
 /// The excerpts of a redacted snapshot.
 pub(super) fn parts(snapshot: &Snapshot) -> Vec<Part> {
@@ -47,20 +49,14 @@ pub(super) fn parts(snapshot: &Snapshot) -> Vec<Part> {
     for event in snapshot.kernel.seen().into_iter().flatten() {
         add("kernel log", &event.text);
     }
-    let mut taken = BTreeMap::new();
     files
         .into_iter()
         .map(|(origin, text)| {
-            let mut name = format!("logs/{}", plain(&origin));
-            let count: &mut u32 = taken.entry(name.clone()).or_default();
-            *count += 1;
-            if *count > 1 {
-                let _ = write!(name, ".{count}");
-            }
+            let (content, _) = lines::last(text.as_bytes(), CAP_BYTES);
             Part {
-                name,
+                name: format!("logs/{}", plain_name(&origin)),
                 origin,
-                content: text.into_bytes(),
+                content: content.to_vec(),
                 truncated: true,
             }
         })
@@ -74,21 +70,4 @@ fn access_file(log: &LogEvidence) -> &str {
         (Some(file), None) => &file.path,
         _ => "access.log",
     }
-}
-
-/// A path as one plain file name.
-fn plain(origin: &str) -> String {
-    let name: String = origin
-        .trim_start_matches('/')
-        .chars()
-        .map(|character| {
-            if character.is_ascii_alphanumeric() || "._".contains(character) {
-                character
-            } else {
-                '-'
-            }
-        })
-        .take(70)
-        .collect();
-    name.trim_matches(['.', '-']).to_owned()
 }

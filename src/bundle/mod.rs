@@ -8,14 +8,22 @@
 //! To add a file to the bundle: a line in [`contents`]; it must be made from the redacted report.
 
 mod archive;
+mod configs;
 mod excerpts;
+mod included;
+mod lines;
+mod listing;
 mod manifest;
 mod read;
 mod redact;
 mod ticket;
 
+pub use included::{INCLUDED_CAP_BYTES, Included};
+pub use listing::listing;
 pub use manifest::{FORMAT, File, Manifest, Tool};
 pub use redact::Redactor;
+
+use std::collections::BTreeMap;
 
 use crate::evidence::{Handler, PeerAddress, Snapshot, Target};
 use crate::host::{Transcript, TranscriptError};
@@ -32,6 +40,8 @@ pub struct BundleInputs<'a> {
     pub report: &'a Report,
     /// The report as text, without colour.
     pub text: &'a str,
+    /// What the user added.
+    pub included: &'a [Included],
     /// Version of this program.
     pub tool_version: &'a str,
 }
@@ -213,11 +223,15 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
     redactor.note_markers(&String::from_utf8_lossy(&inputs.transcript.to_lines()));
     redactor.note_markers(&report.to_string());
     redactor.note_markers(inputs.text);
+    for file in inputs.included {
+        redactor.note_markers(&String::from_utf8_lossy(&file.bytes));
+    }
     redactor.protect(names(&inputs.report.snapshot));
     // Twice: what the first walk meets by its name, the second finds where it stands without one.
     let mut transcript = redactor.transcript(inputs.transcript.clone());
     let mut report = redactor.value(report);
     let mut text = redactor.text(inputs.text);
+    included::parts(inputs.included, |bytes| redactor.bytes(bytes));
     redactor.seal();
     transcript = redactor.transcript(transcript);
     report = redactor.value(report);
@@ -253,6 +267,9 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
         ),
     ];
     parts.extend(excerpts::parts(&report.snapshot));
+    parts.extend(configs::parts(&report.snapshot, &transcript));
+    parts.extend(included::parts(inputs.included, |bytes| redactor.bytes(bytes)));
+    name_apart(&mut parts);
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         tool: Tool {
@@ -274,6 +291,41 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
     parts.push(Part::new(MANIFEST, "this list", manifest));
     parts.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(parts)
+}
+
+/// Gives every part a name of its own: two paths may have the same plain name.
+fn name_apart(parts: &mut [Part]) {
+    let mut taken = BTreeMap::new();
+    for part in parts {
+        let count: &mut u32 = taken.entry(part.name.clone()).or_default();
+        *count = count.saturating_add(1);
+        if *count > 1 {
+            part.name = format!("{}.{count}", part.name);
+        }
+    }
+}
+
+/// A path, or words, as one plain file name.
+fn plain_name(origin: &str) -> String {
+    let name: String = origin
+        .trim_start_matches('/')
+        .chars()
+        .map(|character| {
+            if character.is_ascii_alphanumeric() || "._".contains(character) {
+                character
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    // The end of a path tells more than its beginning, and a tar header has room for a hundred bytes.
+    let from = name.len().saturating_sub(70);
+    let name = name.get(from..).unwrap_or_default().trim_matches(['.', '-']);
+    if name.is_empty() {
+        "unnamed".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// The names in a snapshot by which its parts are joined.

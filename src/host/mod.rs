@@ -43,7 +43,9 @@ pub use processes::{DescriptorUse, ProcessTable, SocketOwners};
 pub use secret::Secret;
 pub use transcript::{Entry, Transcript, TranscriptError};
 pub use tunnel::Tunnel;
-pub use write::{TemporaryDirectory, exists, is_directory, read_input, read_inputs, write_private};
+pub use write::{
+    TemporaryDirectory, exists, files_below, is_directory, read_input, read_inputs, write_private,
+};
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

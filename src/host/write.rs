@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Writes a file that only its owner can read. It appears under its name only when it is complete.
+/// Writes a file that only its owner can read, whatever the umask. It appears under its name only when it is
+/// complete; where the file system can do that, nothing of it has a name before, so that nothing is left even
+/// when this program is killed.
 ///
 /// # Errors
 /// When the directory cannot be written or the disk is full; nothing is left behind then.
@@ -12,19 +14,55 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+        .ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidInput, "is no name of a file"))?;
+    if path.is_dir() {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::IsADirectory,
+            "is a directory",
+        ));
+    }
     let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, path));
+    let written = complete(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
     if written.is_err() {
         let _ = std::fs::remove_file(&beside);
     }
     written
+}
+
+/// Writes a whole file under a name that is not taken.
+fn complete(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let nameless = std::fs::OpenOptions::new()
+        .write(true)
+        .custom_flags(nix::fcntl::OFlag::O_TMPFILE.bits())
+        .mode(0o600)
+        .open(directory);
+    if let Ok(mut file) = nameless {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        let own = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+        let linked = nix::unistd::linkat(
+            nix::fcntl::AT_FDCWD,
+            own.as_str(),
+            nix::fcntl::AT_FDCWD,
+            path,
+            nix::fcntl::AtFlags::AT_SYMLINK_FOLLOW,
+        );
+        if linked.is_ok() {
+            return Ok(());
+        }
+    }
+    // Not every file system has files without a name, and not every container has /proc.
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Reads an input that the user named on the command line, up to a cap.
@@ -64,14 +102,13 @@ pub fn is_directory(path: &Path) -> bool {
     path.is_dir()
 }
 
-/// Reads every file below a directory that the user named, up to a cap for all together. Links are not
-/// followed.
+/// The regular files below a directory that the user named, sorted. Links are not followed.
 ///
 /// # Errors
-/// When the directory cannot be listed, a file cannot be read, or all are larger than `cap_bytes`.
-pub fn read_inputs(directory: &Path, cap_bytes: u64) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+/// When a directory cannot be listed, or there are more than 10,000 files.
+pub fn files_below(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut waiting = vec![directory.to_path_buf()];
-    let (mut files, mut left) = (Vec::new(), cap_bytes);
+    let mut files = Vec::new();
     while let Some(place) = waiting.pop() {
         for entry in std::fs::read_dir(&place)? {
             let entry = entry?;
@@ -82,17 +119,30 @@ pub fn read_inputs(directory: &Path, cap_bytes: u64) -> std::io::Result<Vec<(Str
                 if files.len() >= 10_000 {
                     return Err(std::io::Error::other("holds more than 10,000 files"));
                 }
-                let bytes = read_input(&entry.path(), left)?;
-                left = left.saturating_sub(bytes.len() as u64);
-                let path = entry.path();
-                let name = path
-                    .strip_prefix(directory)
-                    .unwrap_or(&path)
-                    .to_string_lossy()
-                    .into_owned();
-                files.push((name, bytes));
+                files.push(entry.path());
             }
         }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads every file below a directory that the user named, up to a cap for all together. Links are not
+/// followed.
+///
+/// # Errors
+/// When the directory cannot be listed, a file cannot be read, or all are larger than `cap_bytes`.
+pub fn read_inputs(directory: &Path, cap_bytes: u64) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let (mut files, mut left) = (Vec::new(), cap_bytes);
+    for path in files_below(directory)? {
+        let bytes = read_input(&path, left)?;
+        left = left.saturating_sub(bytes.len() as u64);
+        let name = path
+            .strip_prefix(directory)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into_owned();
+        files.push((name, bytes));
     }
     files.sort();
     Ok(files)

@@ -79,15 +79,22 @@ impl Walk for LiveWalk<'_> {
         let (Some(host), Some(report)) = (&self.host, &self.report) else {
             return Err("not everything is collected yet".to_owned());
         };
-        super::write_bundle(host, report, None)
+        super::bundle::write(host, report, &[], self.options.output.as_deref()).map_err(|error| {
+            match error.hint {
+                Some(hint) => format!("{}; {hint}", error.message),
+                None => error.message,
+            }
+        })
     }
 
     fn bundle_preview(&self) -> Vec<String> {
         let (Some(host), Some(report)) = (&self.host, &self.report) else {
             return Vec::new();
         };
-        let text = super::plain_text(report).unwrap_or_default();
-        crate::bundle::preview(&super::bundle_inputs(&host.transcript(), report, &text))
+        let mut lines = super::bundle::preview(host, report);
+        let place = super::bundle::place(report, self.options.output.as_deref());
+        lines.push(format!("and is written to {}", place.display()));
+        lines
     }
 
     fn sites(&self) -> Vec<String> {

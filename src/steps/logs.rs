@@ -223,6 +223,10 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
             }
         }
     }
+    if let Some(since_ms) = super::plan::recorded(host).and_then(|plan| plan.since_ms) {
+        errors.retain(|entry| entry.at_ms.is_none_or(|at_ms| at_ms >= since_ms));
+        accesses.retain(|entry| entry.at_ms.is_none_or(|at_ms| at_ms >= since_ms));
+    }
     errors.sort_by_key(|entry| entry.at_ms);
     (errors, accesses, files)
 }

@@ -18,6 +18,7 @@ mod logs;
 mod machine;
 mod other_route;
 mod packages;
+mod packed;
 mod plan;
 mod pool;
 mod proxies;
@@ -32,6 +33,7 @@ mod upstream_probe;
 mod walk;
 mod ways;
 
+pub use packed::packed_transcript;
 pub use plan::{Plan, ProxySecret, RecordedPlan, recorded};
 pub use summary::summarise;
 pub use walk::{Collection, collect, inspect, sites};

@@ -28,6 +28,9 @@ pub struct Plan {
     pub labels: std::collections::BTreeMap<String, String>,
     /// Steps left out.
     pub skipped: Vec<StepId>,
+    /// Log lines of the proxy that are older are left out; milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<i64>,
     /// Files come from another root directory, so what runs here is not what they describe.
     pub other_root: bool,
     /// The root directory of a host that lives inside this program (the demo): of all sockets of this
@@ -64,6 +67,7 @@ impl Default for Plan {
             proxies: Vec::new(),
             labels: std::collections::BTreeMap::new(),
             skipped: Vec::new(),
+            since_ms: None,
             other_root: false,
             inside: None,
             files_only: false,

@@ -374,6 +374,7 @@ pub(super) fn written(transcript: &Transcript, report: &Report, text: &str) -> V
         transcript,
         report,
         text,
+        included: &[],
         tool_version: "0.1.0",
     })
     .unwrap()

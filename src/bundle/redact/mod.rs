@@ -360,6 +360,11 @@ fn fill(marker: &str, want_bytes: usize) -> String {
     }
 }
 
+/// True for the path of a file that is nothing but secrets.
+pub(super) fn is_closed(path: &str) -> bool {
+    files::content_of(path) != files::Content::Open
+}
+
 /// How many markers a text has, by kind.
 pub(super) fn count_markers(text: &str) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();

@@ -1,0 +1,58 @@
+//! The arguments of `fix502 bundle`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{ReportArguments, Screen, Search, StepArguments, options};
+use crate::finding::StepId;
+use crate::options::{Action, BundleOptions, Options, UsageError, parse_since};
+
+#[derive(Debug, Args)]
+pub(super) struct BundleArguments {
+    /// The URL that fails; without a scheme http:// is meant, with port 443 https://
+    #[arg(value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    content: BundleContent,
+    #[command(flatten)]
+    search: Search,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "What the bundle holds")]
+struct BundleContent {
+    /// List every file that was read, every command that was run and every file of the bundle; write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Put this file, or the files of this directory, into the bundle, redacted (repeatable)
+    #[arg(long = "include", value_name = "PATH")]
+    includes: Vec<PathBuf>,
+    /// Leave out log lines of the proxy that are older: 2h, 3d, or a time such as 2026-11-22T03:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+}
+
+impl BundleArguments {
+    /// Joins them with what stands before the command.
+    pub(super) fn understood(self, outer: StepArguments, screen: &Screen) -> Result<Options, UsageError> {
+        let Self {
+            url,
+            content,
+            search,
+            report,
+        } = self;
+        let arguments = outer.with(StepArguments { url, search, report })?;
+        let options = options(Action::Step(StepId::Bundle), arguments, screen)?;
+        Ok(Options {
+            bundle: BundleOptions {
+                dry_run: content.dry_run,
+                includes: content.includes,
+                since: content.since.as_deref().map(parse_since).transpose()?,
+            },
+            ..options
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! Step 8: everything into one file, or a list of what that file would hold.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Failure, absolute, collected, exit, judged, live_host, plan};
+use crate::bundle::{BundleInputs, INCLUDED_CAP_BYTES, Included};
+use crate::exit::Exit;
+use crate::finding::StepId;
+use crate::host::{self, Clock, Host, ReadFile};
+use crate::options::{Options, UsageError};
+use crate::report::{Report, TextStyle, render_text};
+use crate::steps;
+use crate::ui::Ui;
+
+/// Files that `--include` takes, all together.
+const MOST_INCLUDED: usize = 200;
+/// Their bytes, all together.
+const MOST_INCLUDED_BYTES: usize = 16 << 20;
+
+/// Writes the bundle, or says what it would hold.
+pub(super) fn bundle(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    // What was named has to be there before anything is asked.
+    let included = included(options, ui)?;
+    let mut plan = plan(options)?;
+    plan.skipped.clear();
+    let host = Arc::new(live_host(options));
+    plan.since_ms = since_ms(options, &host);
+    let snapshot = collected(&host, plan, ui)?;
+    let report = judged(snapshot, &StepId::ALL);
+    if options.bundle.dry_run {
+        return dry_run(&host, &report, &included, options, ui);
+    }
+    let path = write(&host, &report, &included, options.output.as_deref())?;
+    ui.line(&path.display().to_string())?;
+    ui.note("secrets are redacted, addresses and host names are kept: read it before you pass it on");
+    ui.note(&format!(
+        "to read it on another machine: fix502 triage {}",
+        path.display()
+    ));
+    Ok(exit(&report))
+}
+
+fn since_ms(options: &Options, host: &Host) -> Option<i64> {
+    let now_ms = host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default().now_ms;
+    options.bundle.since.map(|since| since.at_ms(now_ms))
+}
+
+/// Says what was asked and what the bundle would hold. Nothing is written.
+fn dry_run(
+    host: &Host,
+    report: &Report,
+    included: &[Included],
+    options: &Options,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    let path = place(report, options.output.as_deref());
+    let text = plain_text(report).map_err(UsageError::new)?;
+    let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
+    let inputs = inputs(&transcript, report, included, &text);
+    ui.line("Nothing is written. This was asked of the host, and a bundle would be made from the answers:")?;
+    ui.line("")?;
+    for line in crate::bundle::listing(&transcript) {
+        ui.line(&line)?;
+    }
+    if !included.is_empty() {
+        ui.line(&format!("files included ({})", included.len()))?;
+        for file in included {
+            ui.line(&format!("  {}  {} bytes", file.path, file.bytes.len()))?;
+        }
+    }
+    ui.line("")?;
+    ui.line(&format!("{} would hold, after redaction:", path.display()))?;
+    for line in crate::bundle::preview(&inputs) {
+        ui.line(&format!("  {line}"))?;
+    }
+    Ok(exit(report))
+}
+
+/// The files that `--include` names.
+fn included(options: &Options, ui: &mut Ui) -> Result<Vec<Included>, Failure> {
+    let reader = Host::live(None, options.deadline);
+    let (mut files, mut bytes) = (Vec::new(), 0_usize);
+    for path in &options.bundle.includes {
+        let shown = path.display().to_string();
+        let unreadable = |why: &str| UsageError::new(format!("{shown} cannot be included: {why}"));
+        if !host::is_directory(path) {
+            files.push(include(&reader, path).map_err(|why| unreadable(&why))?);
+            continue;
+        }
+        let below = host::files_below(path).map_err(|error| unreadable(&error.to_string()))?;
+        if below.len() > MOST_INCLUDED {
+            let why = format!("it holds {} files, and {MOST_INCLUDED} are the most", below.len());
+            return Err(unreadable(&why).into());
+        }
+        for path in below {
+            // In a directory one file that cannot go is left out, and said.
+            match include(&reader, &path) {
+                Ok(file) => files.push(file),
+                Err(why) => ui.note(&format!("left out: {} {why}", path.display())),
+            }
+        }
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files.dedup_by(|one, other| one.path == other.path);
+    for file in &files {
+        bytes = bytes.saturating_add(file.bytes.len());
+    }
+    if files.len() > MOST_INCLUDED || bytes > MOST_INCLUDED_BYTES {
+        return Err(UsageError::new(format!(
+            "--include names {} files with {bytes} bytes; {MOST_INCLUDED} files and {MOST_INCLUDED_BYTES} bytes are the most",
+            files.len()
+        ))
+        .into());
+    }
+    Ok(files)
+}
+
+/// One file, or why it cannot go.
+fn include(reader: &Host, path: &Path) -> Result<Included, String> {
+    let path = absolute(path);
+    // By its name alone: what is nothing but secrets is not even opened.
+    if let Some(why) = Included::obstacle(&path, &[]) {
+        return Err(why.to_owned());
+    }
+    let answer = reader.ask(&ReadFile::end(&path, INCLUDED_CAP_BYTES));
+    if answer.is_absent() {
+        return Err("no such file".to_owned());
+    }
+    if let Some(obstacle) = answer.obstacle() {
+        return Err(obstacle.to_string());
+    }
+    let content = answer.into_seen().unwrap_or_default();
+    if let Some(why) = Included::obstacle(&path, &content.bytes.0) {
+        return Err(why.to_owned());
+    }
+    Ok(Included {
+        path,
+        truncated: content.truncated,
+        bytes: content.bytes.0,
+    })
+}
+
+/// Writes the bundle of a diagnosis and says where.
+///
+/// # Errors
+/// When it cannot be made or written; nothing is left behind then.
+pub(super) fn write(
+    host: &Host,
+    report: &Report,
+    included: &[Included],
+    output: Option<&Path>,
+) -> Result<PathBuf, UsageError> {
+    let text = plain_text(report).map_err(UsageError::new)?;
+    let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
+    let inputs = inputs(&transcript, report, included, &text);
+    let bytes = crate::bundle::write(&inputs)
+        .map_err(|error| UsageError::new(error.to_string()).hint(error.hint()))?;
+    let path = place(report, output);
+    host::write_private(&path, &bytes).map_err(|error| {
+        let told = UsageError::new(format!("{} cannot be written: {error}", path.display()));
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            told.hint(format!(
+                "nothing was left behind; {} bytes are needed: --output FILE writes it to another disk",
+                bytes.len()
+            ))
+        } else {
+            told.hint("--output FILE writes it to another place")
+        }
+    })?;
+    Ok(path)
+}
+
+/// What the bundle will hold, line by line.
+pub(super) fn preview(host: &Host, report: &Report) -> Vec<String> {
+    let text = plain_text(report).unwrap_or_default();
+    let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
+    crate::bundle::preview(&inputs(&transcript, report, &[], &text))
+}
+
+/// Where a bundle goes: the file that was named, or a name of its own in the directory that was named.
+pub(super) fn place(report: &Report, output: Option<&Path>) -> PathBuf {
+    let name = crate::bundle::file_name(&report.snapshot);
+    match output {
+        Some(path) if host::is_directory(path) => path.join(name),
+        Some(path) => path.to_path_buf(),
+        None => PathBuf::from(name),
+    }
+}
+
+fn inputs<'a>(
+    transcript: &'a host::Transcript,
+    report: &'a Report,
+    included: &'a [Included],
+    text: &'a str,
+) -> BundleInputs<'a> {
+    BundleInputs {
+        transcript,
+        report,
+        text,
+        included,
+        tool_version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// The text report as a file holds it.
+fn plain_text(report: &Report) -> Result<String, String> {
+    let style = TextStyle {
+        color: false,
+        unicode: true,
+        width: 100,
+        detail: 2,
+    };
+    let mut text = Vec::new();
+    render_text(report, &style, &mut text).map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
