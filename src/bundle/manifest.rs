@@ -28,7 +28,8 @@ pub struct Manifest {
     pub target: Target,
     /// `always`: secrets are taken out of every bundle.
     pub secrets: String,
-    /// `kept`: addresses and host names stand as they are.
+    /// `pseudonyms`: addresses and host names are replaced, the same way in every file; `kept`: they stand as
+    /// they are.
     pub addresses: String,
     /// Every file but this one, by name.
     pub files: Vec<File>,

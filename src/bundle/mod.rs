@@ -21,7 +21,7 @@ mod ticket;
 pub use included::{INCLUDED_CAP_BYTES, Included};
 pub use listing::listing;
 pub use manifest::{FORMAT, File, Manifest, Tool};
-pub use redact::Redactor;
+pub use redact::{PseudonymMap, Redactor};
 
 use std::collections::BTreeMap;
 
@@ -44,6 +44,20 @@ pub struct BundleInputs<'a> {
     pub included: &'a [Included],
     /// Version of this program.
     pub tool_version: &'a str,
+    /// Addresses and names of hosts stand as they are, without pseudonyms.
+    pub keep_addresses: bool,
+}
+
+/// A bundle, and what belongs beside it.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The bytes of the archive.
+    pub archive: Vec<u8>,
+    /// Its name: with pseudonyms, the machine's pseudonym is in it.
+    pub file_name: String,
+    /// The map from pseudonyms to what they stand for; `None` when addresses are kept. Only its owner may
+    /// read it, and it is never sent along.
+    pub map: Option<PseudonymMap>,
 }
 
 /// What a bundle gives back.
@@ -120,12 +134,22 @@ impl BundleError {
 /// # Errors
 /// When the report cannot be redacted or packed. Nothing is given out then.
 pub fn write(inputs: &BundleInputs<'_>) -> Result<Vec<u8>, BundleError> {
+    write_with_map(inputs).map(|written| written.archive)
+}
+
+/// Makes a bundle and the map of its pseudonyms.
+///
+/// # Errors
+/// When the report cannot be redacted or packed. Nothing is given out then.
+pub fn write_with_map(inputs: &BundleInputs<'_>) -> Result<Written, BundleError> {
     let now_ms = inputs.report.snapshot.host.now_ms;
-    let files: Vec<_> = contents(inputs)?
-        .into_iter()
-        .map(|part| (part.name, part.content))
-        .collect();
-    archive::pack(&files, u64::try_from(now_ms / 1000).unwrap_or(0))
+    let (parts, file_name, map) = contents(inputs)?;
+    let files: Vec<_> = parts.into_iter().map(|part| (part.name, part.content)).collect();
+    Ok(Written {
+        archive: archive::pack(&files, u64::try_from(now_ms / 1000).unwrap_or(0))?,
+        file_name,
+        map,
+    })
 }
 
 /// The name of a bundle about this snapshot: `fix502-<host>-<utc>.tar.gz`.
@@ -148,7 +172,7 @@ pub fn file_name(snapshot: &Snapshot) -> String {
 /// What will be in the bundle: one line for each file, with its size and what was taken out.
 pub fn preview(inputs: &BundleInputs<'_>) -> Vec<String> {
     let parts = match contents(inputs) {
-        Ok(parts) => parts,
+        Ok((parts, ..)) => parts,
         Err(error) => return vec![error.to_string()],
     };
     parts
@@ -214,12 +238,19 @@ impl Part {
     }
 }
 
-const SUMMARY_FOOT: &str = "\nSecrets are redacted; addresses, host names and paths are kept. MANIFEST.json lists what was taken out.\n";
+const KEPT_FOOT: &str = "\nSecrets are redacted; addresses, host names and paths are kept. MANIFEST.json lists what was taken out.\n";
+const PSEUDONYMS_FOOT: &str = "\nSecrets are redacted; addresses and host names are pseudonyms, the same in every file of the bundle:\nip-1 (in logs), 240.0.0.1 and 3fff::1 for public addresses, private ones within their block, host-1.example\nfor names. MANIFEST.json lists what was taken out.\n";
 
-fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
+/// The files, the name of the bundle, and the map of its pseudonyms.
+type Contents = (Vec<Part>, String, Option<PseudonymMap>);
+
+fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
     let failed = |error: &dyn std::fmt::Display| BundleError::Redaction(error.to_string());
     let report = serde_json::to_value(inputs.report).map_err(|error| failed(&error))?;
     let mut redactor = Redactor::new();
+    if !inputs.keep_addresses {
+        redactor = redactor.with_pseudonyms(&inputs.report.snapshot.host.name);
+    }
     redactor.note_markers(&String::from_utf8_lossy(&inputs.transcript.to_lines()));
     redactor.note_markers(&report.to_string());
     redactor.note_markers(inputs.text);
@@ -241,7 +272,11 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
         // The text was broken in the middle of a secret; made again from what is redacted, it holds none.
         text = rendered(&report, "text")?;
     }
-    text.push_str(SUMMARY_FOOT);
+    text.push_str(if inputs.keep_addresses {
+        KEPT_FOOT
+    } else {
+        PSEUDONYMS_FOOT
+    });
 
     let mut parts = vec![
         Part::new("summary.txt", "the report as text", text.into_bytes()),
@@ -280,7 +315,12 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
         recorded_ms: report.snapshot.host.now_ms,
         target: report.snapshot.target.clone(),
         secrets: "always redacted".to_owned(),
-        addresses: "kept".to_owned(),
+        addresses: if inputs.keep_addresses {
+            "kept"
+        } else {
+            "pseudonyms"
+        }
+        .to_owned(),
         files: parts
             .iter()
             .map(|part| File::describe(&part.name, &part.origin, &part.content, part.truncated))
@@ -290,7 +330,7 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Vec<Part>, BundleError> {
     manifest.push(b'\n');
     parts.push(Part::new(MANIFEST, "this list", manifest));
     parts.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(parts)
+    Ok((parts, file_name(&report.snapshot), redactor.pseudonyms()))
 }
 
 /// Gives every part a name of its own: two paths may have the same plain name.

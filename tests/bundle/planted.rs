@@ -376,6 +376,7 @@ pub(super) fn written(transcript: &Transcript, report: &Report, text: &str) -> V
         text,
         included: &[],
         tool_version: "0.1.0",
+        keep_addresses: true,
     })
     .unwrap()
 }

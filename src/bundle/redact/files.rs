@@ -42,6 +42,13 @@ pub(super) fn content_of(path: &str) -> Content {
     }
 }
 
+/// True for a table of sockets of the kernel, in which addresses are hexadecimal.
+pub(super) fn is_socket_table(path: &str) -> bool {
+    ["/net/tcp", "/net/tcp6", "/net/udp", "/net/udp6"]
+        .iter()
+        .any(|ending| path.ends_with(ending))
+}
+
 /// The variables of a process, divided by NUL.
 pub(super) fn environment(redactor: &mut Redactor, text: &str) -> String {
     let variables = text.split('\0').map(|variable| match variable.split_once('=') {

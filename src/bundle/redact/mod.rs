@@ -20,11 +20,15 @@ mod files;
 mod maps;
 mod marker;
 mod names;
+mod pseudonyms;
 mod rules;
 mod shapes;
 
+pub use pseudonyms::PseudonymMap;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use pseudonyms::Pseudonyms;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
@@ -50,12 +54,41 @@ pub struct Redactor {
     protected: BTreeSet<String>,
     sealed: Option<Regex>,
     keep_length: bool,
+    pseudonyms: Option<Pseudonyms>,
+    place: Place,
+}
+
+/// What is looked at, as far as pseudonyms want to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    /// Everything was looked through: pseudonyms are given.
+    given: bool,
+    /// The value is the client of a request.
+    client: bool,
+    /// Bytes as they came, whose length may be declared.
+    bytes: bool,
 }
 
 impl Redactor {
     /// Knows no secret yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Gives pseudonyms to addresses and names of hosts, too. Everything has to go through the redactor
+    /// twice: before [`Self::seal`], when it is looked through, and after it, when it is replaced.
+    #[must_use]
+    pub fn with_pseudonyms(mut self, own_name: &str) -> Self {
+        let mut pseudonyms = Pseudonyms::default();
+        pseudonyms.meet_own(own_name);
+        self.pseudonyms = Some(pseudonyms);
+        self
+    }
+
+    /// The map from pseudonyms to what they stand for, when there are any. It belongs beside a bundle, never
+    /// into it.
+    pub fn pseudonyms(&self) -> Option<PseudonymMap> {
+        self.pseudonyms.as_ref().map(Pseudonyms::map)
     }
 
     /// Takes note of markers that a text already has, so that no new secret gets the number of an old one.
@@ -74,6 +107,10 @@ impl Redactor {
 
     /// From now on every secret met so far is replaced wherever it stands, also without its name.
     pub fn seal(&mut self) {
+        self.place.given = true;
+        if let Some(pseudonyms) = &mut self.pseudonyms {
+            pseudonyms.settle();
+        }
         let mut secrets: Vec<&String> = self.met.iter().collect();
         // The longest first: one secret may be the beginning of another.
         secrets.sort_by_key(|secret| (std::cmp::Reverse(secret.len()), secret.as_str()));
@@ -95,11 +132,32 @@ impl Redactor {
         sealed.is_match(&joined)
     }
 
-    /// A text without its secrets.
+    /// A text without its secrets, and with pseudonyms where they are wanted.
     pub fn text(&mut self, text: &str) -> String {
         if text.len() < 4 {
             return text.to_owned();
         }
+        let redacted = self.without_secrets(text);
+        self.disguised(redacted)
+    }
+
+    fn disguised(&mut self, text: String) -> String {
+        let same_length = self.keep_length && self.place.bytes;
+        let Some(pseudonyms) = &mut self.pseudonyms else {
+            return text;
+        };
+        if self.place.given {
+            return pseudonyms.apply(&text, same_length);
+        }
+        if self.place.client {
+            pseudonyms.survey_client(&text);
+        } else {
+            pseudonyms.survey(&text);
+        }
+        text
+    }
+
+    fn without_secrets(&mut self, text: &str) -> String {
         let mut current = text.to_owned();
         for _ in 0..ROUNDS {
             match rules::round(self, &current) {
@@ -122,16 +180,22 @@ impl Redactor {
                     && (fields.contains_key("text") || fields.contains_key("base64"))
                     && let Ok(bytes) = serde_json::from_value::<Bytes>(Value::Object(fields.clone()))
                 {
+                    let before = std::mem::replace(&mut self.place.bytes, true);
                     let bytes = Bytes(self.bytes(&bytes.0));
+                    self.place.bytes = before;
                     return serde_json::to_value(bytes).unwrap_or(Value::Null);
                 }
                 // In the order of their names: markers are numbered as secrets are met, in every build alike.
+                let exchange = fields.contains_key("received_bytes") && fields.contains_key("connect");
                 let fields: BTreeMap<String, Value> = fields.into_iter().collect();
                 let redacted = fields.into_iter().map(|(name, value)| {
+                    let before = self.keep_length;
+                    self.keep_length |= exchange && name == "bytes";
                     let value = match value {
                         Value::String(text) => Value::String(self.named(&name, &text)),
                         other => self.value(other),
                     };
+                    self.keep_length = before;
                     (self.text(&name), value)
                 });
                 Value::Object(redacted.collect())
@@ -168,13 +232,17 @@ impl Redactor {
             files::Content::Open => None,
             closed => Some(closed),
         };
+        let path = path.to_owned();
         let question = self.value(question);
         let answer = match content {
             Some(content) if query == "read_file" => self.closed(answer, content),
             _ => {
                 self.keep_length = query == "exchange";
-                let answer = self.value(answer);
+                let mut answer = self.value(answer);
                 self.keep_length = false;
+                if query == "read_file" && files::is_socket_table(&path) {
+                    self.sockets(&mut answer);
+                }
                 answer
             }
         };
@@ -182,6 +250,17 @@ impl Redactor {
             query,
             question,
             answer,
+        }
+    }
+
+    /// Addresses in a table of sockets are hexadecimal.
+    fn sockets(&mut self, answer: &mut Value) {
+        if let Some(pseudonyms) = &mut self.pseudonyms
+            && let Some(bytes) = answer.pointer_mut("/seen/bytes")
+            && let Ok(content) = serde_json::from_value::<Bytes>(bytes.clone())
+        {
+            let text = pseudonyms.sockets(&content.text(), self.place.given);
+            *bytes = serde_json::to_value(Bytes(text.into_bytes())).unwrap_or(Value::Null);
         }
     }
 
@@ -233,7 +312,10 @@ impl Redactor {
             let text = self.text(&format!("?{value}"));
             text.strip_prefix('?').unwrap_or(&text).to_owned()
         } else {
-            self.text(value)
+            self.place.client = name == "client";
+            let text = self.text(value);
+            self.place.client = false;
+            text
         }
     }
 

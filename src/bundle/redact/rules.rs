@@ -20,11 +20,17 @@ pattern!(ASSIGNMENT r#"(?i)([a-z0-9_.\-\[\]]*(?:pass|pwd|pw|pin|secret|token|key
 pattern!(MORE r"[\s;,&][A-Za-z_][A-Za-z0-9_.-]*=");
 pattern!(SCHEME r"(?i)\b(basic|bearer|negotiate|ntlm)[ \t]+([A-Za-z0-9+/=._-]{6,})");
 
+pattern!(CERTIFICATE r"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s\\]*)");
+
 /// All rules once; `None` when one of them failed.
 pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
     let mut text = text.to_owned();
     for pattern in [&PRIVATE_KEY, &PRIVATE_KEY_START, &PRIVATE_KEY_END] {
         text = group(redactor, &text, pattern, "private-key")?;
+    }
+    if redactor.pseudonyms.is_some() {
+        // The names of hosts are in it, in a form in which they would not be found.
+        text = group(redactor, &text, &CERTIFICATE, "certificate")?;
     }
     // A crypt hash looks like a row of variables, so it goes before anything that spares those.
     text = shaped(redactor, &text, true)?;
