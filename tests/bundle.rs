@@ -5,6 +5,7 @@
 mod command;
 mod hostile;
 mod planted;
+mod pseudonyms;
 mod redaction;
 
 use std::io::{Read, Write};

@@ -3,7 +3,7 @@
 //! An address stays of its family and of its kind (private stays private, in the same block), two addresses
 //! that share their first bits share as many afterwards, so that every network of a route, a rule or an
 //! access list holds the same addresses as before. Bits are given in the order in which addresses are met,
-//! so that nothing of the originals is in them. Public addresses get a number in 240.0.0.0/4 or 3fff::/20,
+//! so that nothing of the originals is in them. Public addresses get a number in 240.0.0.0/4 or `3fff::/20`,
 //! which nobody owns; a public network that is named somewhere gets a block of its own size there.
 //!
 //! To add a block that keeps its first bits: a line in [`BLOCKS`].
@@ -160,12 +160,11 @@ impl Addresses {
         if is_left(address) {
             return;
         }
-        match self.machines.get_mut(&address) {
-            Some(known) => *known |= machine,
-            None => {
-                self.machines.insert(address, machine);
-                self.met.push(address);
-            }
+        if let Some(known) = self.machines.get_mut(&address) {
+            *known |= machine;
+        } else {
+            self.machines.insert(address, machine);
+            self.met.push(address);
         }
     }
 
@@ -356,7 +355,7 @@ mod tests {
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
+        text.parse().expect("an address")
     }
 
     #[test]
@@ -415,7 +414,7 @@ mod tests {
     fn a_range_keeps_its_order() {
         let mut addresses = Addresses::default();
         addresses.meet_range(ip("10.1.2.10"), ip("10.1.2.50"));
-        let number = |text: String| u32::from(text.parse::<Ipv4Addr>().unwrap());
+        let number = |text: String| u32::from(text.parse::<Ipv4Addr>().expect("an address"));
         let low = number(addresses.pseudonym(ip("10.1.2.10")));
         let inner = number(addresses.pseudonym(ip("10.1.2.33")));
         let high = number(addresses.pseudonym(ip("10.1.2.50")));
@@ -430,7 +429,7 @@ mod tests {
             let all: Vec<u32> = all.into_iter().map(|number| 0x0A00_0000 | number & 0x00FF_FFFF).collect();
             let given: Vec<u32> = all
                 .iter()
-                .map(|number| u32::from(addresses.pseudonym(Ipv4Addr::from(*number).into()).parse::<Ipv4Addr>().unwrap()))
+                .map(|number| u32::from(addresses.pseudonym(Ipv4Addr::from(*number).into()).parse::<Ipv4Addr>().expect("an address")))
                 .collect();
             for (one, other) in all.iter().zip(&given) {
                 for (second, image) in all.iter().zip(&given) {

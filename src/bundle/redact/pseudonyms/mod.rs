@@ -13,6 +13,7 @@ mod names;
 mod tokens;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
@@ -227,10 +228,7 @@ impl Pseudonyms {
                 Some((address, _)) if !apply => self.addresses.meet(address, true),
                 Some((address, port)) if !addresses::is_left(address) => {
                     if let Some(hex) = self.addresses.pseudonym(address).parse().ok().map(to_hex) {
-                        out.push_str(&format!(
-                            "{hex}:{port}{}",
-                            part.get(word.len()..).unwrap_or_default()
-                        ));
+                        let _ = write!(out, "{hex}:{port}{}", part.get(word.len()..).unwrap_or_default());
                         continue;
                     }
                 }
@@ -371,11 +369,13 @@ fn to_hex(address: IpAddr) -> String {
         IpAddr::V4(address) => Ipv4Addr::octets(&address).to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
     };
-    octets
-        .chunks_exact(4)
-        .filter_map(|chunk| chunk.try_into().ok())
-        .map(|chunk: [u8; 4]| format!("{:08X}", u32::from_le_bytes(chunk)))
-        .collect()
+    let mut hex = String::new();
+    for chunk in octets.chunks_exact(4) {
+        if let Ok(word) = <[u8; 4]>::try_from(chunk) {
+            let _ = write!(hex, "{:08X}", u32::from_le_bytes(word));
+        }
+    }
+    hex
 }
 
 #[cfg(test)]

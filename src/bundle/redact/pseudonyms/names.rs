@@ -188,17 +188,15 @@ impl Names {
         if !(known || host && possible) || !labels.iter().all(|label| is_label(label)) {
             return;
         }
-        let rest = match SUFFIXES
+        let suffix = SUFFIXES
             .iter()
             .filter(|suffix| ends_with(&name, suffix))
-            .max_by_key(|suffix| suffix.len())
-        {
-            Some(suffix) => labels.len().saturating_sub(suffix.split('.').count()),
-            None => {
-                self.domains.insert(format!("{second}.{top}"));
-                labels.len().saturating_sub(2)
-            }
-        };
+            .map(|suffix| suffix.split('.').count())
+            .max();
+        if suffix.is_none() {
+            self.domains.insert(format!("{second}.{top}"));
+        }
+        let rest = labels.len().saturating_sub(suffix.unwrap_or(2));
         for label in labels.iter().take(rest) {
             self.labels.insert((*label).to_owned());
         }
