@@ -7,6 +7,7 @@ mod hostile;
 mod planted;
 mod pseudonyms;
 mod redaction;
+mod speed;
 
 use std::io::{Read, Write};
 

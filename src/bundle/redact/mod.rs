@@ -23,6 +23,7 @@ mod names;
 mod pseudonyms;
 mod rules;
 mod shapes;
+mod trigger;
 
 pub use pseudonyms::PseudonymMap;
 
@@ -158,6 +159,41 @@ impl Redactor {
     }
 
     fn without_secrets(&mut self, text: &str) -> String {
+        let mut out = if !trigger::is_suspicious(text) {
+            text.to_owned()
+        } else if trigger::is_long(text) && !self.keep_length {
+            self.in_parts(text)
+        } else {
+            self.whole(text)
+        };
+        if let Some(sealed) = self.sealed.take() {
+            if let Some(replaced) = rules::sealed(self, &sealed, &out) {
+                out = replaced;
+            }
+            self.sealed = Some(sealed);
+        }
+        out
+    }
+
+    /// A long text: only the lines that may hold a secret are looked at closely.
+    fn in_parts(&mut self, text: &str) -> String {
+        // What goes on over many lines is looked for in all of it.
+        let Some(text) = rules::of_many_lines(self, text) else {
+            return self.replace("text", text);
+        };
+        let mut out = String::with_capacity(text.len());
+        let mut copied = 0;
+        while let Some(part) = trigger::next_part(&text, copied) {
+            out.push_str(text.get(copied..part.start).unwrap_or_default());
+            copied = part.end;
+            let redacted = self.whole(text.get(part).unwrap_or_default());
+            out.push_str(&redacted);
+        }
+        out.push_str(text.get(copied..).unwrap_or_default());
+        out
+    }
+
+    fn whole(&mut self, text: &str) -> String {
         let mut current = text.to_owned();
         for _ in 0..ROUNDS {
             match rules::round(self, &current) {

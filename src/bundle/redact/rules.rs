@@ -22,37 +22,62 @@ pattern!(SCHEME r"(?i)\b(basic|bearer|negotiate|ntlm)[ \t]+([A-Za-z0-9+/=._-]{6,
 
 pattern!(CERTIFICATE r"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s\\]*)");
 
-/// All rules once; `None` when one of them failed.
-pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
+/// The rules for what goes on over many lines: keys, certificates, maps.
+pub(super) fn of_many_lines(redactor: &mut Redactor, text: &str) -> Option<String> {
     let mut text = text.to_owned();
-    for pattern in [&PRIVATE_KEY, &PRIVATE_KEY_START, &PRIVATE_KEY_END] {
-        text = group(redactor, &text, pattern, "private-key")?;
+    if text.contains("PRIVATE KEY") {
+        for pattern in [&PRIVATE_KEY, &PRIVATE_KEY_START, &PRIVATE_KEY_END] {
+            text = group(redactor, &text, pattern, "private-key")?;
+        }
     }
-    if redactor.pseudonyms.is_some() {
+    if redactor.pseudonyms.is_some() && text.contains("CERTIFICATE") {
         // The names of hosts are in it, in a form in which they would not be found.
         text = group(redactor, &text, &CERTIFICATE, "certificate")?;
     }
-    // A crypt hash looks like a row of variables, so it goes before anything that spares those.
-    text = shaped(redactor, &text, true)?;
-    text = maps::round(redactor, &text)?;
-    text = directives(redactor, &text)?;
-    text = headers(redactor, &text)?;
-    text = user_information(redactor, &text)?;
-    text = queries(redactor, &text)?;
-    text = commands::round(redactor, &text)?;
-    text = assignments(redactor, &text)?;
-    text = shaped(redactor, &text, false)?;
-    text = schemes(redactor, &text)?;
-    text = cards(redactor, &text)?;
-    if let Some(sealed) = redactor.sealed.take() {
-        let replaced = scan(&text, &sealed, |found, _| {
-            let secret = found.get(0)?;
-            Some((secret.range(), redactor.replace("secret", secret.as_str())))
-        });
-        redactor.sealed = Some(sealed);
-        text = replaced?;
+    if text.contains("map") {
+        // A crypt hash looks like a row of variables, so it goes before anything that spares those.
+        text = shaped(redactor, &text, true)?;
+        text = maps::round(redactor, &text)?;
     }
     Some(text)
+}
+
+/// All rules once; `None` when one of them failed. A rule is left out where its signs are not.
+pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
+    let mut text = of_many_lines(redactor, text)?;
+    let has = |text: &str, signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+    if has(&text, &["$", "{S"]) {
+        text = shaped(redactor, &text, true)?;
+    }
+    text = directives(redactor, &text)?;
+    text = headers(redactor, &text)?;
+    if has(&text, &["://"]) && has(&text, &["@"]) {
+        text = user_information(redactor, &text)?;
+    }
+    if has(&text, &["?", "&", ";", "#", "%"]) {
+        text = queries(redactor, &text)?;
+    }
+    if has(&text, &[" -", "\t-", "\n-", "\"-", "'-", "pass"]) || text.starts_with('-') {
+        text = commands::round(redactor, &text)?;
+    }
+    text = assignments(redactor, &text)?;
+    if shapes::ANY.is_match(&text) {
+        text = shaped(redactor, &text, false)?;
+    }
+    text = schemes(redactor, &text)?;
+    text = cards(redactor, &text)?;
+    Some(text)
+}
+
+/// Puts markers in the place of secrets that were met before.
+pub(super) fn sealed(redactor: &mut Redactor, sealed: &Regex, text: &str) -> Option<String> {
+    if !sealed.is_match(text) {
+        return None;
+    }
+    scan(text, sealed, |found, _| {
+        let secret = found.get(0)?;
+        Some((secret.range(), redactor.replace("secret", secret.as_str())))
+    })
 }
 
 /// What is known by its shape: crypt hashes, or everything else.

@@ -57,6 +57,14 @@ pub(super) static SHAPES: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|
         .collect()
 });
 
+/// True for a text that may hold one of the shapes other than hashes.
+pub(super) static ANY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"@|eyJ|LS0tLS1CRUdJ|A(?:KIA|SIA|GPA|IDA|ROA|NPA|NVA|BIA|CCA)[A-Z0-9]|gh[pousr]_|github_pat_|gl[a-z]{2,6}-|xox[a-z]-|xapp-|hooks\.|webhook|[srp]k_(?:live|test)_|whsec_|AIza|ya29\.|GOCSPX|SG\.|npm_|pypi-|sk-|dop_v1|hv[sb]\.|shp[a-z]{2}_|:AA",
+    )
+    .expect("the pattern is fixed")
+});
+
 /// Endings of instance names of systemd and of their files, which look like e-mail addresses
 /// (`app@web.service`, `/run/app@web.sock`).
 const UNITS: &[&str] = &[
