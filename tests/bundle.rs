@@ -8,6 +8,7 @@ mod planted;
 mod pseudonyms;
 mod redaction;
 mod speed;
+mod suite;
 
 use std::io::{Read, Write};
 

@@ -16,6 +16,7 @@ mod listing;
 mod manifest;
 mod read;
 mod redact;
+pub mod selftest;
 mod ticket;
 
 pub use included::{INCLUDED_CAP_BYTES, Included};

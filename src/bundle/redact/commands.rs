@@ -45,7 +45,11 @@ pub(super) fn arguments(redactor: &mut Redactor, words: &[&str]) -> Vec<String> 
     let mut programs: Vec<&str> = Vec::new();
     let mut before: &str = "";
     let mut out = Vec::with_capacity(words.len());
-    for word in words {
+    // `htpasswd -b FILE USER PASSWORD`.
+    let batch = words
+        .iter()
+        .any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains('b'));
+    for (index, word) in words.iter().enumerate() {
         let is = |part: &str| programs.iter().any(|program| program.contains(part));
         let attached = word
             .strip_prefix("-p")
@@ -60,8 +64,11 @@ pub(super) fn arguments(redactor: &mut Redactor, words: &[&str]) -> Vec<String> 
             }
             _ => false,
         };
+        let last = index + 1 == words.len() && index > 2 && batch && is("htpasswd");
         let redacted = if marker::is_harmless(word) {
             (*word).to_owned()
+        } else if last {
+            redactor.replace("password", word)
         } else if follows {
             redactor.replace(names::kind_of(before), word)
         } else if let Some(password) = attached.filter(|password| !marker::is_harmless(password)) {

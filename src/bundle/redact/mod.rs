@@ -28,6 +28,7 @@ mod trigger;
 pub use pseudonyms::PseudonymMap;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use pseudonyms::Pseudonyms;
 use regex::{Regex, RegexBuilder};
@@ -42,6 +43,8 @@ macro_rules! pattern {
     };
 }
 use pattern;
+
+pattern!(COLOUR "\u{1b}\\[[0-9;]*[A-Za-z]");
 
 /// How often a text may change before it is given up: rules feed each other at most a few times.
 const ROUNDS: usize = 6;
@@ -194,6 +197,22 @@ impl Redactor {
     }
 
     fn whole(&mut self, text: &str) -> String {
+        if text.contains('\u{1b}') {
+            // A colour may stand in the middle of a name or a secret.
+            let plain = COLOUR.replace_all(text, "");
+            let redacted = self.settled(&plain);
+            if redacted == plain {
+                return text.to_owned();
+            }
+            let missing = escape::byte_count(text).saturating_sub(escape::byte_count(&redacted));
+            let filled = if self.keep_length { missing } else { 0 };
+            return redacted + &"~".repeat(filled);
+        }
+        self.settled(text)
+    }
+
+    /// A text on which the rules have come to rest.
+    fn settled(&mut self, text: &str) -> String {
         let mut current = text.to_owned();
         for _ in 0..ROUNDS {
             match rules::round(self, &current) {

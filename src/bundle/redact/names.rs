@@ -56,6 +56,8 @@ const ABOUT: &[&str] = &[
     "us",
     "dialog",
     "command",
+    "name",
+    "flags",
 ];
 
 /// The words of a name: split at punctuation and at the humps of camel case.
@@ -118,6 +120,8 @@ pub(super) fn is_secret(name: &str, value: &str) -> bool {
         "cookie" | "cookies" | "salt" | "signature" | "bearer" | "creds" | "requirepass" | "masterauth" => {
             true
         }
+        // `$cookie_session` of nginx.
+        _ if words.len() > 1 && words.first().is_some_and(|word| word == "cookie") => true,
         _ => words.windows(2).any(|pair| match pair {
             [first, second] => matches!(
                 (first.as_str(), second.as_str()),

@@ -10,12 +10,16 @@ use super::{Redactor, commands, maps, marker, names, pattern, shapes};
 pattern!(PRIVATE_KEY r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?s:.*?))-----END [A-Z0-9 ]*PRIVATE KEY");
 pattern!(PRIVATE_KEY_START r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=\s\\:,.-]+)");
 pattern!(PRIVATE_KEY_END r"([A-Za-z0-9+/=\s\\]+)-----END [A-Z0-9 ]*PRIVATE KEY");
-pattern!(NAMED_DIRECTIVE r#"(?im)(?:^|[\s;{}])(?:(?:proxy|grpc)_set_header|(?:fastcgi|uwsgi|scgi)_param|add_header|(?:Request)?Header(?:[ \t]+(?:always|onsuccess|early))?[ \t]+(?:set|setifempty|add|append|merge)|http-(?:request|response)[ \t]+(?:set|add)-header|SetEnv|set|env)[ \t]+["']?([$A-Za-z0-9_.-]+)["']?[ \t]+"#);
-pattern!(DIRECTIVE r"(?im)^[ \t]*((?:AuthLDAPBindPassword|SessionCryptoPassphrase|cachemgr_passwd|secure_link_secret|secure_link_md5|requirepass|masterauth|bindpw|rootpw|stats[ \t]+auth|user[ \t]+\S+[ \t]+(?:insecure-)?password|[a-z0-9]+(?:[_-][a-z0-9]+)*[_-](?:password|passwd|passphrase|secret|token|api_?key)|[a-z0-9]+(?:Password|Passphrase|Passwd)))[ \t]+");
+pattern!(NAMED_DIRECTIVE r#"(?im)(?:^|[\s;{}])(?:(?:proxy|grpc)_set_header|(?:fastcgi|uwsgi|scgi)_param|add_header|(?:Request)?Header(?:[ \t]+(?:always|onsuccess|early))?[ \t]+(?:set|setifempty|add|append|merge)|http-(?:request|response)[ \t]+(?:set|add)-header|(?:request|reply)_header_(?:replace|add)|acl[ \t]+\S+[ \t]+re[qp]_header|SetEnv|Define|set|env)[ \t]+["']?([$A-Za-z0-9_.-]+)["']?[ \t]+"#);
+pattern!(DIRECTIVE r"(?im)^[ \t]*((?:AuthLDAPBindPassword|SessionCryptoPassphrase|cachemgr_passwd|secure_link_secret|secure_link_md5|requirepass|masterauth|bindpw|rootpw|stats[ \t]+auth|user[ \t]+\S+[ \t]+(?:insecure-)?password|[a-z0-9]+(?:[_-][a-z0-9]+)*[_-](?:password|passwd|passphrase|secret|token|api_?key)|[a-z0-9]+(?:Password|Passphrase|Passwd|Secret)|snmp_community))[ \t]+");
 pattern!(HEADER r#"(?i)(?:^|[^A-Za-z0-9_$%{-])([A-Za-z0-9_-]*(?:authorization|cookie2?|token|secret|key|password|passwd|signature|session-id|credentials?|apikey|authentication-info)[A-Za-z0-9_-]*)(\\?["'])?[ \t]*:[ \t]?"#);
 pattern!(USER_INFORMATION r#"(?i)[a-z][a-z0-9+.-]*://([^\s/?#"'<>]+)@"#);
 pattern!(USER_INFORMATION_ODD r#"(?i)[a-z][a-z0-9+.-]*://([^\s/@:?#"'<>\[]*:[^\s"'<>,;@]*)@"#);
-pattern!(QUERY r"(?i)(?:[?&;#]|%(?:25)*(?:3f|26|3b|23))([a-z0-9_.\-\[\]]+(?:%(?:25)*[4-7][0-9a-f][a-z0-9_.\-\[\]]*)*)(=|%(?:25)*3d)");
+pattern!(QUERY r"(?i)(?:[?&;#]|%(?:25)*(?:3f|26|3b|23))((?:[a-z0-9_.\-\[\]]|%(?:25)*[4-7][0-9a-f])+)(=|%(?:25)*3d)");
+pattern!(SIGNATURE r#"(?:^|[\s;,])sig=([^\s&;,"']{6,})"#);
+pattern!(ELEMENT r"(?i)<([a-z0-9_.:-]*(?:pass|pwd|secret|token|key|cred|auth)[a-z0-9_.:-]*)(?:\s[^<>]*)?>([^<>]{3,})</");
+pattern!(PROSE r#"(?i)\b(?:password|passphrase|passwd)(?:[ \t]+(?:is|was))?[ \t]+["']([^"'\n]{3,})["']"#);
+pattern!(CONDITION r#"(?i)%\{(?:HTTP|ENV|REQENV)?:?([A-Za-z0-9_-]+)\}["']?[ \t]+(?:(?:==|!=|=~|!~|-eq|-ne|-strmatch|in)[ \t]*)?(?:!?=|!)?"#);
 pattern!(ASSIGNMENT r#"(?i)([a-z0-9_.\-\[\]]*(?:pass|pwd|pw|pin|secret|token|key|credential|creds|cookie|sess|auth|salt|signature|jwt|bearer|login)[a-z0-9_.\-\[\]]*)(\\?["'])?[ \t]*(=>|:=|!=|==|=|:)[ \t]*"#);
 pattern!(MORE r"[\s;,&][A-Za-z_][A-Za-z0-9_.-]*=");
 pattern!(SCHEME r"(?i)\b(basic|bearer|negotiate|ntlm)[ \t]+([A-Za-z0-9+/=._-]{6,})");
@@ -51,6 +55,14 @@ pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
     }
     text = directives(redactor, &text)?;
     text = headers(redactor, &text)?;
+    if text.contains("%{") {
+        text = conditions(redactor, &text)?;
+    }
+    if text.contains("</") {
+        text = elements(redactor, &text)?;
+    }
+    text = group(redactor, &text, &SIGNATURE, "token")?;
+    text = group(redactor, &text, &PROSE, "password")?;
     if has(&text, &["://"]) && has(&text, &["@"]) {
         text = user_information(redactor, &text)?;
     }
@@ -231,10 +243,42 @@ fn quote_before(text: &str, start: usize) -> Option<&'static str> {
         .find(|quote| before.ends_with(quote))
 }
 
+/// What a condition of Apache httpd compares a header or a variable with.
+fn conditions(redactor: &mut Redactor, text: &str) -> Option<String> {
+    scan(text, &CONDITION, |found, text| {
+        let name = found.get(1)?.as_str();
+        let range = value_at(text, found.get(0)?.end(), None, Until::Word);
+        let value = text.get(range.clone())?;
+        let literal = value.chars().filter(|sign| sign.is_alphanumeric()).count() >= 4;
+        let secret = names::is_secret_header(name) || names::is_secret(name, value);
+        (secret && literal && !marker::is_harmless(value) && !value.starts_with("%{"))
+            .then(|| (range, redactor.replace(names::kind_of(name), value)))
+    })
+}
+
+/// `<password>…</password>`.
+fn elements(redactor: &mut Redactor, text: &str) -> Option<String> {
+    scan(text, &ELEMENT, |found, _| {
+        let (name, value) = (found.get(1)?.as_str(), found.get(2)?);
+        (names::is_secret(name, value.as_str()) && !marker::is_harmless(value.as_str())).then(|| {
+            (
+                value.range(),
+                redactor.replace(names::kind_of(name), value.as_str()),
+            )
+        })
+    })
+}
+
 fn directives(redactor: &mut Redactor, text: &str) -> Option<String> {
     let text = scan(text, &NAMED_DIRECTIVE, |found, text| {
         let name = found.get(1)?.as_str().trim_start_matches('$');
-        let range = value_at(text, found.get(0)?.end(), None, Until::Word);
+        let mut range = value_at(text, found.get(0)?.end(), None, Until::Word);
+        if names::is_scheme(text.get(range.clone())?) {
+            // Without quotes the next word is the secret.
+            let rest = text.get(range.end..)?;
+            let spaces = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+            range.end = value_at(text, range.end + spaces, None, Until::Word).end;
+        }
         let value = text.get(range.clone())?;
         let replacement = if marker::is_harmless(value) {
             return None;
@@ -253,13 +297,13 @@ fn directives(redactor: &mut Redactor, text: &str) -> Option<String> {
         let value = text.get(range.clone())?;
         let kind = names::kind_of(name);
         // An assignment or a header of such a name is the business of other rules.
-        let other = value.starts_with(['=', ':']) || marker::is_harmless(value);
+        let other = value.starts_with(['=', ':', '-']) || marker::is_harmless(value);
         let about = names::is_secret(name, value)
             || name.contains([' ', '\t'])
             || name.contains("secure_link")
             || matches!(
                 name.to_ascii_lowercase().as_str(),
-                "requirepass" | "masterauth" | "bindpw" | "rootpw"
+                "requirepass" | "masterauth" | "bindpw" | "rootpw" | "snmp_community"
             );
         (about && !other).then(|| (range, redactor.literals(kind, value)))
     })

@@ -42,10 +42,11 @@ const PATTERNS: &[(&str, &str)] = &[
         r"\$(?:apr1|2[abxy]|1|5|6|7|y|gy|argon2(?:id|i|d)|scrypt|pbkdf2(?:-[a-z0-9]+)?)\$[A-Za-z0-9./,$+=-]{8,}",
     ),
     ("hash", r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/]{20,}={0,2}"),
+    ("private-key", r"LS0tLS1CRUdJTi[A-Za-z0-9+/_-]{8,}={0,2}"),
     ("dsn", r#"[^\s:@/"'=(]+:([^\s@"']+)@(?:tcp|unix|udp)\("#),
     (
         "email",
-        r"[A-Za-z0-9][A-Za-z0-9._+%-]*@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,24}\b",
+        r"[A-Za-z0-9][A-Za-z0-9._+%-]*(?:@|%(?:25)*40)[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,24}\b",
     ),
 ];
 
@@ -60,7 +61,7 @@ pub(super) static SHAPES: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|
 /// True for a text that may hold one of the shapes other than hashes.
 pub(super) static ANY: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"@|eyJ|LS0tLS1CRUdJ|A(?:KIA|SIA|GPA|IDA|ROA|NPA|NVA|BIA|CCA)[A-Z0-9]|gh[pousr]_|github_pat_|gl[a-z]{2,6}-|xox[a-z]-|xapp-|hooks\.|webhook|[srp]k_(?:live|test)_|whsec_|AIza|ya29\.|GOCSPX|SG\.|npm_|pypi-|sk-|dop_v1|hv[sb]\.|shp[a-z]{2}_|:AA",
+        r"@|%(?:25)*40|eyJ|LS0tLS1CRUdJ|A(?:KIA|SIA|GPA|IDA|ROA|NPA|NVA|BIA|CCA)[A-Z0-9]|gh[pousr]_|github_pat_|gl[a-z]{2,6}-|xox[a-z]-|xapp-|hooks\.|webhook|[srp]k_(?:live|test)_|whsec_|AIza|ya29\.|GOCSPX|SG\.|npm_|pypi-|sk-|dop_v1|hv[sb]\.|shp[a-z]{2}_|:AA",
     )
     .expect("the pattern is fixed")
 });

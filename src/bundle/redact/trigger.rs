@@ -15,7 +15,7 @@ const PART_BYTES: usize = 16 * 1024;
 
 /// Words in the names of secrets; signs by which secrets are known; what only stands before a secret.
 const PARTS: &[&str] = &[
-    r"(?i:pass|pwd|pw|pin(?:[^a-z]|$)|secret|key|cred|token|sess|jwt|auth|cookie|login|salt|bearer|basic |negotiate|ntlm|secure_link)",
+    r"(?i:pass|pwd|pw|pin(?:[^a-z]|$)|secret|key|cred|token|sess|jwt|auth|cookie|login|salt|bearer|basic[ \t]|negotiate|ntlm|secure_link|snmp_comm)",
     r"(?i:(?:sig|sid|otp|ticket|nonce|code|state|hash|signature)(?:=|%|\]))",
     r"(?i:%(?:25)*[4-7][0-9a-f])",
     r"(?i:mysql|mariadb|redis-cli|ldap)",

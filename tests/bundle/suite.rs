@@ -1,0 +1,62 @@
+//! The planted suite: no secret of any kind, in any place, is in anything that is given out.
+
+use std::collections::BTreeSet;
+
+use fix502::bundle::selftest::{self, Spot};
+use fix502::bundle::{BundleInputs, Redactor};
+
+use super::planted::{TEXT, report, transcript};
+
+#[test]
+fn many_secrets_of_many_kinds_are_planted_everywhere() {
+    let plants = selftest::plants();
+    let secrets: BTreeSet<&String> = plants.iter().flat_map(|plant| &plant.secrets).collect();
+    let kinds: BTreeSet<&str> = plants.iter().map(|plant| plant.kind).collect();
+    let spots: BTreeSet<Spot> = plants.iter().map(|plant| plant.spot).collect();
+    assert!(secrets.len() >= 280, "{}", secrets.len());
+    assert!(kinds.len() >= 30, "{}", kinds.len());
+    assert_eq!(spots.len(), 10);
+    for plant in &plants {
+        assert!(!plant.secrets.is_empty(), "{plant:?}");
+        assert!(
+            plant.secrets.iter().all(|secret| plant.text.contains(secret)),
+            "{plant:?}"
+        );
+    }
+}
+
+#[test]
+fn each_planted_text_is_redacted_by_itself() {
+    let plants = selftest::plants();
+    let mut leaks = Vec::new();
+    for plant in plants
+        .iter()
+        .filter(|plant| !matches!(plant.spot, Spot::Environment | Spot::Arguments))
+    {
+        let redacted = Redactor::new().text(&plant.text);
+        for leak in selftest::find(std::slice::from_ref(plant), "", redacted.as_bytes()) {
+            leaks.push(format!(
+                "{:?} {}: {} in {redacted:?}",
+                plant.spot, plant.kind, leak.secret
+            ));
+        }
+    }
+    assert!(leaks.is_empty(), "{} leaks\n{}", leaks.len(), leaks.join("\n"));
+}
+
+#[test]
+fn no_secret_of_the_trial_is_in_its_bundle() {
+    for keep_addresses in [true, false] {
+        let trial = selftest::trial(&BundleInputs {
+            transcript: &transcript(),
+            report: &report(),
+            text: TEXT,
+            tool_version: "0.1.0",
+            keep_addresses,
+        })
+        .unwrap();
+        let leaks: Vec<String> = trial.leaks.iter().map(|leak| format!("{leak:?}")).collect();
+        assert!(leaks.is_empty(), "{} leaks\n{}", leaks.len(), leaks.join("\n"));
+        assert!(trial.planted >= 280 && trial.kinds >= 30);
+    }
+}
