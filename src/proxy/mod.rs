@@ -10,6 +10,7 @@ mod configuration;
 mod detect;
 mod files;
 pub mod lint;
+pub mod logs;
 pub mod nginx;
 pub mod request;
 pub mod squid;

@@ -8,16 +8,25 @@ const COMMON: &str = "%h %l %u %t \\\"%r\\\" %>s %b";
 
 /// Reads the lines that have this `LogFormat`.
 pub fn entries(bytes: &[u8], format: &str) -> Vec<AccessEntry> {
+    access_log::entries(bytes, &named(format))
+}
+
+/// The reader of a `LogFormat`.
+pub fn reader(format: &str) -> access_log::AccessFormat {
+    access_log::reader(&named(format))
+}
+
+/// The format with nginx's names, where a nickname stands for one that is built in.
+fn named(format: &str) -> String {
     let format = match format {
         "" | "common" => COMMON,
         // The rest of the line has nothing that is asked for.
         "combined" => "%h %l %u %t \\\"%r\\\" %>s %b %{rest}x",
         other => other,
     };
-    access_log::entries(bytes, &translated(format))
+    translated(format)
 }
 
-/// The format with nginx's names.
 fn translated(format: &str) -> String {
     let mut out = String::new();
     let mut characters = format.chars().peekable();

@@ -132,7 +132,7 @@ const COMPANIONS: [&str; 5] = ["AH01067", "AH01106", "AH00992", "AH01084", "AH01
 /// The longest line that is kept.
 const KEEP_BYTES: usize = 1_000;
 /// Lines of one thread within this time belong to one request.
-const TOGETHER_MS: i64 = 50;
+pub(in crate::proxy) const TOGETHER_MS: i64 = 50;
 
 /// What a message means, with the error number in front of it (`111`, `EAI 2`).
 pub fn symptom(message: &str, error: Option<&str>) -> Option<Symptom> {
@@ -169,51 +169,110 @@ pub fn entry(line: &str, file: &str, offset_s: i32) -> Option<ErrorEntry> {
     read(line, file, offset_s).map(|line| line.entry)
 }
 
-fn read(line: &str, file: &str, offset_s: i32) -> Option<Line> {
-    let mut entry = ErrorEntry {
-        file: file.to_owned(),
-        text: line.chars().take(KEEP_BYTES).collect(),
-        ..ErrorEntry::default()
-    };
+/// The parts of one line, as they stand.
+pub(in crate::proxy) struct Parts<'l> {
+    /// The text between the first brackets.
+    pub(in crate::proxy) stamp: &'l str,
+    /// `error`, `warn`, ….
+    pub(in crate::proxy) level: &'l str,
+    /// `client`, with its port.
+    pub(in crate::proxy) client: Option<&'l str>,
+    /// `remote`: the upstream, in some modules.
+    pub(in crate::proxy) remote: Option<&'l str>,
+    /// Process and thread.
+    pub(in crate::proxy) process: Option<&'l str>,
+    /// The error number before the message.
+    pub(in crate::proxy) error: Option<&'l str>,
+    /// What follows.
+    pub(in crate::proxy) message: &'l str,
+}
+
+/// Takes a line apart; `None` when it does not begin with a field.
+pub(in crate::proxy) fn parts(line: &str) -> Option<Parts<'_>> {
     let (stamp, mut rest) = bracketed(line)?;
-    entry.at_ms = Some(time_ms(stamp, offset_s)?);
-    let mut thread = None;
-    let mut error = None;
+    let mut parts = Parts {
+        stamp,
+        level: "",
+        client: None,
+        remote: None,
+        process: None,
+        error: None,
+        message: "",
+    };
     let mut first = true;
     loop {
         rest = rest.trim_start();
         if let Some((field, after)) = bracketed(rest) {
             if let Some(client) = field.strip_prefix("client ") {
-                entry.client = Some(client.to_owned());
-                entry.connection = client.rsplit(':').next().and_then(|port| port.parse().ok());
+                parts.client = Some(client);
             } else if let Some(remote) = field.strip_prefix("remote ") {
-                entry.upstream = Some(remote.to_owned());
+                parts.remote = Some(remote);
             } else if let Some(process) = field.strip_prefix("pid ") {
-                entry.pid = process.split([':', ' ']).next().and_then(|pid| pid.parse().ok());
-                thread = Some(process.to_owned());
+                parts.process = Some(process);
             } else if first {
-                field.rsplit(':').next().unwrap_or(field).clone_into(&mut entry.level);
+                parts.level = field.rsplit(':').next().unwrap_or(field);
             } else {
                 break;
             }
             first = false;
             rest = after;
         } else if let Some((number, after)) = error_number(rest) {
-            error = Some(number);
+            parts.error = Some(number);
             rest = after;
         } else {
             break;
         }
     }
-    entry.message = rest.chars().take(KEEP_BYTES).collect();
-    entry.symptom = symptom(rest, error)
-        .or_else(|| (entry.level == "emerg").then_some(Symptom::ConfigurationRejected))
-        .or_else(|| (error == Some("24")).then_some(Symptom::SlotsExhausted));
-    if entry.upstream.is_none() {
-        entry.upstream = upstream(rest);
-    }
-    entry.request = path(rest).map(|path| format!("GET {path} HTTP/1.1"));
+    parts.message = rest;
+    Some(parts)
+}
+
+fn read(line: &str, file: &str, offset_s: i32) -> Option<Line> {
+    let parts = parts(line)?;
+    let symptom = symptom(parts.message, parts.error)
+        .or_else(|| (parts.level == "emerg").then_some(Symptom::ConfigurationRejected))
+        .or_else(|| (parts.error == Some("24")).then_some(Symptom::SlotsExhausted));
+    let entry = ErrorEntry {
+        at_ms: Some(time_ms(parts.stamp, offset_s)?),
+        level: parts.level.to_owned(),
+        pid: parts
+            .process
+            .and_then(|process| process.split([':', ' ']).next())
+            .and_then(|pid| pid.parse().ok()),
+        connection: parts
+            .client
+            .and_then(|client| client.rsplit(':').next())
+            .and_then(|port| port.parse().ok()),
+        client: parts.client.map(str::to_owned),
+        upstream: parts.remote.map(str::to_owned).or_else(|| upstream(parts.message)),
+        request: path(parts.message).map(|path| format!("GET {path} HTTP/1.1")),
+        message: parts.message.chars().take(KEEP_BYTES).collect(),
+        symptom,
+        file: file.to_owned(),
+        text: line.chars().take(KEEP_BYTES).collect(),
+        ..ErrorEntry::default()
+    };
+    let thread = parts.process.map(str::to_owned);
     Some(Line { entry, thread })
+}
+
+/// True for a message that only goes along with a more telling one of the same request.
+pub(in crate::proxy) fn is_companion(message: &str) -> bool {
+    COMPANIONS.iter().any(|code| message.contains(code))
+}
+
+/// True for what says why TLS failed, where another line only says that it did.
+pub(in crate::proxy) fn is_tls_detail(symptom: Symptom) -> bool {
+    matches!(
+        symptom,
+        Symptom::TlsDate
+            | Symptom::TlsName
+            | Symptom::TlsUntrusted
+            | Symptom::TlsWrongVersion
+            | Symptom::TlsAlert
+            | Symptom::TlsVersion
+            | Symptom::TlsClientCertificate
+    )
 }
 
 /// `[field] rest`.
@@ -233,7 +292,7 @@ fn error_number(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The upstream that a message names: an address with its port, or a socket's path.
-fn upstream(message: &str) -> Option<String> {
+pub(in crate::proxy) fn upstream(message: &str) -> Option<String> {
     const BEFORE: [&str; 4] = [
         "attempt to connect to ",
         "from remote server ",
@@ -298,22 +357,8 @@ fn share(lines: &mut [Line], group: &[usize]) {
     let connection = all().find_map(|line| line.entry.connection);
     let upstream = all().find_map(|line| line.entry.upstream.clone());
     let request = all().find_map(|line| line.entry.request.clone());
-    let companion = |entry: &ErrorEntry| COMPANIONS.iter().any(|code| entry.message.contains(code));
-    let telling = all().any(|line| line.entry.symptom.is_some() && !companion(&line.entry));
-    let detailed = all().any(|line| {
-        matches!(
-            line.entry.symptom,
-            Some(
-                Symptom::TlsDate
-                    | Symptom::TlsName
-                    | Symptom::TlsUntrusted
-                    | Symptom::TlsWrongVersion
-                    | Symptom::TlsAlert
-                    | Symptom::TlsVersion
-                    | Symptom::TlsClientCertificate
-            )
-        )
-    });
+    let telling = all().any(|line| line.entry.symptom.is_some() && !is_companion(&line.entry.message));
+    let detailed = all().any(|line| line.entry.symptom.is_some_and(is_tls_detail));
     for index in group {
         let Some(Line { entry, .. }) = lines.get_mut(*index) else {
             continue;
@@ -322,7 +367,7 @@ fn share(lines: &mut [Line], group: &[usize]) {
         entry.connection = entry.connection.or(connection);
         entry.upstream = entry.upstream.take().or_else(|| upstream.clone());
         entry.request = entry.request.take().or_else(|| request.clone());
-        if telling && companion(entry) || detailed && entry.symptom == Some(Symptom::TlsFailed) {
+        if telling && is_companion(&entry.message) || detailed && entry.symptom == Some(Symptom::TlsFailed) {
             entry.symptom = None;
         }
     }

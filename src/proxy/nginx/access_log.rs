@@ -49,6 +49,37 @@ impl AccessFormat {
         Self(pieces)
     }
 
+    /// Hands over the name and the value of each variable in a line; false when it does not have this format,
+    /// which may show only after some were handed over.
+    pub fn visit<'l>(&self, line: &'l [u8], mut each: impl FnMut(&str, &'l [u8])) -> bool {
+        let mut rest = line;
+        let mut pieces = self.0.iter().peekable();
+        while let Some(piece) = pieces.next() {
+            match piece {
+                Piece::Text(text) => match rest.strip_prefix(text.as_bytes()) {
+                    Some(after) => rest = after,
+                    None => return false,
+                },
+                Piece::Variable(name) => {
+                    let end = match pieces.peek() {
+                        Some(Piece::Text(text)) => match text.as_bytes() {
+                            [byte] => memchr::memchr(*byte, rest),
+                            bytes => memchr::memmem::find(rest, bytes),
+                        },
+                        Some(Piece::Variable(_)) => None,
+                        None => Some(rest.len()),
+                    };
+                    let Some((value, after)) = end.and_then(|end| rest.split_at_checked(end)) else {
+                        return false;
+                    };
+                    rest = after;
+                    each(name, value);
+                }
+            }
+        }
+        true
+    }
+
     /// Reads one line; `None` when it does not have this format.
     pub fn entry(&self, line: &str) -> Option<AccessEntry> {
         let mut entry = AccessEntry {
@@ -136,13 +167,18 @@ fn time_local(value: &str) -> Option<i64> {
     crate::proxy::civil_ms(year, month, day, time, sign * (hours * 3600 + minutes * 60))
 }
 
-/// Reads the lines that have this format.
-pub fn entries(bytes: &[u8], format: &str) -> Vec<AccessEntry> {
-    let format = AccessFormat::new(if format.is_empty() || format == "combined" {
+/// The reader of a format: empty and `combined` are the one that is built in.
+pub fn reader(format: &str) -> AccessFormat {
+    AccessFormat::new(if format.is_empty() || format == "combined" {
         COMBINED
     } else {
         format
-    });
+    })
+}
+
+/// Reads the lines that have this format.
+pub fn entries(bytes: &[u8], format: &str) -> Vec<AccessEntry> {
+    let format = reader(format);
     bytes
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())

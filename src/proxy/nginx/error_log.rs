@@ -226,7 +226,7 @@ pub fn symptom(level: &str, message: &str) -> Option<Symptom> {
         .or_else(|| (level == "emerg").then_some(Symptom::ConfigurationRejected))
 }
 
-fn contains_in_order(text: &str, words: &[&str]) -> bool {
+pub(in crate::proxy) fn contains_in_order(text: &str, words: &[&str]) -> bool {
     let mut rest = text;
     words.iter().all(|word| match rest.find(word) {
         Some(position) => {

@@ -1,0 +1,220 @@
+//! Logs of any length in one pass and bounded memory: what they say, counted.
+//!
+//! A [`LogReader`] is told which log begins ([`LogReader::begin`]), gets its bytes in pieces of any size
+//! ([`LogReader::feed`]), and leaves a [`LogAccount`]. Files of one service, rotated ones first, go through the same
+//! reader, so that their counts join. It knows no files and no clock; nothing of a line is kept but the first of each
+//! kind.
+//!
+//! To add a signature: a row in the table of its proxy (see [`signatures`]). To add a kind of log: a variant of
+//! [`LogKind`], a reader beside the others, a row in [`recognise`].
+
+mod access;
+mod apache;
+mod application;
+mod counts;
+mod lines;
+mod nginx;
+mod recognise;
+mod requests;
+mod signatures;
+mod squid;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use recognise::recognise;
+pub use time::line_ms;
+
+use crate::evidence::{LogAccount, LogRead, Symptom};
+use counts::Counts;
+use lines::Lines;
+
+/// Which log it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogKind {
+    /// nginx's error log.
+    NginxError,
+    /// nginx's access log in this `log_format`; empty: `combined`.
+    NginxAccess(String),
+    /// Apache's error log.
+    ApacheError,
+    /// Apache's access log in this `LogFormat`; empty: `common`.
+    ApacheAccess(String),
+    /// Squid's cache.log.
+    SquidCache,
+    /// Squid's access log.
+    SquidAccess,
+    /// The log of an application server: php-fpm, gunicorn, uwsgi and others.
+    Application,
+}
+
+impl LogKind {
+    /// Its name in accounts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NginxError => "nginx error",
+            Self::NginxAccess(_) => "nginx access",
+            Self::ApacheError => "apache error",
+            Self::ApacheAccess(_) => "apache access",
+            Self::SquidCache => "squid cache",
+            Self::SquidAccess => "squid access",
+            Self::Application => "application",
+        }
+    }
+}
+
+/// Reads logs.
+#[derive(Debug, Default)]
+pub struct LogReader {
+    lines: Lines,
+    reader: Reader,
+    counts: Counts,
+    read: Option<LogRead>,
+}
+
+/// The reader of one kind of log, with what it keeps from line to line.
+#[derive(Debug, Default)]
+enum Reader {
+    #[default]
+    None,
+    NginxError(Box<nginx::ErrorLog>),
+    ApacheError(Box<apache::ErrorLog>),
+    Access(Box<access::AccessLog>),
+    SquidCache(squid::CacheLog),
+    SquidAccess,
+    Application(application::Log),
+}
+
+impl LogReader {
+    /// A reader for lines of this time and later; earlier ones, and those without a time before the first that has
+    /// one, are passed over. `None`: all lines.
+    pub fn since(since_ms: Option<i64>) -> Self {
+        let mut reader = Self::default();
+        reader.counts.since_ms = since_ms;
+        reader
+    }
+
+    /// A log begins; the one before ends. `offset_s` is the difference of its local time from UTC.
+    pub fn begin(&mut self, kind: &LogKind, path: &str, offset_s: i32) {
+        self.end(None);
+        self.counts.begin(path);
+        self.read = Some(LogRead {
+            path: path.to_owned(),
+            kind: kind.name().to_owned(),
+            ..LogRead::default()
+        });
+        self.reader = match kind {
+            LogKind::NginxError => Reader::NginxError(Box::new(nginx::ErrorLog::new(offset_s))),
+            LogKind::ApacheError => Reader::ApacheError(Box::new(apache::ErrorLog::new(offset_s))),
+            LogKind::NginxAccess(format) => {
+                let format = crate::proxy::nginx::access_log::reader(format);
+                Reader::Access(Box::new(access::AccessLog::new(format)))
+            }
+            LogKind::ApacheAccess(format) => {
+                let format = crate::proxy::apache::access_log::reader(format);
+                Reader::Access(Box::new(access::AccessLog::new(format)))
+            }
+            LogKind::SquidCache => Reader::SquidCache(squid::CacheLog::new(offset_s)),
+            LogKind::SquidAccess => Reader::SquidAccess,
+            LogKind::Application => Reader::Application(application::Log::new(offset_s)),
+        };
+    }
+
+    /// The next bytes of the log that began.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let Self {
+            lines,
+            reader,
+            counts,
+            read: Some(read),
+        } = self
+        else {
+            return;
+        };
+        read.bytes = read.bytes.saturating_add(bytes.len() as u64);
+        lines.feed(bytes, |line, cut| reader.line(line, cut, counts, read));
+    }
+
+    /// The log ends here; `obstacle` says why, when that is not its end.
+    pub fn end(&mut self, obstacle: Option<String>) {
+        let Self {
+            lines,
+            reader,
+            counts,
+            read,
+        } = self;
+        let Some(mut read) = read.take() else { return };
+        lines.finish(|line, cut| {
+            counts.oddities.cut_lines += 1;
+            reader.line(line, cut, counts, &mut read);
+        });
+        match reader {
+            Reader::NginxError(reader) => reader.finish(counts),
+            Reader::ApacheError(reader) => reader.finish(counts),
+            _ => {}
+        }
+        read.obstacle = obstacle;
+        counts.files.push(read);
+    }
+
+    /// What was read so far says this.
+    pub fn account(mut self) -> LogAccount {
+        self.end(None);
+        self.counts.account()
+    }
+
+    /// Calls `each` with (symptom, upstream, minute since 1970, lines) for everything counted so far in logs that
+    /// have ended, by minute as long as [`Self::step_minutes`] is 1. The same three may come more than once: the
+    /// counts add up.
+    pub fn each_count(&self, each: impl FnMut(Symptom, Option<&str>, u64, u64)) {
+        self.counts.each(each);
+    }
+
+    /// How many minutes one step of time has.
+    pub fn step_minutes(&self) -> u64 {
+        self.counts.step_minutes()
+    }
+}
+
+impl Reader {
+    fn line(&mut self, line: &[u8], cut: bool, counts: &mut Counts, read: &mut LogRead) {
+        read.lines += 1;
+        counts.oddities.long_lines += u64::from(cut);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return;
+        }
+        // A crash of the host or a careless truncation leaves NUL bytes in front of the next line.
+        let line = if line.first() == Some(&0) {
+            counts.oddities.nul_lines += 1;
+            let zeros = line.iter().take_while(|byte| **byte == 0).count();
+            line.get(zeros..).unwrap_or_default()
+        } else {
+            line
+        };
+        let own = match self {
+            Self::None => true,
+            Self::NginxError(reader) => reader.line(line, counts),
+            Self::ApacheError(reader) => reader.line(line, counts),
+            Self::Access(reader) => reader.line(line, counts),
+            Self::SquidCache(reader) => reader.line(line, counts),
+            Self::SquidAccess => squid::access_line(line, counts),
+            Self::Application(reader) => reader.line(line, counts),
+        };
+        read.foreign_lines += u64::from(!own);
+    }
+}
+
+/// The beginning of a line as text of at most `bytes` bytes.
+fn excerpt(line: &[u8], bytes: usize) -> Box<str> {
+    let cut = line.get(..line.len().min(bytes)).unwrap_or(line);
+    // A character that the cut goes through is left out.
+    match String::from_utf8_lossy(cut) {
+        std::borrow::Cow::Borrowed(text) => text.into(),
+        std::borrow::Cow::Owned(text) if line.len() > bytes => {
+            text.trim_end_matches(char::REPLACEMENT_CHARACTER).into()
+        }
+        std::borrow::Cow::Owned(text) => text.into(),
+    }
+}
