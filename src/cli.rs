@@ -20,7 +20,7 @@ pub use generate::{completions, man};
 
 use crate::evidence::ProblemLevel;
 use crate::finding::StepId;
-use crate::options::{distance, parse_duration};
+use crate::options::{distance, parse_duration, parse_window};
 use crate::report::sanitize::escaped;
 use bundle::BundleArguments;
 
@@ -235,6 +235,9 @@ struct Search {
     /// Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]
     #[arg(long, value_name = "TIME")]
     deadline: Option<String>,
+    /// Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
     /// Ask the URL so many times, 1 to 100 [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     attempts: Option<u8>,
@@ -460,6 +463,7 @@ impl StepArguments {
                 steps: join(self.search.steps, inner.search.steps),
                 skips: join(self.search.skips, inner.search.skips),
                 deadline: inner.search.deadline.or(self.search.deadline),
+                since: inner.search.since.or(self.search.since),
                 attempts: inner.search.attempts.or(self.search.attempts),
             },
             report: self.report.with(inner.report),
@@ -528,6 +532,7 @@ fn options(action: Action, arguments: StepArguments, screen: &Screen) -> Result<
         proxy_files: search.proxy_files,
         steps,
         deadline: parse_duration(search.deadline.as_deref().unwrap_or("30s"))?,
+        since_ms: search.since.as_deref().map(parse_window).transpose()?,
         attempts: search.attempts.unwrap_or(5),
         color: screen.color,
         width: screen.width,

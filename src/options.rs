@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use address::{Address, ProxyAddress, parse_address, parse_proxy, parse_target};
-pub use duration::parse_duration;
+pub use duration::{parse_duration, parse_window};
 pub use proxy_list::parse_proxy_list;
 pub use secret::Credentials;
 pub use since::{Since, parse_since};
@@ -56,6 +56,8 @@ pub struct Options {
     pub steps: Vec<StepId>,
     /// Limit for the whole collection.
     pub deadline: Duration,
+    /// How far back logs are read, in milliseconds; [`u64::MAX`]: all; `None`: as far as the question needs.
+    pub since_ms: Option<u64>,
     /// Attempts at the front door, 1 to 100.
     pub attempts: u8,
     /// When to use colour.

@@ -190,6 +190,7 @@ fn plan_for(options: &Options, address: Option<&Address>) -> Result<Plan, UsageE
         attempts: u32::from(options.attempts),
         attempts_fixed: options.attempts != 5,
         deadline_ms: u64::try_from(options.deadline.as_millis()).unwrap_or(u64::MAX),
+        log_window_ms: options.since_ms,
         skipped: StepId::ALL
             .into_iter()
             .filter(|step| !options.steps.contains(step))

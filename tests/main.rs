@@ -16,6 +16,7 @@ mod formats;
 mod house;
 mod html;
 mod lab;
+mod logs;
 mod many_endpoints;
 mod nginx_config;
 mod other_route;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::evidence::{AccessEntry, Snapshot};
 use crate::report::history::{self, utc as time};
+use crate::report::logbook;
 use crate::report::sanitize::escaped;
 use crate::report::{Report, StepStatus};
 
@@ -181,6 +182,11 @@ fn frequency(snapshot: &Snapshot) -> Vec<String> {
             access.len()
         ));
     }
+    lines.extend(
+        logbook::sentences(snapshot)
+            .iter()
+            .map(|sentence| format!("all logs: {}", inline(sentence))),
+    );
     lines
 }
 

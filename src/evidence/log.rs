@@ -22,6 +22,12 @@ pub struct LogEvidence {
     pub access_before: Vec<AccessEntry>,
     /// Milliseconds since 1970 at which our first attempt began.
     pub attempts_began_ms: i64,
+    /// What all lines say that were written before our first attempt, as far back as was asked or needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<super::LogAccount>,
+    /// Targets of logs that are no files: `syslog:…`, `stderr`, pipes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
 }
 
 impl LogEvidence {

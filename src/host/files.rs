@@ -34,6 +34,28 @@ pub struct FileContent {
     pub modified_ms: Option<i64>,
 }
 
+/// Opens a regular file; what is none (a FIFO, a device) is never waited for.
+pub(super) fn open_regular(path: &std::path::Path) -> Observed<std::fs::File> {
+    // Without O_NONBLOCK the opening of a FIFO would wait for a writer for ever.
+    let opened = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits() | nix::fcntl::OFlag::O_NOCTTY.bits())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Observed::Absent,
+        Err(error) => return Observed::Unavailable(obstacle(&error)),
+    };
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => Observed::Seen(file),
+        Ok(metadata) if metadata.is_dir() => {
+            Observed::Unavailable(Obstacle::Failed("is a directory".to_owned()))
+        }
+        Ok(_) => Observed::Unavailable(Obstacle::Failed("is not a regular file".to_owned())),
+        Err(error) => Observed::Unavailable(obstacle(&error)),
+    }
+}
+
 impl ReadFile {
     /// The first bytes of a file.
     pub fn start(path: impl Into<String>, cap_bytes: u64) -> Self {
@@ -61,27 +83,15 @@ impl Query for ReadFile {
     const NAME: &'static str = "read_file";
 
     fn perform(&self, live: &Live) -> Observed<FileContent> {
-        let path = live.located(&self.path);
-        // Without O_NONBLOCK the opening of a FIFO would wait for a writer for ever.
-        let opened = std::fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits() | nix::fcntl::OFlag::O_NOCTTY.bits())
-            .open(&path);
-        let mut file = match opened {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Observed::Absent,
-            Err(error) => return Observed::Unavailable(obstacle(&error)),
+        let mut file = match open_regular(&live.located(&self.path)) {
+            Observed::Seen(file) => file,
+            Observed::Absent => return Observed::Absent,
+            Observed::Unavailable(obstacle) => return Observed::Unavailable(obstacle),
         };
         let metadata = match file.metadata() {
             Ok(metadata) => metadata,
             Err(error) => return Observed::Unavailable(obstacle(&error)),
         };
-        if metadata.is_dir() {
-            return Observed::Unavailable(Obstacle::Failed("is a directory".to_owned()));
-        }
-        if !metadata.is_file() {
-            return Observed::Unavailable(Obstacle::Failed("is not a regular file".to_owned()));
-        }
         let length_bytes = metadata.len();
         let mut bytes = Vec::new();
         let read = if self.from_end && length_bytes > self.cap_bytes {
@@ -189,7 +199,7 @@ impl Query for StatPath {
     }
 }
 
-fn modified_ms(metadata: &std::fs::Metadata) -> Option<i64> {
+pub(super) fn modified_ms(metadata: &std::fs::Metadata) -> Option<i64> {
     metadata
         .mtime()
         .checked_mul(1000)

@@ -33,6 +33,32 @@ pub fn parse_duration(text: &str) -> Result<Duration, UsageError> {
     }
 }
 
+/// Reads how far back logs are read: `10m`, `6h`, `2d`, or `all`. Milliseconds; [`u64::MAX`]: all.
+///
+/// # Errors
+/// When it is no number with one of the units, is nothing, or is longer than ten years.
+pub fn parse_window(text: &str) -> Result<u64, UsageError> {
+    let wrong = || UsageError::new(format!("{text:?} is no span of time")).hint("write 10m, 6h, 2d or all");
+    if text == "all" {
+        return Ok(u64::MAX);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+    let factor_ms: u64 = match unit {
+        "s" | "" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor_ms))
+        .filter(|ms| (1..=3_650 * 86_400_000).contains(ms))
+        .ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +71,16 @@ mod tests {
         assert_eq!(ms("500ms"), Ok(500));
         assert_eq!(ms("2m"), Ok(120_000));
         assert_eq!(ms("1h"), Ok(3_600_000));
+    }
+
+    #[test]
+    fn spans_for_logs_are_read() {
+        assert_eq!(parse_window("10m"), Ok(600_000));
+        assert_eq!(parse_window("2d"), Ok(172_800_000));
+        assert_eq!(parse_window("all"), Ok(u64::MAX));
+        for text in ["", "0", "10x", "-1h", "99999999999d", "ALL", "é"] {
+            assert!(parse_window(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What happened on this host and when, as far as the evidence has times: for the ticket and the timeline.
 
-use crate::evidence::{KernelEventKind, Snapshot};
+use crate::evidence::{KernelEventKind, LogEventKind, PackageChange, Snapshot};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Event {
 }
 
 /// Everything that has a time, newest first: writes of configuration files, starts, changes of units, kernel
-/// events, boot.
+/// events, boot, changes of packages, reloads and what else the logs tell of.
 pub fn events(snapshot: &Snapshot) -> Vec<Event> {
     let mut events = Vec::new();
     let mut add = |at_ms: i64, what: String| events.push(Event { at_ms, what });
@@ -57,9 +57,40 @@ pub fn events(snapshot: &Snapshot) -> Vec<Event> {
     if let Some(boot_ms) = snapshot.host.boot_ms {
         add(boot_ms, "the host was booted".to_owned());
     }
+    for change in snapshot.package_changes.seen().into_iter().flatten() {
+        if let Some(at_ms) = change.at_ms {
+            add(at_ms, package_words(change));
+        }
+    }
+    for event in snapshot.log.account.iter().flat_map(|account| &account.events) {
+        add(event.at_ms, log_words(event.kind, &event.file));
+    }
     events.sort_by(|one, other| other.at_ms.cmp(&one.at_ms).then_with(|| one.what.cmp(&other.what)));
     events.dedup();
     events
+}
+
+fn package_words(change: &PackageChange) -> String {
+    let package = &change.package;
+    match (&change.old, &change.new) {
+        (Some(old), Some(new)) => format!("the package {package} was changed from {old} to {new}"),
+        (None, Some(new)) => format!("the package {package} was installed ({new})"),
+        (_, None) => format!("the package {package} was removed"),
+    }
+}
+
+fn log_words(kind: LogEventKind, file: &str) -> String {
+    let what = match kind {
+        LogEventKind::Started => "a start",
+        LogEventKind::Stopped => "a stop",
+        LogEventKind::Reloaded => "a reload",
+        LogEventKind::WorkerTimedOut => "a worker that took too long",
+        LogEventKind::WorkerCrashed => "a worker that crashed",
+        LogEventKind::WorkersBusy => "no free worker",
+        LogEventKind::OutOfMemory => "no memory left",
+        LogEventKind::RequestRefused => "a refused request",
+    };
+    format!("{file} tells of {what}")
 }
 
 fn kernel_words(kind: KernelEventKind, process: Option<&str>) -> String {

@@ -38,6 +38,7 @@ fn value(report: &Report) -> Value {
         })).collect::<Vec<_>>(),
         "route": report.snapshot.route.seen().map(route),
         "timeline": report.snapshot.timeline,
+        "logs": logs(report),
         "steps": report.steps,
         "findings": report.findings,
         "incomplete": report.incomplete,
@@ -51,6 +52,19 @@ fn value(report: &Report) -> Value {
         fields.insert("lint".to_owned(), lint);
     }
     value
+}
+
+/// The account of the logs, and what it comes to.
+fn logs(report: &Report) -> Option<Value> {
+    let account = report.snapshot.log.account.as_ref()?;
+    let mut value = serde_json::to_value(account).ok()?;
+    if let Value::Object(fields) = &mut value {
+        fields.insert(
+            "history".to_owned(),
+            json!(super::logbook::logbook(&report.snapshot)),
+        );
+    }
+    Some(value)
 }
 
 fn place(place: &Place) -> Value {

@@ -8,6 +8,7 @@ pub mod history;
 mod html;
 mod json;
 mod junit;
+pub mod logbook;
 mod markdown;
 mod place;
 pub mod route;

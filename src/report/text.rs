@@ -7,6 +7,7 @@
 mod excerpt;
 pub(crate) mod layout;
 mod lint;
+mod logs;
 mod path;
 #[cfg(test)]
 pub(super) mod tests;
@@ -49,6 +50,7 @@ pub fn render(report: &Report, style: &TextStyle, out: &mut dyn Write) -> io::Re
     if style.detail > 0 {
         path::draw(&mut page, report);
         steps(&mut page, &report.steps);
+        logs::draw(&mut page, report);
         evidence(&mut page, report);
     }
     fix(&mut page, report);

@@ -74,25 +74,7 @@ pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
         .unwrap_or_default()
         .offset_s;
     for server in &mut snapshot.applications {
-        let mut files: Vec<String> = server
-            .files
-            .iter()
-            .filter(|file| file.rsplit_once('.').is_some_and(|(_, ending)| ending == "log"))
-            .cloned()
-            .collect();
-        for descriptor in [1, 2] {
-            let link = host.ask(&ReadLink {
-                path: format!("/proc/{}/fd/{descriptor}", server.pid),
-            });
-            // A pipe or a journal socket is no file.
-            if let Some(target) = link
-                .into_seen()
-                .filter(|target| target.starts_with('/') && !target.starts_with("/dev/"))
-                && !files.contains(&target)
-            {
-                files.push(target);
-            }
-        }
+        let files = log_files(host, server);
         for file in files {
             let mut query = ReadFile::end(file.clone(), 128 * 1024);
             query.moment = 1;
@@ -115,4 +97,28 @@ pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
             );
         }
     }
+}
+
+/// The files that an application server logs to.
+pub(super) fn log_files(host: &Host, server: &AppServer) -> Vec<String> {
+    let mut files: Vec<String> = server
+        .files
+        .iter()
+        .filter(|file| file.rsplit_once('.').is_some_and(|(_, ending)| ending == "log"))
+        .cloned()
+        .collect();
+    for descriptor in [1, 2] {
+        let link = host.ask(&ReadLink {
+            path: format!("/proc/{}/fd/{descriptor}", server.pid),
+        });
+        // A pipe or a journal socket is no file.
+        if let Some(target) = link
+            .into_seen()
+            .filter(|target| target.starts_with('/') && !target.starts_with("/dev/"))
+            && !files.contains(&target)
+        {
+            files.push(target);
+        }
+    }
+    files
 }

@@ -14,6 +14,7 @@ mod dns_flush;
 mod firewall;
 mod inside;
 pub mod lint;
+mod log_account;
 mod logs;
 mod machine;
 mod other_route;

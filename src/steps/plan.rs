@@ -33,6 +33,9 @@ pub struct Plan {
     pub since_ms: Option<i64>,
     /// Files come from another root directory, so what runs here is not what they describe.
     pub other_root: bool,
+    /// How far back logs are read, in milliseconds; `None`: as far as the question needs. [`Plan::ALL_LOGS`]: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_window_ms: Option<u64>,
     /// The root directory of a host that lives inside this program (the demo): of all sockets of this
     /// machine only our own are that host's, and socket files lie below this directory.
     pub inside: Option<String>,
@@ -69,6 +72,7 @@ impl Default for Plan {
             skipped: Vec::new(),
             since_ms: None,
             other_root: false,
+            log_window_ms: None,
             inside: None,
             files_only: false,
             secrets: Vec::new(),
@@ -78,6 +82,9 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// All of the logs, however far back.
+    pub const ALL_LOGS: u64 = u64::MAX;
+
     /// The longest that one answer may be waited for: the deadline less what the rest of the walk needs.
     pub fn patience_ms(&self) -> u64 {
         self.deadline_ms

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::plan::{Plan, RecordedPlan};
 use super::turn::Turn;
 use super::{
-    alternate_proxy, applications, config_lint, dns_flush, firewall, logs, machine, packages, retry,
-    timeline, units, upstream_probe,
+    alternate_proxy, applications, config_lint, dns_flush, firewall, log_account, logs, machine, packages,
+    retry, timeline, units, upstream_probe,
 };
 use crate::evidence::Snapshot;
 use crate::finding::StepId;
@@ -58,6 +58,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         machine::kernel_again(host, &mut snapshot);
         machine::after_the_attempts(host, &mut snapshot);
         applications::logs(host, &mut snapshot);
+        log_account::ask(host, plan, &mut snapshot);
         snapshot.timeline = Some(timeline::timeline(&snapshot));
         for step in [StepId::Upstream, StepId::Timeouts, StepId::Dns] {
             ready(step, &snapshot);

@@ -26,6 +26,7 @@ const JUMP_MS: i64 = 60_000;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) since_ms: Option<i64>,
+    pub(super) until_ms: Option<i64>,
     pub(super) tally: Tally,
     pub(super) requests: Requests,
     pub(super) oddities: LogOddities,
@@ -60,9 +61,10 @@ impl Counts {
         self.before_ms = None;
     }
 
-    /// Notes the time of a line; false when the line is earlier than what was asked for.
+    /// Notes the time of a line; false when the line is not of the time that was asked for.
     pub(super) fn at(&mut self, at_ms: i64) -> bool {
-        if self.since_ms.is_some_and(|since_ms| at_ms < since_ms) {
+        let early = self.since_ms.is_some_and(|since_ms| at_ms < since_ms);
+        if early || self.until_ms.is_some_and(|until_ms| at_ms >= until_ms) {
             self.before_ms = None;
             return false;
         }
@@ -224,8 +226,7 @@ impl Counts {
                 .cmp(&one.count)
                 .then_with(|| (one.symptom, &one.upstream).cmp(&(other.symptom, &other.upstream)))
         });
-        self.episodes
-            .sort_by_key(|episode| (episode.began_ms, episode.ended_ms));
+        self.episodes = joined(std::mem::take(&mut self.episodes));
         self.events.sort_by_key(|event| event.at_ms);
         self.oddities.upstreams_left_out = self.tally.upstreams_left_out;
         self.oddities.series_incomplete = self.tally.incomplete;
@@ -243,6 +244,31 @@ impl Counts {
             events_left_out: self.events_left_out,
             oddities: self.oddities,
         }
+    }
+}
+
+/// Episodes in order; those that files have in common, or that follow each other without quiet, are one.
+fn joined(mut episodes: Vec<Episode>) -> Vec<Episode> {
+    episodes.sort_by_key(|episode| (episode.began_ms, episode.ended_ms));
+    let mut joined: Vec<Episode> = Vec::new();
+    for episode in episodes {
+        match joined.last_mut() {
+            Some(last) if episode.began_ms <= last.ended_ms.saturating_add(QUIET_MS) => {
+                last.count += episode.count;
+                last.ended_ms = last.ended_ms.max(episode.ended_ms);
+                last.root = earlier(last.root.take(), episode.root);
+                last.first = earlier(last.first.take(), episode.first);
+            }
+            _ => joined.push(episode),
+        }
+    }
+    joined
+}
+
+fn earlier(one: Option<FirstError>, other: Option<FirstError>) -> Option<FirstError> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if other.at_ms < one.at_ms { other } else { one }),
+        (one, other) => one.or(other),
     }
 }
 

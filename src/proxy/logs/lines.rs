@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn lines_are_the_same_in_pieces_of_any_size() {
-        let text = [&b"a\n\nbc\r\n"[..], &[b'x'; 40_000], b"\nlast"].concat();
+        let text = format!("a\n\nbc\r\n{}\nlast", "x".repeat(40_000)).into_bytes();
         let read = |size: usize| {
             let (mut lines, mut found) = (Lines::default(), Vec::new());
             for piece in text.chunks(size) {

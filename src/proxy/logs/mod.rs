@@ -50,6 +50,21 @@ pub enum LogKind {
 }
 
 impl LogKind {
+    /// The kind of this name, with this format of its lines.
+    pub fn named(name: &str, format: &str) -> Option<Self> {
+        [
+            Self::NginxError,
+            Self::NginxAccess(format.to_owned()),
+            Self::ApacheError,
+            Self::ApacheAccess(format.to_owned()),
+            Self::SquidCache,
+            Self::SquidAccess,
+            Self::Application,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
+    }
+
     /// Its name in accounts.
     pub fn name(&self) -> &'static str {
         match self {
@@ -87,11 +102,12 @@ enum Reader {
 }
 
 impl LogReader {
-    /// A reader for lines of this time and later; earlier ones, and those without a time before the first that has
-    /// one, are passed over. `None`: all lines.
-    pub fn since(since_ms: Option<i64>) -> Self {
+    /// A reader for lines of `since_ms` and later that are before `until_ms`; others, and those without a time next
+    /// to them, are passed over. `None`: without such a limit.
+    pub fn between(since_ms: Option<i64>, until_ms: Option<i64>) -> Self {
         let mut reader = Self::default();
         reader.counts.since_ms = since_ms;
+        reader.counts.until_ms = until_ms;
         reader
     }
 

@@ -1,0 +1,11 @@
+//! Logs read in one pass: exact counts, and how fast.
+//!
+//! The measurements are not part of an ordinary run:
+//! `cargo test --release --test main logs::scale -- --ignored --nocapture --test-threads 1`
+
+#[path = "logs/exact.rs"]
+mod exact;
+#[path = "logs/generator.rs"]
+mod generator;
+#[path = "logs/scale.rs"]
+mod scale;
