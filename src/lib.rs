@@ -21,6 +21,7 @@ pub mod report;
 pub mod run;
 pub mod steps;
 pub mod system;
+pub mod triage;
 pub mod ui;
 pub mod verdict;
 pub mod wizard;

@@ -5,10 +5,11 @@ mod bundle;
 mod lint;
 mod live;
 mod route;
+mod triage;
 
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -88,7 +89,7 @@ impl From<io::Error> for Failure {
 fn act(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
     match &options.action {
         Action::Explain(topic) => {
-            let page = explain::page(topic.as_deref())?;
+            let page = triage::page(topic.as_deref())?;
             let style = ui.style();
             ui.print(|out| explain::print(&page, &style, out))?;
             Ok(Exit::Healthy)
@@ -127,7 +128,7 @@ fn act(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
         Action::Lint(paths) => lint::files(paths, options, ui),
         Action::Way => route::route(options, ui),
         Action::Step(step) => one_step(*step, options, ui),
-        Action::Triage(paths) => triage(paths, options, ui),
+        Action::Triage(paths) => triage::triage(paths, options, ui),
         Action::Demo { list: true, .. } => {
             let width = demo::FAULTS.iter().map(|fault| fault.name.len()).max().unwrap_or(0);
             for fault in demo::FAULTS {
@@ -459,37 +460,6 @@ fn one_step(step: StepId, options: &Options, ui: &mut Ui) -> Result<Exit, Failur
         StepStatus::Problem => Exit::Found,
         StepStatus::CouldNotCheck => Exit::Undecided,
     })
-}
-
-/// The largest input that triage reads.
-const INPUT_CAP_BYTES: u64 = 512 << 20;
-
-/// A recorded host: the same row of rooms, with the host answering from the record.
-fn triage(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
-    let [path] = paths else {
-        return Err(UsageError::new("one bundle or directory at a time").into());
-    };
-    let unreadable = |error: &dyn std::fmt::Display| {
-        UsageError::new(format!("{} cannot be read: {error}", path.display()))
-    };
-    let recorded = if host::is_directory(path) {
-        let files = host::read_inputs(path, INPUT_CAP_BYTES).map_err(|error| unreadable(&error))?;
-        crate::bundle::read_directory(&files)
-    } else {
-        let bytes = host::read_input(path, INPUT_CAP_BYTES).map_err(|error| unreadable(&error))?;
-        crate::bundle::read(&bytes)
-    };
-    let recorded = recorded.map_err(|error| unreadable(&error).hint(error.hint()))?;
-    let host = Host::Replay(recorded.transcript);
-    let plan = steps::recorded(&host).unwrap_or(Plan {
-        target: recorded.target,
-        ..Plan::default()
-    });
-    let asked: Vec<StepId> = StepId::ALL.into_iter().filter(|step| plan.wants(*step)).collect();
-    let snapshot = steps::collect(&host, &plan, &|_, _| {});
-    let report = judged(snapshot, &asked);
-    say(&report, options, ui)?;
-    Ok(exit(&report))
 }
 
 #[cfg(test)]

@@ -123,6 +123,9 @@ pub fn decide(snapshot: &Snapshot) -> Diagnosis {
             found.push((rank, cause, crate::causes::wording::finding(*finding, snapshot)));
         }
     }
+    if snapshot.pieces.is_some() {
+        crate::causes::weigh(snapshot, &mut found);
+    }
     let explained: Vec<&str> = found
         .iter()
         .filter(|(_, _, finding)| {
@@ -140,11 +143,77 @@ pub fn decide(snapshot: &Snapshot) -> Diagnosis {
     });
     let incomplete = crate::causes::incomplete(snapshot);
     let verdict = judge(snapshot, &found, &incomplete);
-    Diagnosis {
+    let diagnosis = Diagnosis {
         verdict,
         findings: found.into_iter().map(|(_, _, finding)| finding).collect(),
         incomplete,
+    };
+    if snapshot.pieces.is_some() {
+        return of_pieces(snapshot, diagnosis);
     }
+    diagnosis
+}
+
+/// How many causes are named where none is proved.
+const MOST_POSSIBLE: usize = 5;
+
+/// The verdict on what was sent: without a proved cause those that are left open, ranked, and the one command
+/// that would settle it.
+fn of_pieces(snapshot: &Snapshot, mut diagnosis: Diagnosis) -> Diagnosis {
+    if diagnosis.verdict.status == Status::Found {
+        diagnosis.incomplete.clear();
+        return diagnosis;
+    }
+    diagnosis
+        .findings
+        .retain(|finding| finding.severity == Severity::Error);
+    // What a cause found beside the line (a unit, a listener, a rule) says more than that the line fits.
+    let (mut findings, rest): (Vec<Finding>, Vec<Finding>) =
+        diagnosis.findings.into_iter().partition(|finding| {
+            finding
+                .evidence
+                .iter()
+                .any(|exhibit| !matches!(exhibit.kind.as_str(), "log" | "probe"))
+        });
+    for finding in crate::causes::possible(snapshot).into_iter().chain(rest) {
+        if findings.iter().all(|known| known.cause != finding.cause) {
+            findings.push(finding);
+        }
+    }
+    diagnosis.findings = findings;
+    diagnosis.findings.truncate(MOST_POSSIBLE);
+    let any = !diagnosis.findings.is_empty();
+    let title = match snapshot.pieces.as_ref().and_then(|pieces| pieces.failures.first()) {
+        Some(failure) => format!("{}; what was sent does not say why", failed_words(failure)),
+        None if failing(snapshot) && any => "an error was answered, and no error line says why".to_owned(),
+        None if failing(snapshot) => "an error was answered; nothing that was sent says why".to_owned(),
+        None => "nothing that was sent tells of a failed request".to_owned(),
+    };
+    diagnosis.verdict = Verdict {
+        status: Status::Undecided,
+        title,
+        made_by: diagnosis.verdict.made_by,
+        also_possible: diagnosis
+            .findings
+            .iter()
+            .map(|finding| finding.cause.clone())
+            .collect(),
+        ..Verdict::default()
+    };
+    diagnosis.incomplete = crate::causes::gap(snapshot).into_iter().collect();
+    diagnosis
+}
+
+/// A failure in words: `127.0.0.1:8080 refuses connections (34 lines)`.
+fn failed_words(failure: &crate::evidence::LoggedFailure) -> String {
+    let what = crate::causes::open::words(failure.symptom);
+    let upstream = failure.upstream.as_deref().unwrap_or("the upstream");
+    let lines = if failure.count == 1 {
+        "1 line".to_owned()
+    } else {
+        format!("{} lines", failure.count)
+    };
+    format!("{} ({lines})", what.replace("{}", upstream))
 }
 
 fn judge(

@@ -113,6 +113,10 @@ pub(crate) fn made_by(snapshot: &Snapshot) -> Option<MadeBy> {
         (Some((product, version)), None) => (product.to_owned(), version),
         (Some((product, version)), Some(_)) if !handed_on => (product.to_owned(), version),
         (_, Some(page)) => (page.to_owned(), None),
+        (None, None) if snapshot.pieces.is_some() => {
+            let product = snapshot.pieces.as_ref().and_then(|pieces| pieces.product.clone())?;
+            (product, None)
+        }
         (None, None) => {
             let proxy = snapshot.proxy.as_ref().filter(|_| {
                 attempt

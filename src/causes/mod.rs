@@ -7,6 +7,7 @@
 //! decides, so the more specific one stands first.
 
 mod attribution;
+mod backend_said;
 mod cached_502;
 mod client_without_connect_tunnel;
 mod configured_502;
@@ -33,6 +34,7 @@ mod keepalive_race;
 mod malformed_connect_target;
 mod mtu_blackhole;
 mod no_route;
+pub mod open;
 mod plaintext_to_tls_port;
 mod proxy_capacity_limit;
 mod proxy_config_not_applied;
@@ -44,6 +46,7 @@ mod proxy_source_bind_failed;
 mod proxy_tls_not_enabled;
 mod proxy_worker_crash;
 mod proxy_worker_sharing;
+mod recorded;
 mod response_conflicting_length;
 mod response_header_too_big;
 mod response_invalid_header;
@@ -93,6 +96,7 @@ pub use table::CAUSES;
 
 pub(crate) use attribution::{incomplete, made_by};
 pub(crate) use facts::{attempt_failed, proxy_kind};
+pub(crate) use recorded::{gap, possible, weigh};
 
 use crate::evidence::Snapshot;
 use crate::finding::{Finding, StepId};

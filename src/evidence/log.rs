@@ -109,10 +109,11 @@ pub struct AccessEntry {
 }
 
 /// What an error line reports: a symptom, which several causes may share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Symptom {
     /// `connect() failed (111: Connection refused)`.
+    #[default]
     ConnectionRefused,
     /// `connect() to unix:… failed (2: …)`.
     SocketMissing,

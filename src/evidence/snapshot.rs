@@ -77,6 +77,9 @@ pub struct Snapshot {
     /// Who waits how long for whom.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<super::Timeline>,
+    /// What was sent, when this is no diagnosis of a host but of files and pasted text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<super::Pieces>,
 }
 
 /// What is being diagnosed.

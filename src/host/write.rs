@@ -92,6 +92,25 @@ pub fn read_input(path: &Path, cap_bytes: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads standard input, up to a cap.
+///
+/// # Errors
+/// When it cannot be read or is larger than `cap_bytes`.
+pub fn read_standard_input(cap_bytes: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(cap_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > cap_bytes {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            format!("is larger than {} MiB", cap_bytes >> 20),
+        ));
+    }
+    Ok(bytes)
+}
+
 /// True when something is there.
 pub fn exists(path: &Path) -> bool {
     path.exists()

@@ -6,15 +6,20 @@
 //! [`Configuration`] and of [`crate::evidence::ProxyKind`]; no cause, step or report changes.
 
 pub mod apache;
+pub mod caddy;
 mod configuration;
 mod detect;
+pub mod envoy;
 mod files;
+mod go_error;
+pub mod haproxy;
 pub mod lint;
 pub mod logs;
 pub mod nginx;
 pub mod request;
 pub mod squid;
 mod time;
+pub mod traefik;
 
 pub use configuration::{Around, Configuration, Extent, RouteRequest, read};
 pub use detect::detect;

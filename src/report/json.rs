@@ -51,6 +51,9 @@ fn value(report: &Report) -> Value {
         });
         fields.insert("lint".to_owned(), lint);
     }
+    if let (Some(pieces), Value::Object(fields)) = (&report.snapshot.pieces, &mut value) {
+        fields.insert("pieces".to_owned(), json!(pieces));
+    }
     value
 }
 

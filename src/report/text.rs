@@ -9,6 +9,7 @@ pub(crate) mod layout;
 mod lint;
 mod logs;
 mod path;
+mod pieces;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -51,6 +52,7 @@ pub fn render(report: &Report, style: &TextStyle, out: &mut dyn Write) -> io::Re
         path::draw(&mut page, report);
         steps(&mut page, &report.steps);
         logs::draw(&mut page, report);
+        pieces::draw(&mut page, report);
         evidence(&mut page, report);
     }
     fix(&mut page, report);
@@ -215,7 +217,7 @@ fn verdict(page: &mut Page<'_>, report: &Report) {
                 (&verdict.title, Tone::Warning),
                 ("undecided", Tone::Faint),
             );
-            if let Some(first) = report.incomplete.first() {
+            if let Some(first) = report.incomplete.first().filter(|_| report.snapshot.pieces.is_none()) {
                 page.prose(
                     9,
                     &format!("could not look at {}: {}", first.what, first.why),

@@ -200,6 +200,7 @@ fn inputs<'a>(
         text,
         included,
         tool_version: env!("CARGO_PKG_VERSION"),
+        keep_addresses: true,
     }
 }
 

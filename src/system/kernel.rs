@@ -29,7 +29,9 @@ pub fn events(bytes: &[u8], boot_ms: Option<i64>) -> Vec<KernelEvent> {
         )]
         let at_ms = seconds
             .zip(boot_ms)
-            .map(|(seconds, boot_ms)| boot_ms + (seconds * 1000.0) as i64);
+            .map(|(seconds, boot_ms)| boot_ms + (seconds * 1000.0) as i64)
+            // `dmesg -T` and the journal write a time of day.
+            .or_else(|| seconds.is_none().then(|| super::log_time::line_ms(line, 0)).flatten());
         events.push(KernelEvent {
             at_ms,
             kind,

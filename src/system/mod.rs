@@ -5,6 +5,8 @@
 //! To add a format: one file here that takes bytes and returns a type of [`crate::evidence`].
 
 pub mod applications;
+pub mod containers;
+pub mod curl;
 pub mod firewall;
 pub mod http;
 pub mod idle_defaults;
@@ -12,5 +14,8 @@ pub mod kernel;
 pub mod log_time;
 pub mod network;
 pub mod packages;
+pub mod socket_list;
 pub mod sockets;
+pub mod syslog;
 pub mod systemd;
+pub mod unit_status;

@@ -1,0 +1,59 @@
+//! What was sent, where the evidence comes from files and pasted text and not from this host.
+
+use serde::{Deserialize, Serialize};
+
+use super::Symptom;
+
+/// The pieces that a diagnosis was made from. What none of them shows was not looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pieces {
+    /// What was recognised, in the order in which it was sent.
+    pub used: Vec<UsedPiece>,
+    /// What was not used, with the reason.
+    pub unused: Vec<UnusedPiece>,
+    /// Who made the failing answer, as far as logs and headers name it: `nginx`, `caddy`, …
+    pub product: Option<String>,
+    /// The failures that the logs tell of, the one that is judged first.
+    pub failures: Vec<LoggedFailure>,
+}
+
+/// One piece that was recognised.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UsedPiece {
+    /// The file, with the line where the piece begins when the file holds several.
+    pub name: String,
+    /// What it is, in words: `nginx error log`.
+    pub kind: String,
+    /// How many lines it has.
+    pub lines: u64,
+}
+
+/// One piece that was not used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnusedPiece {
+    /// The file, with the line where the piece begins when the file holds several.
+    pub name: String,
+    /// Why not, as a lower-case fragment.
+    pub why: String,
+}
+
+/// Requests that failed in the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedFailure {
+    /// In which way.
+    pub symptom: Symptom,
+    /// Which upstream the lines name.
+    #[serde(default)]
+    pub upstream: Option<String>,
+    /// How many lines.
+    pub count: u64,
+    /// The first, milliseconds since 1970, when the lines have a time.
+    #[serde(default)]
+    pub first_ms: Option<i64>,
+    /// The last, milliseconds since 1970.
+    #[serde(default)]
+    pub last_ms: Option<i64>,
+}

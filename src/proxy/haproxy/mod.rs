@@ -1,0 +1,3 @@
+//! `HAProxy`: what its log lines say. Its configuration is recognised and not read.
+
+pub mod log;

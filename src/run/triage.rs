@@ -1,0 +1,130 @@
+//! `fix502 triage`: what was recorded elsewhere, or sent by somebody; and `fix502 explain` of one line.
+
+use std::path::{Path, PathBuf};
+
+use super::{Failure, exit, judged, say};
+use crate::evidence::Snapshot;
+use crate::exit::Exit;
+use crate::explain;
+use crate::finding::StepId;
+use crate::host::{self, Host};
+use crate::options::{Options, UsageError};
+use crate::report::Report;
+use crate::steps::{self, Plan};
+use crate::triage::{self, Input};
+use crate::ui::Ui;
+use crate::verdict;
+
+/// The largest input that triage reads.
+const INPUT_CAP_BYTES: u64 = triage::TOTAL_CAP_BYTES;
+
+/// Whatever was sent: a recorded host is asked again, everything else is sorted and joined.
+pub(super) fn triage(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    let report = match paths {
+        [path] => match recorded(path) {
+            Ok(Some(report)) => report,
+            Ok(None) => sent(paths, None)?,
+            Err(error) => sent(paths, Some(error))?,
+        },
+        _ => sent(paths, None)?,
+    };
+    say(&report, options, ui)?;
+    Ok(exit(&report))
+}
+
+fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> UsageError {
+    UsageError::new(format!("{} cannot be read: {error}", path.display()))
+}
+
+/// A recorded host: the same row of rooms, with the host answering from the record. `None`: it is none.
+fn recorded(path: &Path) -> Result<Option<Report>, UsageError> {
+    if path == Path::new("-") {
+        return Ok(None);
+    }
+    let read = if host::is_directory(path) {
+        let files = host::read_inputs(path, INPUT_CAP_BYTES).map_err(|error| unreadable(path, &error))?;
+        crate::bundle::read_directory(&files)
+    } else {
+        let bytes = host::read_input(path, INPUT_CAP_BYTES).map_err(|error| unreadable(path, &error))?;
+        crate::bundle::read(&bytes)
+    };
+    let recorded = match read {
+        Ok(recorded) => recorded,
+        Err(error) => return Err(unreadable(path, &error).hint(error.hint())),
+    };
+    let host = Host::Replay(recorded.transcript);
+    let plan = steps::recorded(&host).unwrap_or(Plan {
+        target: recorded.target,
+        ..Plan::default()
+    });
+    let asked: Vec<StepId> = StepId::ALL.into_iter().filter(|step| plan.wants(*step)).collect();
+    let snapshot = steps::collect(&host, &plan, &|_, _| {});
+    Ok(Some(judged(snapshot, &asked)))
+}
+
+/// Files, directories, archives and pasted text. `no_bundle`: why it is no bundle that can be read; what is a
+/// bundle, and damaged or of a later version, must not be taken for anything else.
+fn sent(paths: &[PathBuf], no_bundle: Option<UsageError>) -> Result<Report, Failure> {
+    let mut inputs = Vec::new();
+    let mut left = INPUT_CAP_BYTES;
+    for path in paths {
+        let shown = path.display().to_string();
+        let found: Vec<(String, Vec<u8>)> = if path == Path::new("-") {
+            let bytes = host::read_standard_input(left).map_err(|error| unreadable(path, &error))?;
+            vec![("standard input".to_owned(), bytes)]
+        } else if host::is_directory(path) {
+            host::read_inputs(path, left)
+                .map_err(|error| unreadable(path, &error))?
+                .into_iter()
+                .map(|(name, bytes)| (format!("{}/{name}", shown.trim_end_matches('/')), bytes))
+                .collect()
+        } else {
+            let bytes = host::read_input(path, left).map_err(|error| unreadable(path, &error))?;
+            vec![(shown, bytes)]
+        };
+        for (name, bytes) in found {
+            left = left.saturating_sub(bytes.len() as u64);
+            inputs.push(Input { name, bytes });
+        }
+    }
+    let single = inputs.len() == 1;
+    let sorted = triage::sort(inputs);
+    if let Some(error) = no_bundle {
+        let names = sorted.pieces.iter().map(|piece| &piece.name);
+        let names = names.chain(sorted.unused.iter().map(|unused| &unused.name));
+        let of_a_bundle = |name: &String| name.contains("MANIFEST.json") || name.contains("transcript/");
+        if names.clone().any(of_a_bundle) || (single && sorted.pieces.is_empty() && sorted.unused.len() != 1)
+        {
+            return Err(error.into());
+        }
+    }
+    if sorted.pieces.is_empty() {
+        let why = sorted
+            .unused
+            .first()
+            .map_or_else(String::new, |unused| format!(": {}: {}", unused.name, unused.why));
+        return Err(UsageError::new(format!("nothing in it can be used{why}"))
+            .hint("send the proxy's error log, its configuration (nginx -T), a saved response (curl -sv URL), or a bundle of fix502")
+            .into());
+    }
+    Ok(report(triage::snapshot(&sorted)))
+}
+
+fn report(snapshot: Snapshot) -> Report {
+    let diagnosis = verdict::decide(&snapshot);
+    let lines = triage::steps(&snapshot, &diagnosis);
+    Report::new(snapshot, diagnosis, lines)
+}
+
+/// The page for `fix502 explain`: a topic of the documentation, or a line of a log.
+pub(super) fn page(topic: Option<&str>) -> Result<String, UsageError> {
+    let known = explain::page(topic);
+    let Some(line) = topic.filter(|topic| known.is_err() && topic.trim().contains([' ', '{'])) else {
+        return known;
+    };
+    triage::explain_line(line).ok_or_else(|| {
+        UsageError::new("this line is not known").hint(
+            "paste one whole line of an error log, between single quotes; of several lines: fix502 triage FILE",
+        )
+    })
+}

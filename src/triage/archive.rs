@@ -1,0 +1,357 @@
+//! Archives that anybody may have sent, unpacked into memory: gzip, tar, tar.gz and zip.
+//!
+//! No name in them is ever used as a path, links are not followed, and everything has a limit: the size of one
+//! file, of all together, the number of entries, and how much longer the content may be than the archive.
+
+use std::io::Read;
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder};
+use tar::{Archive, EntryType};
+
+/// All that comes out of the archives of one run, at the most.
+pub const TOTAL_CAP_BYTES: u64 = 512 << 20;
+/// Entries of one archive, at the most.
+const ENTRY_CAP: usize = 10_000;
+/// Beyond this size the content may be this many times as long as the archive, at the most.
+const RATIO_FROM_BYTES: u64 = 32 << 20;
+const RATIO_CAP: u64 = 200;
+
+/// What came out of an archive.
+#[derive(Debug, Default)]
+pub(super) struct Unpacked {
+    /// Names as they stand in the archive, and contents.
+    pub(super) files: Vec<(String, Vec<u8>)>,
+    /// What was left out, with the reason.
+    pub(super) left_out: Vec<(String, String)>,
+}
+
+/// Unpacks an archive; `None` when it is none. `left` is what may still come out in this run.
+pub(super) fn unpack(name: &str, bytes: &[u8], left: &mut u64) -> Option<Unpacked> {
+    if bytes.starts_with(&[0x1F, 0x8B]) {
+        return Some(gzip(name, bytes, left));
+    }
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+        let mut out = Unpacked::default();
+        if zip(name, bytes, left, &mut out).is_none() {
+            out.left_out
+                .push((name.to_owned(), "the zip archive is damaged".to_owned()));
+        }
+        return Some(out);
+    }
+    is_tar(bytes).then(|| tar(name, bytes, left))
+}
+
+fn is_tar(bytes: &[u8]) -> bool {
+    bytes.get(257..262) == Some(b"ustar")
+}
+
+/// What may come out of an archive of this length.
+fn cap(bytes: usize, left: u64) -> u64 {
+    (bytes as u64)
+        .saturating_mul(RATIO_CAP)
+        .max(RATIO_FROM_BYTES)
+        .min(left)
+}
+
+fn gzip(name: &str, bytes: &[u8], left: &mut u64) -> Unpacked {
+    let mut out = Unpacked::default();
+    let limit = cap(bytes.len(), *left);
+    let mut content = Vec::new();
+    let read = MultiGzDecoder::new(bytes)
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut content);
+    if content.len() as u64 > limit {
+        out.left_out.push((
+            name.to_owned(),
+            format!("unpacked it is longer than {} MiB", limit >> 20),
+        ));
+        return out;
+    }
+    if let Err(error) = read {
+        // A log that is still written to, or was cut on its way, is of use as far as it goes.
+        if content.is_empty() {
+            out.left_out
+                .push((name.to_owned(), format!("it cannot be unpacked: {error}")));
+            return out;
+        }
+        out.left_out.push((
+            name.to_owned(),
+            "it ends in the middle; what stands before that was read".to_owned(),
+        ));
+    }
+    if is_tar(&content) {
+        // The tar counts what it keeps itself.
+        let inner = tar(name, &content, left);
+        out.files = inner.files;
+        out.left_out.extend(inner.left_out);
+    } else {
+        *left = left.saturating_sub(content.len() as u64);
+        out.files.push((name.trim_end_matches(".gz").to_owned(), content));
+    }
+    out
+}
+
+fn tar(name: &str, bytes: &[u8], left: &mut u64) -> Unpacked {
+    let mut out = Unpacked::default();
+    let mut archive = Archive::new(bytes);
+    let entries = match archive.entries() {
+        // Raw entries: extension headers would be read into memory as a whole, whatever length they claim.
+        Ok(entries) => entries.raw(true),
+        Err(error) => {
+            out.left_out
+                .push((name.to_owned(), format!("it cannot be unpacked: {error}")));
+            return out;
+        }
+    };
+    for (index, entry) in entries.enumerate() {
+        if index >= ENTRY_CAP {
+            out.left_out.push((
+                name.to_owned(),
+                format!("only its first {ENTRY_CAP} entries were read"),
+            ));
+            break;
+        }
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                out.left_out
+                    .push((name.to_owned(), format!("it ends in the middle: {error}")));
+                break;
+            }
+        };
+        let shown = String::from_utf8_lossy(&entry.path_bytes())
+            .chars()
+            .take(200)
+            .collect::<String>();
+        let inner = format!("{name}/{}", shown.trim_start_matches("./"));
+        match entry.header().entry_type() {
+            EntryType::Regular | EntryType::Continuous => {}
+            EntryType::Directory
+            | EntryType::XHeader
+            | EntryType::XGlobalHeader
+            | EntryType::GNULongName
+            | EntryType::GNULongLink => continue,
+            _ => {
+                out.left_out
+                    .push((inner, "a link or a device, not a file".to_owned()));
+                continue;
+            }
+        }
+        if entry.size() > *left {
+            out.left_out.push((inner, "too large".to_owned()));
+            continue;
+        }
+        let mut content = Vec::new();
+        if entry.read_to_end(&mut content).is_err() {
+            out.left_out.push((inner, "it cannot be read".to_owned()));
+            break;
+        }
+        *left = left.saturating_sub(content.len() as u64);
+        out.files.push((inner, content));
+    }
+    out
+}
+
+fn number(bytes: &[u8], at: usize, length: usize) -> Option<usize> {
+    let field = bytes.get(at..at.checked_add(length)?)?;
+    field.iter().rev().try_fold(0_usize, |value, byte| {
+        value.checked_mul(256)?.checked_add(usize::from(*byte))
+    })
+}
+
+/// Reads the central directory, which says what the archive holds; data before or between is ignored.
+fn zip(name: &str, bytes: &[u8], left: &mut u64, out: &mut Unpacked) -> Option<()> {
+    let tail = bytes.len().saturating_sub(65_557);
+    let end = bytes
+        .get(tail..)?
+        .windows(4)
+        .rposition(|window| window == b"PK\x05\x06")?
+        .checked_add(tail)?;
+    let count = number(bytes, end.checked_add(10)?, 2)?;
+    let mut at = number(bytes, end.checked_add(16)?, 4)?;
+    for index in 0..count {
+        if index >= ENTRY_CAP {
+            out.left_out.push((
+                name.to_owned(),
+                format!("only its first {ENTRY_CAP} entries were read"),
+            ));
+            break;
+        }
+        if bytes.get(at..at.checked_add(4)?)? != b"PK\x01\x02" {
+            return None;
+        }
+        let flags = number(bytes, at.checked_add(8)?, 2)?;
+        let method = number(bytes, at.checked_add(10)?, 2)?;
+        let packed = number(bytes, at.checked_add(20)?, 4)?;
+        let [name_length, extra, comment] =
+            [28, 30, 32].map(|field| at.checked_add(field).and_then(|at| number(bytes, at, 2)));
+        let (name_length, extra, comment) = (name_length?, extra?, comment?);
+        let local = number(bytes, at.checked_add(42)?, 4)?;
+        let name_at = at.checked_add(46)?;
+        let shown = String::from_utf8_lossy(bytes.get(name_at..name_at.checked_add(name_length)?)?)
+            .chars()
+            .take(200)
+            .collect::<String>();
+        at = name_at
+            .checked_add(name_length)?
+            .checked_add(extra)?
+            .checked_add(comment)?;
+        if shown.ends_with('/') {
+            continue;
+        }
+        let inner = format!("{name}/{shown}");
+        if flags & 1 != 0 {
+            out.left_out.push((inner, "it is encrypted".to_owned()));
+            continue;
+        }
+        let data_at = local
+            .checked_add(30)?
+            .checked_add(number(bytes, local.checked_add(26)?, 2)?)?
+            .checked_add(number(bytes, local.checked_add(28)?, 2)?)?;
+        let Some(data) = data_at.checked_add(packed).and_then(|to| bytes.get(data_at..to)) else {
+            out.left_out.push((inner, "it ends in the middle".to_owned()));
+            continue;
+        };
+        let limit = cap(data.len(), *left);
+        let content = match method {
+            0 => data.to_vec(),
+            8 => {
+                let mut content = Vec::new();
+                let read = DeflateDecoder::new(data)
+                    .take(limit.saturating_add(1))
+                    .read_to_end(&mut content);
+                if read.is_err() {
+                    out.left_out.push((inner, "it cannot be unpacked".to_owned()));
+                    continue;
+                }
+                content
+            }
+            _ => {
+                out.left_out
+                    .push((inner, format!("compression {method} is not known")));
+                continue;
+            }
+        };
+        if content.len() as u64 > limit {
+            out.left_out
+                .push((inner, format!("unpacked it is longer than {} MiB", limit >> 20)));
+            continue;
+        }
+        *left = left.saturating_sub(content.len() as u64);
+        out.files.push((inner, content));
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn gz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    /// A zip archive with one entry, as the format has it.
+    fn zipped(name: &str, content: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(content).expect("memory");
+        let data = encoder.finish().expect("memory");
+        let two = |value: usize| u16::try_from(value).expect("small").to_le_bytes();
+        let four = |value: usize| u32::try_from(value).expect("small").to_le_bytes();
+        let mut out = b"PK\x03\x04\x14\0\0\0\x08\0\0\0\0\0\0\0\0\0".to_vec();
+        out.extend(four(data.len()));
+        out.extend(four(content.len()));
+        out.extend(two(name.len()));
+        out.extend(two(0));
+        out.extend(name.as_bytes());
+        out.extend(&data);
+        let directory = out.len();
+        out.extend(b"PK\x01\x02\x14\0\x14\0\0\0\x08\0\0\0\0\0\0\0\0\0");
+        out.extend(four(data.len()));
+        out.extend(four(content.len()));
+        out.extend(two(name.len()));
+        out.extend([0; 16]);
+        let _ = out.split_off(directory + 42);
+        out.extend(four(0));
+        out.extend(name.as_bytes());
+        let length = out.len() - directory;
+        out.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+        out.extend(four(length));
+        out.extend(four(directory));
+        out.extend(two(0));
+        out
+    }
+
+    #[test]
+    fn a_zip_archive_is_unpacked() {
+        let mut left = TOTAL_CAP_BYTES;
+        let out = unpack("t.zip", &zipped("logs/error.log", b"hello"), &mut left).expect("an archive");
+        assert_eq!(
+            out.files,
+            [("t.zip/logs/error.log".to_owned(), b"hello".to_vec())]
+        );
+        assert!(out.left_out.is_empty());
+    }
+
+    #[test]
+    fn a_tar_with_a_link_gives_its_files_and_names_the_link() {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(2);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, "a.log", &b"ok"[..]).expect("memory");
+        let mut link = tar::Header::new_gnu();
+        link.set_entry_type(EntryType::Symlink);
+        link.set_size(0);
+        builder.append_link(&mut link, "evil", "/etc/shadow").expect("memory");
+        let bytes = gz(&builder.into_inner().expect("memory"));
+        let mut left = TOTAL_CAP_BYTES;
+        let out = unpack("t.tgz", &bytes, &mut left).expect("an archive");
+        assert_eq!(out.files, [("t.tgz/a.log".to_owned(), b"ok".to_vec())]);
+        assert_eq!(out.left_out.len(), 1);
+    }
+
+    #[test]
+    fn a_bomb_is_left_out() {
+        let bomb = gz(&vec![0_u8; 64 << 20]);
+        assert!(bomb.len() < 128 * 1024);
+        let mut left = TOTAL_CAP_BYTES;
+        let out = unpack("bomb.gz", &bomb, &mut left).expect("an archive");
+        assert!(out.files.is_empty());
+        assert!(out.left_out[0].1.contains("longer than"), "{:?}", out.left_out);
+        let bomb = zipped("bomb", &vec![0_u8; 64 << 20]);
+        let out = unpack("bomb.zip", &bomb, &mut left).expect("an archive");
+        assert!(out.files.is_empty());
+    }
+
+    #[test]
+    fn half_an_archive_gives_what_stands_before() {
+        let text = "line of a log\n".repeat(10_000);
+        let whole = gz(text.as_bytes());
+        let mut left = TOTAL_CAP_BYTES;
+        let out = unpack("error.log.gz", &whole[..whole.len() - 20], &mut left).expect("an archive");
+        assert_eq!(out.files.len(), 1);
+        assert!(out.left_out[0].1.contains("middle"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_fail(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            for head in [&b"PK\x03\x04"[..], b"PK\x05\x06", &[0x1F, 0x8B], b""] {
+                let mut input = head.to_vec();
+                input.extend(&bytes);
+                input.extend(b"PK\x05\x06");
+                input.extend(&bytes);
+                let _ = unpack("x", &input, &mut 1_000_000);
+            }
+        }
+    }
+}

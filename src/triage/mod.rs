@@ -1,0 +1,107 @@
+//! Whatever was sent, made into evidence: files, directories, archives, pasted tickets.
+//!
+//! [`sort`] cuts everything into pieces and says of each what it is ([`kind`]); [`snapshot`] joins the pieces
+//! into the same [`Snapshot`] that a walk on the host makes, so that the same causes judge it. What no piece
+//! shows was not looked at: it stays [`crate::evidence::Observed::Unavailable`], and nothing is called fine
+//! for it. This room opens nothing: bytes come in.
+
+mod answers;
+mod archive;
+mod config;
+mod explain;
+mod host;
+mod join;
+mod kind;
+mod lines;
+mod logs;
+mod split;
+mod subject;
+
+pub use archive::TOTAL_CAP_BYTES;
+pub use explain::explain_line;
+pub use join::snapshot;
+pub use kind::Kind;
+pub use lines::steps;
+pub use split::{Piece, split};
+
+use crate::evidence::UnusedPiece;
+
+/// One thing that was sent.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// All pieces of what was sent.
+#[derive(Clone, Debug, Default)]
+pub struct Sorted {
+    /// What was recognised.
+    pub pieces: Vec<Piece>,
+    /// What was not.
+    pub unused: Vec<UnusedPiece>,
+}
+
+/// Archives in archives are followed this deep.
+const DEPTH: usize = 3;
+
+/// Sorts what was sent.
+pub fn sort(inputs: Vec<Input>) -> Sorted {
+    let mut sorted = Sorted::default();
+    let mut left = TOTAL_CAP_BYTES;
+    let mut waiting: Vec<(Input, usize)> = inputs.into_iter().rev().map(|input| (input, 0)).collect();
+    while let Some((input, depth)) = waiting.pop() {
+        if let Some(unpacked) = (depth < DEPTH)
+            .then(|| archive::unpack(&input.name, &input.bytes, &mut left))
+            .flatten()
+        {
+            sorted.unused.extend(
+                unpacked
+                    .left_out
+                    .into_iter()
+                    .map(|(name, why)| UnusedPiece { name, why }),
+            );
+            waiting.extend(
+                unpacked
+                    .files
+                    .into_iter()
+                    .rev()
+                    .map(|(name, bytes)| (Input { name, bytes }, depth + 1)),
+            );
+            continue;
+        }
+        let why = if input.bytes.is_empty() {
+            Some("it is empty")
+        } else if is_binary(&input.bytes) {
+            Some("it is no text")
+        } else {
+            let (pieces, left_over) = split(&input.name, &input.bytes);
+            let nothing = pieces.is_empty();
+            sorted.pieces.extend(pieces);
+            match (nothing, left_over) {
+                (true, _) => Some("nothing in it was recognised"),
+                // Prose around the pieces of a ticket is no loss.
+                (false, _) => None,
+            }
+        };
+        if let Some(why) = why {
+            sorted.unused.push(UnusedPiece {
+                name: input.name,
+                why: why.to_owned(),
+            });
+        }
+    }
+    sorted
+}
+
+/// Many zero bytes that are not the mark of UTF-16.
+fn is_binary(bytes: &[u8]) -> bool {
+    if bytes.starts_with(&[0xFF, 0xFE]) {
+        return false;
+    }
+    let head = bytes.get(..4_096).unwrap_or(bytes);
+    let zeros = head.split(|byte| *byte == 0).count().saturating_sub(1);
+    zeros > head.len() / 10
+}
