@@ -1,6 +1,6 @@
 //! `configured-502`: a return or `error_page` directive makes the status.
 
-use super::facts::{Contact, contact, failed_status, probe_line};
+use super::facts::{Contact, contact, failed_status, logged_now, probe_line};
 use super::{Answer, Cause, found};
 use crate::evidence::{AccessEntry, Handler, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -86,7 +86,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .during
         .iter()
         .any(|entry| entry.symptom.is_some() && entry.upstream.is_some());
-    if *set != status || asked {
+    // Squid without any way left answers so by itself: nobody wrote that status.
+    let no_way = route.settings.squid.as_ref().is_some_and(|squid| squid.ways.is_empty())
+        && !logged_now(snapshot, &[Symptom::NoForwardPath]).is_empty();
+    if *set != status || asked || no_way {
         return None;
     }
     Some(

@@ -1,8 +1,8 @@
 //! `dns-stale-address`: the name moved, the proxy did not.
 
-use super::facts::{failing, log_line, passing_route};
+use super::facts::{failing, log_line, logged_now, passing_route};
 use super::{Answer, Cause, found};
-use crate::evidence::{NameOutcome, PeerAddress, Snapshot, Symptom};
+use crate::evidence::{AccessEntry, NameOutcome, PeerAddress, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/dns-stale-address.md`.
@@ -36,10 +36,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         entry.symptom.is_some_and(|symptom| LOST.contains(&symptom))
             && entry.upstream.as_deref().and_then(address_of).is_some()
     });
-    let (_, pass) = passing_route(snapshot)?;
-    // Only a name that is resolved once, when the configuration is loaded, can go stale.
+    let (route, pass) = passing_route(snapshot)?;
+    let squid = route.proxy == ProxyKind::Squid;
+    // Only a name that is resolved once, when the configuration is loaded, can go stale; Squid keeps an
+    // address as long as the nameserver or positive_dns_ttl says.
     let name = pass.peers.iter().find_map(|peer| match &peer.address {
-        PeerAddress::Name(name) if !peer.resolve => Some((name, peer)),
+        PeerAddress::Name(name) if !peer.resolve || squid => Some((name, peer)),
         _ => None,
     });
     let (name, peer) = name?;
@@ -54,7 +56,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .find(|held| !held.established && !answers.contains(&held.remote.ip()));
     let logged = entry.and_then(|entry| entry.upstream.as_deref().and_then(address_of));
-    let dialled = logged.or(waiting.map(|held| held.remote))?;
+    let written = dialled_by_squid(snapshot).filter(|_| squid);
+    let dialled = logged
+        .or(waiting.map(|held| held.remote))
+        .or(written.map(|(address, _)| std::net::SocketAddr::new(address, name.port)))?;
     let held = evidence.held.iter().find(|held| held.remote.ip() == dialled.ip());
     if pass.peers.iter().any(|peer| peer.address == PeerAddress::Ip(dialled)) {
         return None;
@@ -67,31 +72,67 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let today = answers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let reload = ["nginx", "-s", "reload"];
+    let kind = route.proxy;
+    let since = if squid { "which it keeps in its own cache of names" } else { "which it resolved when it started" };
+    let (why, again) = if squid {
+        (
+            format!("Squid keeps the address of {} for as long as its record may be kept (positive_dns_ttl at most)", name.name),
+            "so that it does not come back: give the record a short TTL before the next move, and keep positive_dns_ttl low",
+        )
+    } else if kind == ProxyKind::Apache {
+        (
+            format!("the name {} stands in the configuration, so a worker resolves it once", name.name),
+            "so that it does not come back: addressttl=60 on the ProxyPass or BalancerMember line (Apache 2.4.60 and later), or disablereuse=on",
+        )
+    } else {
+        (
+            format!("the name {} stands in the configuration, so it is resolved once", name.name),
+            "so that it does not come back: an upstream block with zone and server NAME resolve (nginx 1.27.3 and later), or a variable in proxy_pass with a resolver",
+        )
+    };
+    let load = if squid {
+        Remedy::run("let Squid forget its names: a restart, for a reconfigure keeps them", ["systemctl", "restart", "squid"])
+            .risk("ends the requests that are under way")
+    } else {
+        Remedy::run(
+            format!("load the configuration again, which resolves the name anew ({} first)", kind.test_command()),
+            kind.reload_command().split(' '),
+        )
+        .risk("applies every other pending edit of the configuration as well")
+    };
     Some(
         CAUSE
             .finding(
                 Confidence::Confirmed,
-                format!("{} is now {today}, but the proxy still dials {}, which it resolved when it started", name.name, dialled.ip()),
+                format!("{} is now {today}, but the proxy still dials {}, {since}", name.name, dialled.ip()),
             )
             .at(&peer.place)
             .because_all(entry.map(log_line))
             .because_all(held.map(|held| Exhibit::shown_by("sockets", format!("worker {} {} {}", held.pid, if held.established { "holds a connection to" } else { "waits for an answer of" }, held.remote), "ss -tnp")))
             .because(Exhibit::shown_by("dns", format!("{} resolves to {today}", name.name), format!("getent ahosts {}", name.name)))
-            .because(Exhibit::in_file("config", format!("the name {} stands in the configuration, so it is resolved once", name.name), &peer.place))
-            .remedy(
-                Remedy::run("load the configuration again, which resolves the name anew (nginx -t first)", reload)
-                    .risk("applies every other pending edit of the configuration as well"),
-            )
-            .remedy(Remedy::advise(
-                "so that it does not come back: an upstream block with zone and server NAME resolve (nginx 1.27.3 and later), or a variable in proxy_pass with a resolver",
-            )),
+            .because_all(written.map(|(_, entry)| Exhibit { kind: "log".to_owned(), text: entry.text.clone(), ..Exhibit::default() }))
+            .because(Exhibit::in_file("config", why, &peer.place))
+            .remedy(load)
+            .remedy(Remedy::advise(again)),
     )
+}
+
+/// The address that Squid dialled for one of our requests that failed, as its access log writes it.
+fn dialled_by_squid(snapshot: &Snapshot) -> Option<(std::net::IpAddr, &AccessEntry)> {
+    let mut failed = snapshot.log.access_during.iter().rev();
+    let entry = failed.find(|entry| entry.status.is_some_and(|status| (502..=504).contains(&status)))?;
+    // Only what says that nobody was reached: an answer that displeases may come from the right address.
+    if logged_now(snapshot, &LOST).is_empty() {
+        return None;
+    }
+    let (_, address) = entry.upstream_addr.as_deref()?.split_once('/')?;
+    Some((address.parse().ok()?, entry))
 }
 
 /// Address and port in `http://10.0.0.5:8080/path`.
 fn address_of(upstream: &str) -> Option<std::net::SocketAddr> {
-    upstream.split_once("://")?.1.split(['/', '?']).next()?.parse().ok()
+    let rest = upstream.split_once("://").map_or(upstream, |(_, rest)| rest);
+    rest.split(['/', '?']).next()?.parse().ok()
 }
 
 #[cfg(test)]

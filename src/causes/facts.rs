@@ -87,7 +87,12 @@ pub(super) fn run_time_answers<'a>(
     let per_request = name.role == "upstream"
         && name.hosts_file.is_empty()
         && passing_route(snapshot).is_some_and(|(route, _)| route.proxy != ProxyKind::Nginx);
-    let used_by = if own { "nginx" } else { "system" };
+    let of_squid = name.servers.iter().any(|server| server.used_by == "squid");
+    let used_by = match (own, of_squid) {
+        (_, true) => "squid",
+        (true, false) => "nginx",
+        (false, false) => "system",
+    };
     name.servers
         .iter()
         .filter(move |server| (own || per_request) && server.used_by == used_by)
@@ -148,7 +153,21 @@ fn leaves_open(said: Symptom, asked: Symptom) -> bool {
                 | Symptom::NotHttp
                 | Symptom::UpgradeFailed
         ),
-        Symptom::NoForwardPath => matches!(asked, Symptom::NameNotFound | Symptom::NameServerFailed),
+        // Squid says of a parent's TLS no more than that it has no way left.
+        Symptom::NoForwardPath => matches!(
+            asked,
+            Symptom::NameNotFound
+                | Symptom::NameServerFailed
+                | Symptom::TlsAborted
+                | Symptom::TlsAlert
+                | Symptom::TlsClientCertificate
+                | Symptom::TlsDate
+                | Symptom::TlsName
+                | Symptom::TlsUntrusted
+                | Symptom::TlsVersion
+                | Symptom::TlsWrongVersion
+        ),
+        Symptom::ConnectFailed => asked == Symptom::SourceBindFailed,
         // What goes along with a failure does not say which.
         Symptom::PeerMarkedDown => true,
         _ => false,

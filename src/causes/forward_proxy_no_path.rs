@@ -32,7 +32,7 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     ) {
         return Answer::RuledOut;
     }
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| remote_proxy(snapshot)))
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
@@ -64,7 +64,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 .risk("going straight may break a rule on which way traffic leaves")),
         );
     }
-    let parents = !squid.ways.is_empty() && squid.ways.iter().all(|way: &SquidWay| way.peer.is_some());
+    // A peer that is the origin server itself is the application: what ails it has a name of its own.
+    let parents = !squid.ways.is_empty()
+        && squid
+            .ways
+            .iter()
+            .all(|way: &SquidWay| way.peer.is_some() && !way.origin_server);
     let dead = !snapshot.endpoints.is_empty()
         && snapshot.endpoints.iter().all(|evidence| {
             !matches!(
@@ -102,6 +107,59 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .remedy(
                 Remedy::advise("or let Squid go straight when no parent is alive: take never_direct allow all out, then squid -k parse && squid -k reconfigure")
                     .risk("going straight may break a rule on which way traffic leaves"),
+            ),
+    )
+}
+
+/// What dialling an outgoing proxy that is not there gives.
+const UNREACHED: [Symptom; 6] = [
+    Symptom::ConnectFailed,
+    Symptom::ConnectTimeout,
+    Symptom::ConnectionRefused,
+    Symptom::HostUnreachable,
+    Symptom::NetworkUnreachable,
+    Symptom::NoForwardPath,
+];
+
+/// Apache asks an outgoing proxy (`ProxyRemote`) that it cannot reach, or that refuses the tunnel.
+fn remote_proxy(snapshot: &Snapshot) -> Option<Finding> {
+    if !failing(snapshot) {
+        return None;
+    }
+    let (route, pass) = passing_route(snapshot)?;
+    let remote = route.settings.apache.as_ref()?.remote_proxy.as_ref()?;
+    let entry = logged_now(snapshot, &UNREACHED).last().copied()?;
+    let authority = remote.value.split_once("://").map_or(remote.value.as_str(), |(_, rest)| rest);
+    let authority = authority.trim_end_matches('/');
+    let refused = entry.symptom == Some(Symptom::NoForwardPath);
+    // A line about another address is about another way.
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let about_it = refused
+        || entry
+            .upstream
+            .as_deref()
+            .is_some_and(|upstream| upstream == authority || host.parse::<std::net::IpAddr>().is_err());
+    if !about_it {
+        return None;
+    }
+    let place = remote.place.clone().unwrap_or_else(|| pass.place.clone());
+    let what = if refused { "refuses the tunnel" } else { "cannot be reached" };
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Confirmed,
+                format!("Apache goes to {} through the outgoing proxy {authority}, which {what}", pass.proxy_host),
+            )
+            .at(&place)
+            .because(log_line(entry))
+            .because(Exhibit::in_file("config", format!("ProxyRemote names {}", remote.value), &place))
+            .remedy(Remedy::advise(format!("bring the outgoing proxy {authority} back")))
+            .remedy(
+                Remedy::advise(format!(
+                    "or let Apache go straight: take the ProxyRemote line out, or exempt this backend with NoProxy, then {}",
+                    route.proxy.reload_command()
+                ))
+                .risk("going straight may break a rule on which way traffic leaves"),
             ),
     )
 }

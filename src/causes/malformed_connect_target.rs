@@ -20,7 +20,8 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 
 /// What is wrong with the target of a CONNECT; `None`: it is a host and a port.
 fn fault(target: &str) -> Option<&'static str> {
-    if target.contains("://") {
+    // Squid takes what stands before the first colon for the host.
+    if target.contains("://") || ["http:443", "https:443", "http:80", "https:80"].contains(&target) {
         return Some("has a scheme");
     }
     if target.contains(['/', '?', '#']) {
@@ -86,6 +87,7 @@ mod tests {
         assert_eq!(fault("[2001:db8::1]:443"), None);
         assert_eq!(fault("up.test/login:8443"), Some("has a path"));
         assert_eq!(fault("https://up.test:443"), Some("has a scheme"));
+        assert_eq!(fault("https:443"), Some("has a scheme"));
         assert_eq!(fault("up.test"), Some("has no port"));
     }
 }

@@ -2,10 +2,10 @@
 
 use super::dial::server_line;
 use super::facts::{
-    Contact, endpoints_with, failing, log_line, logged_before, logged_now, passing_route, probe_line,
+    Contact, endpoints_with, failing, log_line, logged_before, logged_now, passing_route, probe_line, proxy_kind, reload,
 };
 use super::{Answer, Cause, found};
-use crate::evidence::{Snapshot, Symptom};
+use crate::evidence::{ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/proxy-capacity-limit.md`.
@@ -80,26 +80,40 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         format!("{total} connections")
     };
     let all = if total == 1 { "it is" } else { "all are" };
+    let kind = proxy_kind(snapshot);
+    let parameter = match kind {
+        ProxyKind::Apache => "max",
+        ProxyKind::Squid => "max-conn",
+        ProxyKind::Nginx | ProxyKind::Haproxy => "max_conns",
+    };
+    let by_process = if kind == ProxyKind::Apache {
+        " by each process of Apache"
+    } else {
+        ""
+    };
+    let raised = format!("{parameter}={}", first.max_conns.saturating_mul(2));
     Some(
         CAUSE
             .finding(
                 Confidence::Confirmed,
-                format!("max_conns admits {connections} to the upstream at a time, and {all} in use"),
+                format!("{parameter} admits {connections} to the upstream at a time{by_process}, and {all} in use"),
             )
             .at(place)
             .because(log_line(entry))
             .because(Exhibit::in_file(
                 "config",
-                format!("max_conns={}", first.max_conns),
+                format!("{parameter}={}", first.max_conns),
                 place,
             ))
             .because_all(reachable.first().and_then(|evidence| probe_line(evidence)))
             .remedy(
-                Remedy::edit(
+                if kind == ProxyKind::Nginx { Remedy::edit(
                     "raise it to what the upstream can take, then nginx -t && nginx -s reload (keep the other parameters of the line)",
                     place,
-                    server_line(first, &format!("max_conns={}", first.max_conns.saturating_mul(2))),
-                )
+                    server_line(first, &raised),
+                ) } else {
+                    Remedy::advise(format!("raise it to what the upstream can take ({raised} on that line), then {}", reload(snapshot)))
+                }
                 .risk("the limit protects the upstream: more than it can take only moves the failure"),
             )
             .remedy(Remedy::advise(

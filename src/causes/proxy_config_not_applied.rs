@@ -1,9 +1,9 @@
 //! `proxy-config-not-applied`: the file was repaired, the process does not know.
 
-use super::facts::{failing, log_line, passing_route};
+use super::facts::{all_work, failing, log_line, logged_now, passing_route, probe_line};
 use super::{Answer, Cause, found};
-use crate::evidence::{Endpoint, Peer, PeerAddress, Snapshot, Symptom};
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, command_line};
+use crate::evidence::{Endpoint, Peer, PeerAddress, ProxyKind, Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, command_line, quoted};
 
 /// See `docs/causes/proxy-config-not-applied.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -11,19 +11,23 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the running proxy still has an older configuration than the file",
     step: StepId::Config,
     proxy_error: "proxy_configuration_error",
-    explains: &["upstream-not-running"],
+    explains: &["upstream-not-running", "upstream-wrong-port", "forward-proxy-no-path"],
     diagnose,
 };
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| by_time(snapshot)))
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     if !failing(snapshot) || !snapshot.inner_routes.is_empty() {
         return None;
     }
-    let (_, pass) = passing_route(snapshot)?;
+    let (route, pass) = passing_route(snapshot)?;
+    // An outgoing proxy stands between: what is dialled is none of the peers.
+    if route.settings.apache.as_ref().is_some_and(|apache| apache.remote_proxy.is_some()) {
+        return None;
+    }
     let known = |peer: &Peer| matches!(peer.address, PeerAddress::Ip(_) | PeerAddress::Unix(_));
     if pass.has_variables || pass.peers.is_empty() || !pass.peers.iter().all(known) {
         return None;
@@ -82,8 +86,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         let line = test
             .output
             .lines()
-            .find(|line| line.contains("[emerg]"))
-            .unwrap_or("nginx -t fails")
+            .find(|line| REASONS.iter().any(|reason| line.contains(reason)))
+            .unwrap_or("the configuration test fails")
             .to_owned();
         finding = finding
             .because(Exhibit::shown_by(
@@ -92,24 +96,84 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 command_line(&test.command),
             ))
             .remedy(Remedy::advise(format!(
-                "repair what nginx -t complains about, it keeps the reload from working: {line}"
+                "repair what {} complains about, it keeps the reload from working: {line}",
+                route.proxy.test_command()
             )));
     }
     finding = finding.because_all(rejected.map(log_line));
+    Some(finding.remedy(load(route.proxy)))
+}
+
+/// What stands in the line of a configuration test that says why it failed.
+const REASONS: [&str; 5] = ["[emerg]", "AH00526", "Syntax error on line", "FATAL: ", "ERROR: "];
+
+/// Loads the configuration.
+fn load(kind: ProxyKind) -> Remedy {
+    Remedy::run(
+        format!("load the configuration, after {} passes", kind.test_command()),
+        kind.reload_command().split(' '),
+    )
+    .risk("applies every other pending edit of the configuration as well")
+}
+
+/// Squid writes no address that it could not reach. But when every server that its file names answers, it has
+/// no way left all the same, and the file is younger than the last time it was read, the file was not read.
+fn by_time(snapshot: &Snapshot) -> Option<Finding> {
+    if !failing(snapshot) || !snapshot.inner_routes.is_empty() || !all_work(snapshot) {
+        return None;
+    }
+    let (route, pass) = passing_route(snapshot).filter(|(route, _)| route.proxy == ProxyKind::Squid)?;
+    const LOST: [Symptom; 5] = [
+        Symptom::ConnectFailed,
+        Symptom::ConnectTimeout,
+        Symptom::ConnectionRefused,
+        Symptom::HostUnreachable,
+        Symptom::NoForwardPath,
+    ];
+    let entry = logged_now(snapshot, &LOST).last().copied()?;
+    let started_ms = snapshot.proxy.as_ref()?.master.started_ms;
+    let read_again = snapshot
+        .log
+        .general
+        .iter()
+        .filter(|entry| entry.message.contains("Reconfiguring Squid Cache"))
+        .filter_map(|entry| entry.at_ms)
+        .max();
+    let loaded_ms = started_ms.max(read_again.unwrap_or(started_ms));
+    let file = snapshot
+        .config
+        .seen()?
+        .files
+        .iter()
+        .find(|file| file.path == pass.place.file)?;
+    // Times of processes are exact to a hundredth of a second, those of files are not to be trusted so far.
+    if started_ms <= 0 || file.modified_ms? <= loaded_ms.saturating_add(500) {
+        return None;
+    }
     Some(
-        finding.remedy(
-            Remedy::run(
-                "load the configuration, after nginx -t passes",
-                ["nginx", "-s", "reload"],
+        CAUSE
+            .finding(
+                Confidence::Likely,
+                format!(
+                    "{} was changed after Squid read it: what the file names answers, and the running Squid finds no way",
+                    file.path
+                ),
             )
-            .risk("applies every other pending edit of the configuration as well"),
-        ),
+            .at(&pass.place)
+            .because(log_line(entry))
+            .because(Exhibit::shown_by(
+                "config",
+                format!("{} is younger than the running Squid", file.path),
+                format!("stat -c %y {}; ps -o lstart= -C squid", quoted(&file.path)),
+            ))
+            .because_all(snapshot.endpoints.iter().filter_map(probe_line).take(3))
+            .remedy(load(route.proxy)),
     )
 }
 
 /// The endpoint in `http://10.0.0.5:8080/path` or `http://unix:/run/app.sock:/path`.
 fn address_of(upstream: &str) -> Option<Endpoint> {
-    let rest = upstream.split_once("://")?.1;
+    let rest = upstream.split_once("://").map_or(upstream, |(_, rest)| rest);
     if let Some(path) = rest.strip_prefix("unix:") {
         return Some(Endpoint::Unix(path.split(':').next()?.to_owned()));
     }

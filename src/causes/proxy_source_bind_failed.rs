@@ -1,8 +1,8 @@
 //! `proxy-source-bind-failed`: `proxy_bind` names an address of another machine.
 
-use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route};
+use super::facts::{failing, log_line, log_says_otherwise, logged_now, passing_route, reload};
 use super::{Answer, Cause, found};
-use crate::evidence::{Snapshot, Symptom};
+use crate::evidence::{ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/proxy-source-bind-failed.md`.
@@ -28,13 +28,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let bind = route.settings.bind.as_ref();
     let foreign = bind
         .and_then(|bind| {
-            bind.value
-                .split_whitespace()
-                .next()?
-                .split(':')
-                .next()?
+            let address = bind.value.split_whitespace().next()?;
+            address
                 .parse::<std::net::IpAddr>()
                 .ok()
+                .or_else(|| address.split(':').next()?.parse().ok())
         })
         .filter(|address| {
             // With `transparent` a foreign address is what is wanted.
@@ -50,7 +48,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let place = bind
         .and_then(|bind| bind.place.clone())
         .unwrap_or_else(|| pass.place.clone());
-    let directive = format!("{}_bind", pass.protocol.directive_prefix());
+    let directive = match route.proxy {
+        ProxyKind::Apache => "ProxySourceAddress".to_owned(),
+        ProxyKind::Squid => "tcp_outgoing_address".to_owned(),
+        ProxyKind::Nginx | ProxyKind::Haproxy => format!("{}_bind", pass.protocol.directive_prefix()),
+    };
+    let repair = match route.proxy {
+        ProxyKind::Nginx | ProxyKind::Haproxy => format!("{directive} off;"),
+        ProxyKind::Apache | ProxyKind::Squid => String::new(),
+    };
     let address = bind.map_or_else(|| "the address".to_owned(), |bind| bind.value.clone());
     Some(
         CAUSE
@@ -75,9 +81,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 &place,
             ))
             .remedy(Remedy::edit(
-                "take it out or name an address of this host, then nginx -t && nginx -s reload",
+                format!("take it out or name an address of this host, then {}", reload(snapshot)),
                 &place,
-                format!("{directive} off;"),
+                repair,
             ))
             .remedy(Remedy::advise("or give the address back to this host")),
     )

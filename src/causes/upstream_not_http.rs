@@ -1,7 +1,8 @@
 //! `upstream-not-http`: the port belongs to something that speaks no HTTP.
 
 use super::facts::{
-    Contact, contact, failing, listeners_command, log_line, logged_now, owner_words, passing_route,
+    Contact, contact, failing, listeners_command, log_line, logged_now, other_probe_line, owner_words,
+    passing_route, probe_line,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{ProbeKind, Protocol, Snapshot, Speaks, Symptom};
@@ -18,6 +19,7 @@ pub(super) static CAUSE: Cause = Cause {
         "response-malformed-framing",
         "upstream-worker-crash",
         "tls-handshake-aborted",
+        "upstream-too-slow",
     ],
     diagnose,
 };
@@ -34,7 +36,7 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     ) {
         return Answer::RuledOut;
     }
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| http_behind_ajp(snapshot)))
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
@@ -118,5 +120,40 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 )
                 .risk("until then parts of requests end up in the logs of that other service"),
             ),
+    )
+}
+
+/// `mod_proxy_ajp` asks a port that answers HTTP: Tomcat's other connector, or no Tomcat at all.
+fn http_behind_ajp(snapshot: &Snapshot) -> Option<Finding> {
+    let (route, pass) = passing_route(snapshot).filter(|(_, pass)| pass.protocol == Protocol::Ajp)?;
+    if !failing(snapshot) {
+        return None;
+    }
+    let evidence = snapshot.endpoints.iter().find(|evidence| {
+        let http_answer = evidence
+            .probe(ProbeKind::PlainHttp)
+            .is_some_and(|exchange| http::head(&exchange.bytes.0).is_some());
+        // "AB" begins every packet of a server that speaks AJP.
+        let ajp_answer = evidence
+            .as_proxy()
+            .is_some_and(|exchange| exchange.bytes.0.starts_with(b"AB"));
+        http_answer && !ajp_answer
+    })?;
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Confirmed,
+                format!("{} speaks HTTP, the proxy speaks AJP to it", evidence.endpoint),
+            )
+            .at(&evidence.place)
+            .because_all(other_probe_line(evidence, ProbeKind::PlainHttp, "answers HTTP"))
+            .because_all(probe_line(evidence))
+            .because_all(snapshot.log.during.last().map(log_line))
+            .because(Exhibit::in_file("config", pass.written.clone(), &pass.place))
+            .remedy(Remedy::advise(format!(
+                "write http:// instead of ajp:// (with mod_proxy_http), or name the port of Tomcat's AJP connector (8009), then {} && {}",
+                route.proxy.test_command(),
+                route.proxy.reload_command()
+            ))),
     )
 }

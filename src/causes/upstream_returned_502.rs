@@ -2,8 +2,10 @@
 
 use super::facts::{Contact, contact, failed_status, owner_words, passing_route, probe_line};
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{Snapshot, Symptom};
+use crate::evidence::{EndpointEvidence, Snapshot, Speaks, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
+use crate::proxy::request;
+use crate::system::http;
 
 /// See `docs/causes/upstream-returned-502.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -36,7 +38,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let evidence = snapshot
         .endpoints
         .iter()
-        .find(|evidence| contact(evidence) == Some(Contact::Answered(status)))?;
+        .find(|evidence| contact(evidence) == Some(Contact::Answered(status)) || script_status(evidence) == Some(status))?;
     let owner = evidence.listener.seen().map(owner_words);
     let by = owner.as_ref().map_or_else(String::new, |owner| format!(", {owner},"));
     let access = snapshot
@@ -70,4 +72,20 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 None => format!("look into the log of the service on {}; run fix502 there", evidence.endpoint),
             })),
     )
+}
+
+/// The status that a script behind `FastCGI` set: a `Status` line among its headers.
+fn script_status(evidence: &EndpointEvidence) -> Option<u16> {
+    let exchange = evidence.as_proxy()?;
+    if http::speaks(&exchange.bytes.0) != Speaks::FastCgi {
+        return None;
+    }
+    let (out, _) = request::fastcgi_streams(&exchange.bytes.0);
+    let mut lines = out.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let line = lines
+        .by_ref()
+        .take_while(|line| !line.is_empty())
+        .find(|line| line.get(..7).is_some_and(|name| name.eq_ignore_ascii_case(b"status:")))?;
+    let text = String::from_utf8_lossy(line.get(7..)?);
+    text.split_whitespace().next()?.parse().ok()
 }

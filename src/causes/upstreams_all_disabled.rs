@@ -2,10 +2,10 @@
 
 use super::dial::server_line;
 use super::facts::{
-    all_disabled, failing, log_line, log_says_otherwise, logged_now, passing_route, probe_line, works,
+    all_disabled, failing, log_line, log_says_otherwise, logged_now, passing_route, probe_line, reload, works,
 };
 use super::{Answer, Cause, found};
-use crate::evidence::{Snapshot, Symptom};
+use crate::evidence::{Pass, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/upstreams-all-disabled.md`.
@@ -39,6 +39,9 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     let (_, pass) = passing_route(snapshot)?;
+    if failing(snapshot) && pass.peers.is_empty() {
+        return without_members(snapshot, pass);
+    }
     if !failing(snapshot) || !all_disabled(snapshot) {
         return None;
     }
@@ -88,5 +91,25 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 )
                 .risk("somebody may have taken it out for maintenance: ask first"),
             ),
+    )
+}
+
+/// A balancer of Apache to which nobody added a member, and the log says so.
+fn without_members(snapshot: &Snapshot, pass: &Pass) -> Option<Finding> {
+    let logged = logged_now(snapshot, &[Symptom::NoLiveUpstreams]);
+    let entry = logged.iter().rev().find(|entry| entry.message.contains("AH01171"))?;
+    let group = pass.group.as_ref();
+    let name = group.map_or(pass.written.as_str(), |group| group.name.as_str());
+    let place = group.map_or(&pass.place, |group| &group.place);
+    Some(
+        CAUSE
+            .finding(Confidence::Confirmed, format!("{name} has no member: nobody can be asked"))
+            .at(place)
+            .because(log_line(entry))
+            .because(Exhibit::in_file("config", "the balancer has no BalancerMember", place))
+            .remedy(Remedy::advise(format!(
+                "add the servers to it, one line each (BalancerMember http://ADDRESS:PORT), then {}",
+                reload(snapshot)
+            ))),
     )
 }

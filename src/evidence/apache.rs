@@ -58,6 +58,31 @@ pub struct ApacheSettings {
     pub proxy_variables: Vec<Setting<String>>,
     /// `BalancerMember` groups: how one is chosen (`byrequests`).
     pub balancer_method: Option<Setting<String>>,
+    /// `failonstatus=` of the balancer: answers that put a member into the error state, as written (`500,503`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fail_on_status: Option<Setting<String>>,
+    /// `ProxyRemote` or `ProxyRemoteMatch` that takes this route's URL: the proxy that Apache asks instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_proxy: Option<Setting<String>>,
+    /// Health checks of the balancer's members (`hcmethod=`, `hcuri=`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub health_checks: Vec<HealthCheck>,
     /// Modules that this route needs and that are not loaded (`proxy_http_module`).
     pub missing_modules: Vec<String>,
+}
+
+/// How `mod_proxy_hcheck` asks one member.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealthCheck {
+    /// The member as written (`http://127.0.0.1:9000`).
+    pub member: String,
+    /// `hcmethod=` in upper case: `TCP`, `OPTIONS`, `HEAD`, `GET`, `CPING`, each of the HTTP ones also with `11`.
+    pub method: String,
+    /// `hcuri=`, put behind the member's path.
+    pub uri: String,
+    /// `hcexpr=`: the name of an expression that decides, so the status alone does not.
+    pub expression: Option<String>,
+    /// Where it is set.
+    pub place: Place,
 }

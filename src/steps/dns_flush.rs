@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::summary::Line;
 use crate::evidence::{
     Handler, HeldConnection, NameAndPort, NameEvidence, NameOutcome, Observed, PeerAddress, Place,
-    ResolverConfiguration, ServerAnswer, Snapshot,
+    ProxyKind, ResolverConfiguration, ServerAnswer, Snapshot,
 };
 use crate::finding::StepId;
 use crate::host::{Host, Identity, NameserverLookup, ReadFile, SystemLookup};
@@ -66,12 +66,15 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: O
         });
     let wanted = names(snapshot);
     let identity = super::machine::network_of(snapshot);
-    let nginx_servers: Vec<String> = snapshot
+    let own_servers: Vec<String> = snapshot
         .route
         .seen()
         .and_then(|route| route.settings.resolver.as_ref())
         .map(|setting| setting.value.clone())
         .unwrap_or_default();
+    // Squid asks the nameservers of its own for every name, nginx for those of variables only.
+    let is_squid = snapshot.route.seen().is_some_and(|route| route.proxy == ProxyKind::Squid);
+    let own = if is_squid { "squid" } else { "nginx" };
     let system_servers: Vec<String> = configuration
         .seen()
         .map(|configuration| {
@@ -90,8 +93,8 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: O
             let threads: Vec<_> = wanted
                 .iter()
                 .map(|(name, role, place)| {
-                    let (identity, system_servers, nginx_servers, settings) =
-                        (&identity, &system_servers, &nginx_servers, &settings);
+                    let (identity, system_servers, own_servers, settings) =
+                        (&identity, &system_servers, &own_servers, &settings);
                     scope.spawn(move || {
                         one_name(
                             host,
@@ -99,7 +102,7 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: O
                             role,
                             place,
                             identity,
-                            (system_servers.as_slice(), nginx_servers.as_slice()),
+                            (system_servers.as_slice(), own_servers.as_slice(), own),
                             settings,
                         )
                     })
@@ -118,7 +121,7 @@ fn one_name(
     role: &str,
     place: &Place,
     identity: &Identity,
-    (system_servers, nginx_servers): (&[String], &[String]),
+    (system_servers, own_servers, own): (&[String], &[String], &'static str),
     settings: &ResolverConfiguration,
 ) -> NameEvidence {
     let at_run_time = role == "upstream-at-run-time";
@@ -144,10 +147,10 @@ fn one_name(
             asked.extend(system_servers.iter().map(|server| (server.clone(), "system")));
         }
         asked.extend(
-            nginx_servers
+            own_servers
                 .iter()
-                .filter(|_| at_run_time)
-                .map(|server| (server.clone(), "nginx")),
+                .filter(|_| at_run_time || own == "squid")
+                .map(|server| (server.clone(), own)),
         );
         let threads: Vec<_> = asked
             .into_iter()
@@ -348,9 +351,9 @@ pub(super) fn address_in(upstream: &str) -> Option<IpAddr> {
     socket_in(upstream).map(|address| address.ip())
 }
 
-/// Address and port in `http://127.0.0.2:9000/path`.
+/// Address and port in `http://127.0.0.2:9000/path`, or in `127.0.0.2:9000`, as Apache writes it.
 pub(super) fn socket_in(upstream: &str) -> Option<std::net::SocketAddr> {
-    let (_, rest) = upstream.split_once("://")?;
+    let rest = upstream.split_once("://").map_or(upstream, |(_, rest)| rest);
     rest.split(['/', '?']).next()?.parse().ok()
 }
 

@@ -30,6 +30,8 @@ pub static SIGNATURES: &[(&str, &[&str], Symptom)] = &[
     ("AH02454", &[], Symptom::ConnectFailed),
     ("AH00952", &["24", "23"], Symptom::SlotsExhausted),
     ("AH00952", &[], Symptom::SocketRefused),
+    ("AH00950", &[], Symptom::NoForwardPath),
+    ("AH00958", &[], Symptom::NoForwardPath),
     ("AH00956", &[], Symptom::SourceBindFailed),
     ("AH00938", &[], Symptom::SourceBindFailed),
     (
@@ -113,6 +115,8 @@ pub static SIGNATURES: &[(&str, &[&str], Symptom)] = &[
     ("AH01084", &["70007"], Symptom::SendTimeout),
     ("AH01084", &["104", "32"], Symptom::SendFailed),
     ("AH00940", &[], Symptom::NoLiveUpstreams),
+    ("AH00941", &[], Symptom::NoLiveUpstreams),
+    ("AH00934", &[], Symptom::NoLiveUpstreams),
     ("AH01167", &[], Symptom::NoLiveUpstreams),
     ("AH01170", &[], Symptom::NoLiveUpstreams),
     ("AH01171", &[], Symptom::NoLiveUpstreams),

@@ -566,6 +566,10 @@ fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied:
             Some(address) => pass.peers.push(Peer {
                 address,
                 place: config.place(backend.map_or(proxied.statement, |backend| backend.statement)),
+                max_conns: backend
+                    .and_then(|backend| backend.parameter("max"))
+                    .and_then(|(value, _)| value.parse().ok())
+                    .unwrap_or(0),
                 ..Peer::default()
             }),
             None => pass.runtime_name = None,

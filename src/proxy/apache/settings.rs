@@ -4,7 +4,7 @@ use super::layers::Layers;
 use super::tree::StatementId;
 use super::workers::{Backend, Balancer, Worker};
 use super::{Config, logs};
-use crate::evidence::{ApacheSettings, RouteSettings, Setting};
+use crate::evidence::{ApacheSettings, HealthCheck, RouteSettings, Setting};
 
 /// `AP_IOBUFSIZE`.
 const IO_BUFFER_BYTES: u64 = 8192;
@@ -69,6 +69,13 @@ impl Scope<'_> {
     fn parameter_number(&self, name: &str) -> Option<Setting<u64>> {
         let (value, id) = self.parameter(name)?;
         Some(self.at(value.parse().ok()?, id))
+    }
+
+    /// A parameter of the balancer itself.
+    fn balancer_parameter(&self, name: &str) -> Option<Setting<String>> {
+        let mut parameters = self.balancer?.parameters.iter().rev();
+        let (_, value, id) = parameters.find(|(key, ..)| key.eq_ignore_ascii_case(name))?;
+        Some(self.at(value.clone(), *id))
     }
 
     fn parameter_flag(&self, name: &str) -> Option<Setting<bool>> {
@@ -259,9 +266,56 @@ pub(super) fn proxied(scope: &Scope<'_>) -> RouteSettings {
                 },
             }
         }),
+        fail_on_status: scope.balancer_parameter("failonstatus"),
+        remote_proxy: remote_proxy(scope),
+        health_checks: health_checks(scope),
         missing_modules: Vec::new(),
     }));
     settings
+}
+
+/// The outgoing proxy that takes this backend's URL: the first `ProxyRemote` that matches. With `NoProxy` the
+/// question is left open.
+fn remote_proxy(scope: &Scope<'_>) -> Option<Setting<String>> {
+    let config = scope.config;
+    let url = scope.backend?.url.to_ascii_lowercase();
+    if scope.layers.all(config, "NoProxy").next().is_some() {
+        return None;
+    }
+    let id = scope.layers.all(config, "ProxyRemote").find(|id| {
+        let wanted = config.statement(*id).argument(0).to_ascii_lowercase();
+        wanted == "*"
+            || wanted == scope.scheme.to_ascii_lowercase()
+            || wanted.contains(':') && url.starts_with(&wanted)
+    })?;
+    Some(scope.at(config.statement(id).argument(1).to_owned(), id))
+}
+
+/// What `mod_proxy_hcheck` asks the members of the balancer; a member's own parameters come first.
+fn health_checks(scope: &Scope<'_>) -> Vec<HealthCheck> {
+    let Some(balancer) = scope.balancer else {
+        return Vec::new();
+    };
+    let of_balancer = |name: &str| {
+        let mut parameters = balancer.parameters.iter().rev();
+        let found = parameters.find(|(key, ..)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value, id)| (value.clone(), *id))
+    };
+    let checks = balancer.members.iter().filter_map(|member| {
+        let of = |name: &str| {
+            let own = member.parameter(name).map(|(value, id)| (value.to_owned(), id));
+            own.or_else(|| of_balancer(name))
+        };
+        let (method, id) = of("hcmethod")?;
+        Some(HealthCheck {
+            member: member.url.clone(),
+            method: method.to_ascii_uppercase(),
+            uri: of("hcuri").map(|(uri, _)| uri).unwrap_or_default(),
+            expression: of("hcexpr").map(|(name, _)| name),
+            place: scope.config.place(id),
+        })
+    });
+    checks.filter(|check| check.method != "NONE").collect()
 }
 
 /// The versions that `SSLProxyProtocol` leaves on: words without a sign replace, `+` adds, `-` takes out.
