@@ -3,6 +3,7 @@
 //! A case is `tests/cases/<id>/found.json` or `ruled-out.json`: `about` says in one sentence what is going on,
 //! `verdict` is the cause that the whole catalogue must settle on (or `healthy`, `undecided`), and `snapshot` holds the facts
 //! that matter; what is left out has its default. In `ruled-out.json` something looks like the cause and is not.
+//! Further cases stand beside them as `found-<what>.json` and `ruled-out-<what>.json`.
 
 use std::path::PathBuf;
 
@@ -30,6 +31,28 @@ fn case(id: &str, kind: &str) -> (Case, Snapshot) {
     assert_contained(&case.snapshot, &back, id);
     assert!(case.about.len() > 20, "{id}/{kind}: says what is going on");
     (case, snapshot)
+}
+
+/// The cases of a cause: `found.json` or `ruled-out.json` first, then what stands beside it.
+fn cases(id: &str, kind: &str) -> Vec<(String, Case, Snapshot)> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{id}"));
+    let files =
+        std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let further = format!("{kind}-");
+    let mut names: Vec<String> = files
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
+        .filter(|name| name.starts_with(&further))
+        .collect();
+    names.sort_unstable();
+    names.insert(0, kind.to_owned());
+    names
+        .into_iter()
+        .map(|name| {
+            let (read, snapshot) = case(id, &name);
+            (format!("{id}/{name}"), read, snapshot)
+        })
+        .collect()
 }
 
 fn assert_contained(written: &serde_json::Value, read: &serde_json::Value, at: &str) {
@@ -61,34 +84,32 @@ fn verdict(snapshot: &Snapshot) -> String {
 fn every_cause_is_found_by_its_case() {
     let mut wrong = Vec::new();
     for cause in CAUSES {
-        let (case, snapshot) = case(cause.id, "found");
-        assert_eq!(case.verdict, cause.id, "found.json is about its own cause");
-        match (cause.diagnose)(&snapshot) {
-            Answer::Found(finding) => {
-                assert!(
-                    !finding.evidence.is_empty(),
-                    "{}: no verdict without evidence",
-                    cause.id
-                );
-                assert!(
-                    !finding.remedies.is_empty(),
-                    "{}: no finding without a remedy",
-                    cause.id
-                );
-                assert!(
-                    finding
-                        .evidence
-                        .iter()
-                        .all(|exhibit| exhibit.command.is_some() || exhibit.kind == "log"),
-                    "{}: every exhibit says how to see it by hand",
-                    cause.id
-                );
+        for (name, case, snapshot) in cases(cause.id, "found") {
+            assert_eq!(case.verdict, cause.id, "{name} is about its own cause");
+            match (cause.diagnose)(&snapshot) {
+                Answer::Found(finding) => {
+                    assert!(
+                        !finding.evidence.is_empty(),
+                        "{name}: no verdict without evidence"
+                    );
+                    assert!(
+                        !finding.remedies.is_empty(),
+                        "{name}: no finding without a remedy"
+                    );
+                    assert!(
+                        finding
+                            .evidence
+                            .iter()
+                            .all(|exhibit| exhibit.command.is_some() || exhibit.kind == "log"),
+                        "{name}: every exhibit says how to see it by hand"
+                    );
+                }
+                other => wrong.push(format!("{name}: its own case gives {other:?}")),
             }
-            other => wrong.push(format!("{}: its own case gives {other:?}", cause.id)),
-        }
-        let verdict = verdict(&snapshot);
-        if verdict != cause.id {
-            wrong.push(format!("{}: the catalogue settles on {verdict}", cause.id));
+            let verdict = verdict(&snapshot);
+            if verdict != cause.id {
+                wrong.push(format!("{name}: the catalogue settles on {verdict}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -98,18 +119,19 @@ fn every_cause_is_found_by_its_case() {
 fn every_cause_is_ruled_out_by_its_counter_case() {
     let mut wrong = Vec::new();
     for cause in CAUSES {
-        let (case, snapshot) = case(cause.id, "ruled-out");
-        if let Answer::Found(finding) = (cause.diagnose)(&snapshot)
-            && finding.severity == fix502::finding::Severity::Error
-        {
-            wrong.push(format!("{}: found although {}", cause.id, case.about));
-        }
-        let verdict = verdict(&snapshot);
-        if verdict != case.verdict {
-            wrong.push(format!(
-                "{}: the catalogue settles on {verdict}, not on {}",
-                cause.id, case.verdict
-            ));
+        for (name, case, snapshot) in cases(cause.id, "ruled-out") {
+            if let Answer::Found(finding) = (cause.diagnose)(&snapshot)
+                && finding.severity == fix502::finding::Severity::Error
+            {
+                wrong.push(format!("{name}: found although {}", case.about));
+            }
+            let verdict = verdict(&snapshot);
+            if verdict != case.verdict {
+                wrong.push(format!(
+                    "{name}: the catalogue settles on {verdict}, not on {}",
+                    case.verdict
+                ));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

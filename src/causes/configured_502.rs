@@ -87,7 +87,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .any(|entry| entry.symptom.is_some() && entry.upstream.is_some());
     // Squid without any way left answers so by itself: nobody wrote that status.
-    let no_way = route.settings.squid.as_ref().is_some_and(|squid| squid.ways.is_empty())
+    let no_way = route
+        .settings
+        .squid
+        .as_ref()
+        .is_some_and(|squid| squid.ways.is_empty())
         && !logged_now(snapshot, &[Symptom::NoForwardPath]).is_empty();
     if *set != status || asked || no_way {
         return None;

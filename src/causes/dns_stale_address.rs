@@ -73,29 +73,48 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     }
     let today = answers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let kind = route.proxy;
-    let since = if squid { "which it keeps in its own cache of names" } else { "which it resolved when it started" };
+    let since = if squid {
+        "which it keeps in its own cache of names"
+    } else {
+        "which it resolved when it started"
+    };
     let (why, again) = if squid {
         (
-            format!("Squid keeps the address of {} for as long as its record may be kept (positive_dns_ttl at most)", name.name),
+            format!(
+                "Squid keeps the address of {} for as long as its record may be kept (positive_dns_ttl at most)",
+                name.name
+            ),
             "so that it does not come back: give the record a short TTL before the next move, and keep positive_dns_ttl low",
         )
     } else if kind == ProxyKind::Apache {
         (
-            format!("the name {} stands in the configuration, so a worker resolves it once", name.name),
+            format!(
+                "the name {} stands in the configuration, so a worker resolves it once",
+                name.name
+            ),
             "so that it does not come back: addressttl=60 on the ProxyPass or BalancerMember line (Apache 2.4.60 and later), or disablereuse=on",
         )
     } else {
         (
-            format!("the name {} stands in the configuration, so it is resolved once", name.name),
+            format!(
+                "the name {} stands in the configuration, so it is resolved once",
+                name.name
+            ),
             "so that it does not come back: an upstream block with zone and server NAME resolve (nginx 1.27.3 and later), or a variable in proxy_pass with a resolver",
         )
     };
     let load = if squid {
-        Remedy::run("let Squid forget its names: a restart, for a reconfigure keeps them", ["systemctl", "restart", "squid"])
-            .risk("ends the requests that are under way")
+        Remedy::run(
+            "let Squid forget its names: a restart, for a reconfigure keeps them",
+            ["systemctl", "restart", "squid"],
+        )
+        .risk("ends the requests that are under way")
     } else {
         Remedy::run(
-            format!("load the configuration again, which resolves the name anew ({} first)", kind.test_command()),
+            format!(
+                "load the configuration again, which resolves the name anew ({} first)",
+                kind.test_command()
+            ),
             kind.reload_command().split(' '),
         )
         .risk("applies every other pending edit of the configuration as well")
@@ -104,13 +123,40 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         CAUSE
             .finding(
                 Confidence::Confirmed,
-                format!("{} is now {today}, but the proxy still dials {}, {since}", name.name, dialled.ip()),
+                format!(
+                    "{} is now {today}, but the proxy still dials {}, {since}",
+                    name.name,
+                    dialled.ip()
+                ),
             )
             .at(&peer.place)
             .because_all(entry.map(log_line))
-            .because_all(held.map(|held| Exhibit::shown_by("sockets", format!("worker {} {} {}", held.pid, if held.established { "holds a connection to" } else { "waits for an answer of" }, held.remote), "ss -tnp")))
-            .because(Exhibit::shown_by("dns", format!("{} resolves to {today}", name.name), format!("getent ahosts {}", name.name)))
-            .because_all(written.map(|(_, entry)| Exhibit { kind: "log".to_owned(), text: entry.text.clone(), ..Exhibit::default() }))
+            .because_all(held.map(|held| {
+                Exhibit::shown_by(
+                    "sockets",
+                    format!(
+                        "worker {} {} {}",
+                        held.pid,
+                        if held.established {
+                            "holds a connection to"
+                        } else {
+                            "waits for an answer of"
+                        },
+                        held.remote
+                    ),
+                    "ss -tnp",
+                )
+            }))
+            .because(Exhibit::shown_by(
+                "dns",
+                format!("{} resolves to {today}", name.name),
+                format!("getent ahosts {}", name.name),
+            ))
+            .because_all(written.map(|(_, entry)| Exhibit {
+                kind: "log".to_owned(),
+                text: entry.text.clone(),
+                ..Exhibit::default()
+            }))
             .because(Exhibit::in_file("config", why, &peer.place))
             .remedy(load)
             .remedy(Remedy::advise(again)),

@@ -153,23 +153,10 @@ fn leaves_open(said: Symptom, asked: Symptom) -> bool {
                 | Symptom::NotHttp
                 | Symptom::UpgradeFailed
         ),
-        // Squid says of a parent's TLS no more than that it has no way left.
-        Symptom::NoForwardPath => matches!(
-            asked,
-            Symptom::NameNotFound
-                | Symptom::NameServerFailed
-                | Symptom::TlsAborted
-                | Symptom::TlsAlert
-                | Symptom::TlsClientCertificate
-                | Symptom::TlsDate
-                | Symptom::TlsName
-                | Symptom::TlsUntrusted
-                | Symptom::TlsVersion
-                | Symptom::TlsWrongVersion
-        ),
+        // What goes along with a failure does not say which, and of a peer that it cannot use Squid says no more
+        // than that no way is left.
+        Symptom::NoForwardPath | Symptom::PeerMarkedDown => true,
         Symptom::ConnectFailed => asked == Symptom::SourceBindFailed,
-        // What goes along with a failure does not say which.
-        Symptom::PeerMarkedDown => true,
         _ => false,
     }
 }

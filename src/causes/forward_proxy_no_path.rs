@@ -129,7 +129,10 @@ fn remote_proxy(snapshot: &Snapshot) -> Option<Finding> {
     let (route, pass) = passing_route(snapshot)?;
     let remote = route.settings.apache.as_ref()?.remote_proxy.as_ref()?;
     let entry = logged_now(snapshot, &UNREACHED).last().copied()?;
-    let authority = remote.value.split_once("://").map_or(remote.value.as_str(), |(_, rest)| rest);
+    let authority = remote
+        .value
+        .split_once("://")
+        .map_or(remote.value.as_str(), |(_, rest)| rest);
     let authority = authority.trim_end_matches('/');
     let refused = entry.symptom == Some(Symptom::NoForwardPath);
     // A line about another address is about another way.
@@ -143,7 +146,11 @@ fn remote_proxy(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let place = remote.place.clone().unwrap_or_else(|| pass.place.clone());
-    let what = if refused { "refuses the tunnel" } else { "cannot be reached" };
+    let what = if refused {
+        "refuses the tunnel"
+    } else {
+        "cannot be reached"
+    };
     Some(
         CAUSE
             .finding(

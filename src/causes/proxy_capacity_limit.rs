@@ -2,7 +2,8 @@
 
 use super::dial::server_line;
 use super::facts::{
-    Contact, endpoints_with, failing, log_line, logged_before, logged_now, passing_route, probe_line, proxy_kind, reload,
+    Contact, endpoints_with, failing, log_line, logged_before, logged_now, passing_route, probe_line,
+    proxy_kind, reload,
 };
 use super::{Answer, Cause, found};
 use crate::evidence::{ProxyKind, Snapshot, Symptom};

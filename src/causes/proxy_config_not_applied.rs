@@ -11,7 +11,11 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the running proxy still has an older configuration than the file",
     step: StepId::Config,
     proxy_error: "proxy_configuration_error",
-    explains: &["upstream-not-running", "upstream-wrong-port", "forward-proxy-no-path"],
+    explains: &[
+        "upstream-not-running",
+        "upstream-wrong-port",
+        "forward-proxy-no-path",
+    ],
     diagnose,
 };
 
@@ -25,7 +29,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     }
     let (route, pass) = passing_route(snapshot)?;
     // An outgoing proxy stands between: what is dialled is none of the peers.
-    if route.settings.apache.as_ref().is_some_and(|apache| apache.remote_proxy.is_some()) {
+    if route
+        .settings
+        .apache
+        .as_ref()
+        .is_some_and(|apache| apache.remote_proxy.is_some())
+    {
         return None;
     }
     let known = |peer: &Peer| matches!(peer.address, PeerAddress::Ip(_) | PeerAddress::Unix(_));

@@ -81,7 +81,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 &place,
             ))
             .remedy(Remedy::edit(
-                format!("take it out or name an address of this host, then {}", reload(snapshot)),
+                format!(
+                    "take it out or name an address of this host, then {}",
+                    reload(snapshot)
+                ),
                 &place,
                 repair,
             ))

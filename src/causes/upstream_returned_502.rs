@@ -35,10 +35,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let (_, pass) = passing_route(snapshot)?;
-    let evidence = snapshot
-        .endpoints
-        .iter()
-        .find(|evidence| contact(evidence) == Some(Contact::Answered(status)) || script_status(evidence) == Some(status))?;
+    let evidence = snapshot.endpoints.iter().find(|evidence| {
+        contact(evidence) == Some(Contact::Answered(status)) || script_status(evidence) == Some(status)
+    })?;
     let owner = evidence.listener.seen().map(owner_words);
     let by = owner.as_ref().map_or_else(String::new, |owner| format!(", {owner},"));
     let access = snapshot
@@ -82,10 +81,10 @@ fn script_status(evidence: &EndpointEvidence) -> Option<u16> {
     }
     let (out, _) = request::fastcgi_streams(&exchange.bytes.0);
     let mut lines = out.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let line = lines
-        .by_ref()
-        .take_while(|line| !line.is_empty())
-        .find(|line| line.get(..7).is_some_and(|name| name.eq_ignore_ascii_case(b"status:")))?;
+    let line = lines.by_ref().take_while(|line| !line.is_empty()).find(|line| {
+        line.get(..7)
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"status:"))
+    })?;
     let text = String::from_utf8_lossy(line.get(7..)?);
     text.split_whitespace().next()?.parse().ok()
 }

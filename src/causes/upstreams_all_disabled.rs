@@ -103,10 +103,17 @@ fn without_members(snapshot: &Snapshot, pass: &Pass) -> Option<Finding> {
     let place = group.map_or(&pass.place, |group| &group.place);
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, format!("{name} has no member: nobody can be asked"))
+            .finding(
+                Confidence::Confirmed,
+                format!("{name} has no member: nobody can be asked"),
+            )
             .at(place)
             .because(log_line(entry))
-            .because(Exhibit::in_file("config", "the balancer has no BalancerMember", place))
+            .because(Exhibit::in_file(
+                "config",
+                "the balancer has no BalancerMember",
+                place,
+            ))
             .remedy(Remedy::advise(format!(
                 "add the servers to it, one line each (BalancerMember http://ADDRESS:PORT), then {}",
                 reload(snapshot)

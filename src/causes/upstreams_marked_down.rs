@@ -2,7 +2,8 @@
 
 use super::dial::server_line;
 use super::facts::{
-    Contact, all_work, contact, failing, log_line, logged_before, logged_now, passing_route, probe_line, proxy_kind,
+    Contact, all_work, contact, failing, log_line, logged_before, logged_now, passing_route, probe_line,
+    proxy_kind,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{ProxyKind, Setting, Snapshot, Symptom};

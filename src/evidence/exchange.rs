@@ -117,6 +117,9 @@ pub struct Exchange {
     pub connect: Connect,
     /// How long connecting took.
     pub connect_us: u64,
+    /// The port on this side, where it is TCP: some logs name their client by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_port: Option<u16>,
     /// TLS, when it was asked for and the connection stood.
     pub tls: Option<Handshake>,
     /// Bytes of the request that were written.

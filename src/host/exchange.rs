@@ -249,6 +249,9 @@ fn converse(
         }
     };
     exchange.connect = Connect::Connected;
+    if let Stream::Tcp(stream) = &stream {
+        exchange.local_port = stream.local_addr().ok().map(|address| address.port());
+    }
     if query.answer_limit_ms == 0 {
         return exchange;
     }

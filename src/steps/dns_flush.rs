@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::plan::Plan;
 use super::summary::Line;
 use crate::evidence::{
-    Handler, HeldConnection, NameAndPort, NameEvidence, NameOutcome, Observed, PeerAddress, Place,
-    ProxyKind, ResolverConfiguration, ServerAnswer, Snapshot,
+    Handler, HeldConnection, NameAndPort, NameEvidence, NameOutcome, Observed, PeerAddress, Place, ProxyKind,
+    ResolverConfiguration, ServerAnswer, Snapshot,
 };
 use crate::finding::StepId;
 use crate::host::{Host, Identity, NameserverLookup, ReadFile, SystemLookup};
@@ -73,7 +73,10 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: O
         .map(|setting| setting.value.clone())
         .unwrap_or_default();
     // Squid asks the nameservers of its own for every name, nginx for those of variables only.
-    let is_squid = snapshot.route.seen().is_some_and(|route| route.proxy == ProxyKind::Squid);
+    let is_squid = snapshot
+        .route
+        .seen()
+        .is_some_and(|route| route.proxy == ProxyKind::Squid);
     let own = if is_squid { "squid" } else { "nginx" };
     let system_servers: Vec<String> = configuration
         .seen()

@@ -300,7 +300,24 @@ fn is_ours(route: Option<&Route>, snapshot: &Snapshot, entry: &ErrorEntry) -> bo
         (Some(logged), Some(server)) => *logged == server.name,
         _ => true,
     };
-    asked == Some(snapshot.target.path.as_str()) && same_server
+    (asked == Some(snapshot.target.path.as_str()) || by_port(snapshot, entry)) && same_server
+}
+
+/// True for a line of Apache that names a connection of ours as its client; many of its lines have no request.
+fn by_port(snapshot: &Snapshot, entry: &ErrorEntry) -> bool {
+    let is_apache = snapshot
+        .proxy
+        .as_ref()
+        .is_some_and(|proxy| proxy.kind == ProxyKind::Apache);
+    let port = entry.connection.and_then(|port| u16::try_from(port).ok());
+    is_apache
+        && entry.request.is_none()
+        && port.is_some()
+        && snapshot
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.exchange.seen())
+            .any(|exchange| exchange.local_port == port)
 }
 
 fn dials(route: &Route, entry: &ErrorEntry) -> bool {
@@ -352,7 +369,11 @@ fn same_path(snapshot: &Snapshot, entry: &AccessEntry) -> bool {
     let (method, logged) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     // A forward proxy logs whole URLs, and the authority of a tunnel.
     if method == "CONNECT" {
-        return logged.starts_with(&target.host) || logged.contains(&format!("[{}]", target.host));
+        // Of a target that begins with a scheme Squid writes no more than that.
+        let only_a_scheme = logged.starts_with("https:") || logged.starts_with("http:");
+        return only_a_scheme
+            || logged.starts_with(&target.host)
+            || logged.contains(&format!("[{}]", target.host));
     }
     let logged = match logged.split_once("://") {
         Some((_, rest)) => rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/"),

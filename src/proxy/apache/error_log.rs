@@ -307,8 +307,10 @@ pub(in crate::proxy) fn upstream(message: &str) -> Option<String> {
         let path = rest.split(" (").next()?;
         return Some(format!("unix:{path}"));
     }
-    if let Some((_, rest)) = message.split_once("worker for (") {
-        return rest.split(')').next().map(str::to_owned);
+    for before in ["worker for (", "connection for ("] {
+        if let Some((_, rest)) = message.split_once(before) {
+            return rest.split(')').next().map(str::to_owned);
+        }
     }
     let after = BEFORE
         .iter()

@@ -430,12 +430,19 @@ impl Walk<'_> {
         self.route.request_target = Some(first.request_target.clone()).filter(|target| !target.is_empty());
         let timeout_place = self.timeout_place(first, places.first().copied().flatten());
         fill(&mut self.route.settings, first, timeout_place);
-        let first_peer = places.first().copied().flatten().and_then(|index| self.config.peers.get(index));
+        let first_peer = places
+            .first()
+            .copied()
+            .flatten()
+            .and_then(|index| self.config.peers.get(index));
         let (authority, place) = match first_peer {
             Some(peer) => (peer.tls_ca.clone(), Some(first.place.clone())),
             None => {
                 let outgoing = &self.squid.tls_outgoing_options;
-                let cafile = outgoing.value.split_whitespace().find_map(|word| word.strip_prefix("cafile="));
+                let cafile = outgoing
+                    .value
+                    .split_whitespace()
+                    .find_map(|word| word.strip_prefix("cafile="));
                 (cafile.map(str::to_owned), outgoing.place.clone())
             }
         };
