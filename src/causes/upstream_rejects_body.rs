@@ -1,9 +1,9 @@
 //! `upstream-rejects-body`: a body limit of the upstream cuts uploads.
 
-use super::facts::{all_work, failing, log_line, passing_route, probe_line};
+use super::facts::{all_work, failing, log_line, passing_route, probe_line, proxy_kind};
 use super::{Answer, Cause, found};
-use crate::evidence::{ErrorEntry, Snapshot, Symptom};
-use crate::finding::{Confidence, Finding, Remedy, StepId};
+use crate::evidence::{AccessEntry, ErrorEntry, ProxyKind, Snapshot, Symptom};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/upstream-rejects-body.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -27,11 +27,10 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     ];
     let entry = snapshot.log.errors().rev().find(|entry| {
         let symptom = entry.symptom.is_some_and(|symptom| cut.contains(&symptom));
-        let upload = entry.request.as_deref().is_some_and(|request| {
-            ["POST ", "PUT ", "PATCH "]
-                .iter()
-                .any(|method| request.starts_with(method))
-        });
+        let upload = entry
+            .request
+            .as_deref()
+            .map_or_else(|| uploaded(snapshot, entry).is_some(), has_body);
         symptom && upload && !is_old(snapshot, entry)
     })?;
     let large = snapshot.log.errors().chain(&snapshot.log.general).find(|other| {
@@ -59,10 +58,49 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(confidence, "the upstream cuts the connection while a large request body is being sent; requests without one work")
             .because(log_line(entry))
             .because_all(large.map(log_line))
+            .because_all(uploaded(snapshot, entry).filter(|_| entry.request.is_none()).map(|access| Exhibit {
+                kind: "log".to_owned(),
+                text: access.text.clone(),
+                ..Exhibit::default()
+            }))
             .because_all(snapshot.endpoints.first().and_then(probe_line))
             .remedy(Remedy::advise("raise the body limit of the upstream (client_max_body_size of an inner nginx, LimitRequestBody, post_max_size and upload_max_filesize of PHP, the body parser of the application)"))
-            .remedy(Remedy::advise("and set the same limit on this proxy, so that clients get a clean 413: client_max_body_size")),
+            .remedy(Remedy::advise(format!(
+                "and set the same limit on this proxy, so that clients get a clean 413: {}",
+                match proxy_kind(snapshot) {
+                    ProxyKind::Apache => "LimitRequestBody",
+                    ProxyKind::Squid => "request_body_max_size",
+                    ProxyKind::Nginx | ProxyKind::Haproxy => "client_max_body_size",
+                }
+            ))),
     )
+}
+
+fn has_body(request: &str) -> bool {
+    ["POST ", "PUT ", "PATCH "]
+        .iter()
+        .any(|method| request.starts_with(method))
+}
+
+/// The upload of which Apache tells: its error log does not name the request, its access log has that second.
+fn uploaded<'a>(snapshot: &'a Snapshot, entry: &ErrorEntry) -> Option<&'a AccessEntry> {
+    if !entry.message.contains("pass request body failed") {
+        return None;
+    }
+    let at_ms = entry.at_ms?;
+    let log = &snapshot.log;
+    log.access_before
+        .iter()
+        .chain(&log.access_during)
+        .rev()
+        .find(|access| {
+            // The line bears the second in which the request began.
+            let near = access
+                .at_ms
+                .is_some_and(|began_ms| began_ms <= at_ms && at_ms.saturating_sub(began_ms) <= 60_000);
+            near && access.status.is_some_and(|status| [400, 502].contains(&status))
+                && access.request.as_deref().is_some_and(has_body)
+        })
 }
 
 /// True for a line of more than a quarter of an hour ago: what it tells of may be repaired since.
