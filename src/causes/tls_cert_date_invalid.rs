@@ -1,6 +1,6 @@
 //! `tls-cert-date-invalid`: the certificate does not pass the proxy's verification.
 
-use super::facts::refused_certificate;
+use super::facts::{refused_by_clients, refused_certificate};
 use super::{Answer, Cause, found};
 use crate::evidence::{Snapshot, Symptom};
 use crate::finding::{Finding, Remedy, StepId};
@@ -19,7 +19,18 @@ pub(super) static CAUSE: Cause = Cause {
 const MARKS: [&str; 2] = ["xpired", "NotValidYet"];
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| {
+        let finding = refused_by_clients(snapshot, &CAUSE, &MARKS, "it is expired or not valid yet")?;
+        Some(
+            finding
+                .remedy(Remedy::advise(
+                    "renew the certificate on the target; no proxy can",
+                ))
+                .remedy(Remedy::advise(
+                    "when its dates look right, the clock of the clients is wrong: timedatectl",
+                )),
+        )
+    }))
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {

@@ -1,6 +1,6 @@
 //! `tls-cert-name-mismatch`: the certificate does not pass the proxy's verification.
 
-use super::facts::{near, refused_certificate};
+use super::facts::{near, refused_by_clients, refused_certificate};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{Snapshot, Symptom};
 use crate::finding::{Finding, Remedy, StepId};
@@ -22,7 +22,12 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(&[&super::tls_sni_missing::CAUSE], snapshot) {
         return Answer::RuledOut;
     }
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| {
+        let finding = refused_by_clients(snapshot, &CAUSE, &MARKS, "it is for another name")?;
+        Some(finding.remedy(Remedy::advise(
+            "ask for a name that the certificate has, or let the target serve one for this name; a certificate for a foreign name may mean a foreign server",
+        )))
+    }))
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {

@@ -169,8 +169,14 @@ pub(super) fn host_header(target: &Target) -> String {
 fn attempt(host: &Host, plan: &Plan, addresses: &[SocketAddr], number: u32) -> Attempt {
     let target = &plan.target;
     let header = host_header(target);
-    let tls = (target.scheme == "https").then(|| TlsOptions::of_client(&target.host));
     let via = target.via.as_deref();
+    // Through a tunnel it is the client that judges the certificate, and no proxy.
+    let roots = via.map(|_| String::new());
+    let tls = (target.scheme == "https").then(|| TlsOptions {
+        verify_name: roots.as_ref().map(|_| target.host.clone()),
+        roots,
+        ..TlsOptions::of_client(&target.host)
+    });
     let scheme = via
         .and_then(|via| via.split_once("://"))
         .map_or("http", |(scheme, _)| scheme);

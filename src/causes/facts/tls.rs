@@ -176,3 +176,45 @@ impl RefusedCertificate<'_> {
             .because_all(certificate_line(self.evidence))
     }
 }
+
+/// A certificate at the end of a tunnel that clients refuse: only they see it, so no log tells of it. The words
+/// of our own verification hold one of the marks; a chain from an unknown authority is none of them, for the
+/// clients may know that authority.
+pub(in crate::causes) fn refused_by_clients(
+    snapshot: &Snapshot,
+    cause: &Cause,
+    marks: &[&str],
+    what: &str,
+) -> Option<Finding> {
+    let target = &snapshot.target;
+    let via = target.via.as_deref().filter(|_| target.scheme == "https")?;
+    let tls = snapshot
+        .attempts
+        .iter()
+        .filter_map(|attempt| attempt.exchange.seen()?.tls.as_ref())
+        .find(|tls| {
+            let error = tls.verify_error.as_deref().unwrap_or_default();
+            marks.iter().any(|mark| error.contains(mark))
+        })?;
+    let subject = tls
+        .chain
+        .first()
+        .map_or("", |certificate| certificate.subject.as_str());
+    let (host, port) = (&target.host, target.port);
+    let proxy = via.split_once("://").map_or(via, |(_, rest)| rest);
+    Some(
+        cause
+            .finding(
+                Confidence::Confirmed,
+                format!("the tunnel to {host}:{port} stands, and clients refuse the certificate at its end: {what}"),
+            )
+            .because(Exhibit::shown_by(
+                "probe",
+                format!(
+                    "{host}:{port} serves {subject}: {}",
+                    tls.verify_error.as_deref().unwrap_or_default()
+                ),
+                format!("curl -sv -x {} https://{host}:{port}/", quoted(proxy)),
+            )),
+    )
+}
