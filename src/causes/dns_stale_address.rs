@@ -17,9 +17,11 @@ pub(super) static CAUSE: Cause = Cause {
 
 /// What dialling an address gives that the service has left. An address that answers is not stale: many
 /// names have more addresses than one answer of their nameserver shows.
-const LOST: [Symptom; 4] = [
+const LOST: [Symptom; 5] = [
     Symptom::ConnectionRefused,
     Symptom::ConnectTimeout,
+    // What took the service's place may take connections and say nothing.
+    Symptom::HeaderTimeout,
     Symptom::HostUnreachable,
     Symptom::NetworkUnreachable,
 ];
@@ -72,6 +74,14 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let today = answers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    // Whoever took the connection and says nothing may be the service itself, busy, behind an address that one
+    // answer of its nameserver leaves out.
+    let silent = entry.is_some_and(|entry| entry.symptom == Some(Symptom::HeaderTimeout)) && held.is_none();
+    let confidence = if silent {
+        Confidence::Likely
+    } else {
+        Confidence::Confirmed
+    };
     let kind = route.proxy;
     let since = if squid {
         "which it keeps in its own cache of names"
@@ -122,7 +132,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     Some(
         CAUSE
             .finding(
-                Confidence::Confirmed,
+                confidence,
                 format!(
                     "{} is now {today}, but the proxy still dials {}, {since}",
                     name.name,

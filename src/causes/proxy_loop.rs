@@ -2,7 +2,7 @@
 
 use super::facts::{failing, log_line};
 use super::{Answer, Cause, found};
-use crate::evidence::{Handler, Snapshot};
+use crate::evidence::{Handler, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/proxy-loop.md`.
@@ -24,7 +24,12 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
-    let place = snapshot.loop_at.as_ref().filter(|_| failing(snapshot))?;
+    // What Squid answers in the end depends on who notices first: an error, or a refusal by its own rules.
+    let began_ms = snapshot.log.attempts_began_ms / 1_000 * 1_000;
+    let noticed = snapshot.log.general.iter().chain(&snapshot.log.during).any(|entry| {
+        entry.symptom == Some(Symptom::ForwardingLoop) && entry.at_ms.is_some_and(|at_ms| at_ms >= began_ms)
+    });
+    let place = snapshot.loop_at.as_ref().filter(|_| failing(snapshot) || noticed)?;
     let pass = snapshot.route.seen().and_then(|route| match &route.handler {
         Handler::Pass(pass) => Some(pass),
         Handler::Return { .. } | Handler::Local(_) | Handler::Unknown => None,

@@ -2,7 +2,7 @@
 
 use super::facts::{all_work, failing, log_line, passing_route, probe_line, proxy_kind};
 use super::{Answer, Cause, found};
-use crate::evidence::{AccessEntry, ErrorEntry, ProxyKind, Snapshot, Symptom};
+use crate::evidence::{AccessEntry, End, ErrorEntry, ProbeKind, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/upstream-rejects-body.md`.
@@ -27,10 +27,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     ];
     let entry = snapshot.log.errors().rev().find(|entry| {
         let symptom = entry.symptom.is_some_and(|symptom| cut.contains(&symptom));
-        let upload = entry
-            .request
-            .as_deref()
-            .map_or_else(|| uploaded(snapshot, entry).is_some(), has_body);
+        let upload = entry.request.as_deref().is_some_and(has_body) || uploaded(snapshot, entry).is_some();
         symptom && upload && !is_old(snapshot, entry)
     })?;
     let large = snapshot.log.errors().chain(&snapshot.log.general).find(|other| {
@@ -51,6 +48,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let confidence = match (large.is_some(), sending) {
         (true, true) => Confidence::Confirmed,
         (true, false) | (false, true) => Confidence::Likely,
+        // Whoever closes with a body unread resets; a worker that died had read it.
+        (false, false) if uploaded(snapshot, entry).is_some() && !cuts_kept(snapshot) => Confidence::Likely,
         (false, false) => Confidence::Possible,
     };
     Some(
@@ -58,7 +57,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(confidence, "the upstream cuts the connection while a large request body is being sent; requests without one work")
             .because(log_line(entry))
             .because_all(large.map(log_line))
-            .because_all(uploaded(snapshot, entry).filter(|_| entry.request.is_none()).map(|access| Exhibit {
+            .because_all(uploaded(snapshot, entry).map(|access| Exhibit {
                 kind: "log".to_owned(),
                 text: access.text.clone(),
                 ..Exhibit::default()
@@ -76,6 +75,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     )
 }
 
+/// True when a kept connection was seen to end at its second request.
+fn cuts_kept(snapshot: &Snapshot) -> bool {
+    snapshot
+        .endpoints
+        .iter()
+        .filter_map(|evidence| evidence.probe(ProbeKind::KeptConnection)?.second)
+        .any(|second| second.closed_before || (second.received_bytes == 0 && second.end != End::TimedOut))
+}
+
 fn has_body(request: &str) -> bool {
     ["POST ", "PUT ", "PATCH "]
         .iter()
@@ -84,9 +92,12 @@ fn has_body(request: &str) -> bool {
 
 /// The upload of which Apache tells: its error log does not name the request, its access log has that second.
 fn uploaded<'a>(snapshot: &'a Snapshot, entry: &ErrorEntry) -> Option<&'a AccessEntry> {
-    if !entry.message.contains("pass request body failed") {
+    if !entry.message.contains("AH0") {
         return None;
     }
+    // The method that stands there is made up.
+    let target = |request: Option<&'a str>| request.and_then(|request| request.split(' ').nth(1));
+    let path = entry.request.as_deref().and_then(|request| request.split(' ').nth(1));
     let at_ms = entry.at_ms?;
     let log = &snapshot.log;
     log.access_before
@@ -100,6 +111,7 @@ fn uploaded<'a>(snapshot: &'a Snapshot, entry: &ErrorEntry) -> Option<&'a Access
                 .is_some_and(|began_ms| began_ms <= at_ms && at_ms.saturating_sub(began_ms) <= 60_000);
             near && access.status.is_some_and(|status| [400, 502].contains(&status))
                 && access.request.as_deref().is_some_and(has_body)
+                && path.is_none_or(|path| target(access.request.as_deref()) == Some(path))
         })
 }
 

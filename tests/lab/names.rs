@@ -121,3 +121,41 @@ fn an_upstream_that_chooses_by_the_name_in_the_handshake_needs_to_be_told_it() {
     world.shows(502, "unrecognized name:SSL alert number 112");
     world.diagnose().finds("tls-sni-missing");
 }
+/// Accepts connections, reads, and never answers.
+const SILENT: &str = "python3 -c 'import socket, time
+listener = socket.create_server((\"127.0.0.21\", 7340))
+kept = []
+while True: kept.append(listener.accept())' > /dev/null 2>&1 & echo $! > run/silent.pid; sleep 0.3";
+
+#[test]
+fn the_connections_of_the_workers_are_held_against_the_answers_of_today() {
+    let Some(world) = World::start(&["dnsmasq"]) else {
+        return;
+    };
+    world.write("conf/names", "127.0.0.21 oven.bakery.test\n");
+    world.run(DNSMASQ);
+    world.run(SILENT);
+    world.nginx(
+        "location / { proxy_read_timeout 1s; proxy_pass http://oven.bakery.test:7340; } \
+         location /slow { proxy_read_timeout 60s; proxy_pass http://oven.bakery.test:7340; }",
+        "",
+    );
+    world.run(
+        "curl -s http://www.bakery.test:8460/slow > /dev/null 2>&1 &
+         echo 127.0.0.22 oven.bakery.test > conf/names; kill -HUP $(cat run/dnsmasq.pid); sleep 0.3
+         getent hosts oven.bakery.test | grep -q 127.0.0.22",
+    );
+    let report = world.diagnose();
+    report.finds("dns-stale-address");
+    assert!(
+        report.mentions("holds a connection to 127.0.0.21:7340"),
+        "{}",
+        report.text()
+    );
+    assert!(
+        report.mentions("the system answers 127.0.0.22"),
+        "{}",
+        report.text()
+    );
+    assert!(report.mentions("fires first"), "{}", report.text());
+}
