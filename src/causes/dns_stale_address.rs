@@ -11,7 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the proxy still dials an address that the name had when it started",
     step: StepId::Dns,
     proxy_error: "destination_ip_unroutable",
-    explains: &[],
+    explains: &["upstream-too-slow", "upstream-workers-saturated"],
     diagnose,
 };
 
