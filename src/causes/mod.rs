@@ -27,6 +27,7 @@ mod firewall_drop;
 mod firewall_reject;
 mod forward_proxy_no_path;
 mod front_cannot_reach_proxy;
+mod healthcheck_misconfigured;
 mod host_unreachable;
 mod http2_http1_mismatch;
 mod ipv6_unreachable;

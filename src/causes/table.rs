@@ -45,6 +45,7 @@ pub static CAUSES: &[&Cause] = &[
     &super::unix_socket_path_mismatch::CAUSE,
     &super::unix_socket_stale::CAUSE,
     &super::upstream_not_running::CAUSE,
+    &super::healthcheck_misconfigured::CAUSE,
     &super::upstreams_all_disabled::CAUSE,
     &super::proxy_capacity_limit::CAUSE,
     &super::upstreams_marked_down::CAUSE,

@@ -93,6 +93,8 @@ pub enum ProbeKind {
     KeptConnection,
     /// The request with a header of 3,000 bytes.
     LargeHeader,
+    /// What the proxy's own health check asks.
+    HealthCheck,
     /// The request again, long after the first, with a long limit: does it ever answer?
     Patient,
 }

@@ -133,6 +133,19 @@ pub fn http_kept(route: &Route, pass: &Pass) -> Vec<u8> {
     .into_bytes()
 }
 
+/// What `mod_proxy_hcheck` sends: HTTP/1.0 without a kept connection, or 1.1.
+pub fn health_check(method: &str, path: &str, host: &str, newer: bool) -> Vec<u8> {
+    let version = if newer { "1.1" } else { "1.0" };
+    format!(
+        "{} {} HTTP/{version}\r\nHost: {}\r\nUser-Agent: fix502/{}\r\nConnection: close\r\n\r\n",
+        visible(method),
+        visible(path),
+        visible(host),
+        env!("CARGO_PKG_VERSION")
+    )
+    .into_bytes()
+}
+
 /// No line ends or spaces may slip into a request line or header.
 fn visible(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).collect()

@@ -35,6 +35,7 @@ pub(super) fn further(
         ..ExchangeQuery::default()
     };
     let mut questions = Vec::new();
+    questions.extend(health_check(snapshot, route, &base));
     let plain = || request::http_with(route, pass, "");
     let address = match &evidence.endpoint {
         Endpoint::Tcp(address) => address.to_string(),
@@ -180,6 +181,52 @@ pub(super) fn further(
         }
     }
     questions
+}
+
+/// What the proxy's health check asks this member, when its log says that no member is left. A check that an
+/// expression decides is not asked: its status alone says nothing.
+fn health_check(
+    snapshot: &Snapshot,
+    route: &Route,
+    base: &ExchangeQuery,
+) -> Option<(ProbeKind, ExchangeQuery, String)> {
+    let none_left = snapshot
+        .log
+        .during
+        .iter()
+        .any(|entry| entry.symptom == Some(Symptom::NoLiveUpstreams));
+    let checks = &route.settings.apache.as_ref().filter(|_| none_left)?.health_checks;
+    let check = checks.iter().find(|check| {
+        let rest = check.member.split_once("://").map_or("", |(_, rest)| rest);
+        check.expression.is_none() && rest.split('/').next() == Some(base.endpoint.as_str())
+    })?;
+    let method = check.method.trim_end_matches("11");
+    if !["GET", "HEAD", "OPTIONS"].contains(&method) || !check.member.starts_with("http://") {
+        return None;
+    }
+    let own = check
+        .member
+        .splitn(4, '/')
+        .nth(3)
+        .unwrap_or_default()
+        .trim_end_matches('/');
+    let path = if own.is_empty() {
+        check.uri.clone()
+    } else {
+        format!("/{own}{}", check.uri)
+    };
+    let path = if path.is_empty() { "/".to_owned() } else { path };
+    let text = request::health_check(method, &path, &base.endpoint, check.method.ends_with("11"));
+    let query = ExchangeQuery {
+        request: Bytes(text),
+        authorization: None,
+        ..base.clone()
+    };
+    Some((
+        ProbeKind::HealthCheck,
+        query,
+        format!("curl -sv -X {method} http://{}{path}", base.endpoint),
+    ))
 }
 
 /// True when the endpoint gave a whole answer in the protocol that the proxy speaks.
