@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Dice, Disk, environment, program, seed_and_factor};
+use fix502::evidence::ProblemLevel;
 use fix502::proxy::apache::{self, Config, Environment, ROOT, StatementId};
 
 const MODULES: &str = "/usr/lib/apache2/modules";
@@ -18,7 +19,6 @@ type Seen = (usize, String, String, u32);
 /// The output of `DUMP_CONFIG`.
 fn dumped(text: &str) -> Vec<Seen> {
     let mut found = Vec::new();
-    let mut depth = 0;
     let mut line = 0;
     let mut in_macro = false;
     for row in text.lines() {
@@ -34,25 +34,20 @@ fn dumped(text: &str) -> Vec<Seen> {
             line = number.parse().unwrap();
             continue;
         }
-        if trimmed.starts_with("</") {
-            depth -= 1;
-            continue;
-        }
-        if trimmed.is_empty() {
+        if trimmed.starts_with("</") || trimmed.is_empty() {
             continue;
         }
         let end = trimmed.find([' ', '\t']).unwrap_or(trimmed.len());
         let (name, rest) = trimmed.split_at(end);
-        let is_section = name.starts_with('<');
         let name = name.trim_start_matches('<').trim_end_matches('>').to_owned();
         found.push((
-            depth,
+            // An empty section is shown without its end, so the indent counts.
+            (row.len() - trimmed.len()) / 2,
             // httpd shows the name now as it is written, now as it calls it; names are caseless.
             name.to_ascii_lowercase(),
             rest.trim().to_owned(),
             if in_macro { 0 } else { line },
         ));
-        depth += usize::from(is_section);
     }
     found
 }
@@ -134,10 +129,16 @@ impl Texts {
             "x \\\n   env=y",
             "\"x \\\n y\"",
             "\\\n z",
-            "x\\\\\\\n",
+            "x\\\\\\\nw",
             "\\\r\n w",
             "é",
         ]);
+        // Rarely, since the next directive becomes part of this one: an end that is continued twice.
+        let value = if self.dice.roll(400) == 0 {
+            "x\\\\\\\n"
+        } else {
+            value
+        };
         let end = self.dice.one(&[
             "\n",
             " \n",
@@ -357,25 +358,34 @@ fn statements_are_those_of_the_real_server() {
             for _ in 0..3 {
                 texts.directive(&mut text);
             }
+            // httpd counts a line more when a continuation runs into the end of the file.
+            text.push_str("# end\n");
             std::fs::write(root.join("part").join(name), text).unwrap();
         }
         let mut text = header(root);
         for _ in 0..60 {
             texts.item(0, root, &mut text);
         }
+        text.push_str("# end\n");
         std::fs::write(&file, &text).unwrap();
         let config = apache::read(&file.display().to_string(), &Disk, &given);
         match real(&file, &variables) {
             Err(message) => {
                 refused += 1;
                 assert!(
-                    refused < 400 * factor,
+                    refused < 50 + rounds / 2,
                     "the server refuses too much: {message}\n{text}"
                 );
                 // What is wrong with the words of a directive is not the reader's matter.
-                let about_words = ["Header", "header", "HEADER", "Unknown parameter"]
-                    .iter()
-                    .any(|word| message.contains(word));
+                let about_words = [
+                    "Header",
+                    "header",
+                    "HEADER",
+                    "Unknown parameter",
+                    "Too many arguments",
+                ]
+                .iter()
+                .any(|word| message.contains(word));
                 assert!(
                     about_words || !config.summary().errors.is_empty(),
                     "refused only by the server: {message}\n{text}"
@@ -388,7 +398,8 @@ fn statements_are_those_of_the_real_server() {
                     assert_eq!(
                         here,
                         Some(expected),
-                        "statement {index}, seed {seed}, round {rounds}:\n{text}"
+                        "statement {index}, seed {seed}, round {rounds}, after {:#?}:\n{text}",
+                        &found[index.saturating_sub(4)..index.min(found.len())]
                     );
                     compared += 1;
                 }
@@ -397,7 +408,9 @@ fn statements_are_those_of_the_real_server() {
                     expected.len(),
                     "seed {seed}, round {rounds}:\n{text}"
                 );
-                let errors = config.summary().errors;
+                // What the server does not notice is told all the same, as a warning.
+                let mut errors = config.summary().errors;
+                errors.retain(|error| error.level == ProblemLevel::Error);
                 assert!(errors.is_empty(), "{errors:?}\n{text}");
             }
         }
