@@ -139,3 +139,11 @@ fn seed_and_factor() -> (u64, usize) {
         usize::try_from(factor).unwrap(),
     )
 }
+
+/// Writes the first difference where `FIX502_ORACLE_REPORT` says.
+#[expect(clippy::disallowed_methods, reason = "a test plays the host")]
+fn report(difference: &str) {
+    if let Ok(file) = std::env::var("FIX502_ORACLE_REPORT") {
+        std::fs::write(file, difference).unwrap();
+    }
+}

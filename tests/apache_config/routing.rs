@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Dice, Disk, environment, program, seed_and_factor};
+use super::{Dice, Disk, environment, program, report, seed_and_factor};
 use fix502::evidence::{Handler, Peer, PeerAddress, Route};
 use fix502::proxy::RouteRequest;
 use fix502::proxy::apache::{self, Config};
@@ -649,12 +649,15 @@ fn requests_go_where_the_real_server_sends_them() {
             compared += 1;
             if !same {
                 wrong.push(format!(
-                    "{host} {target} on {}: httpd {found:?}, here {expected:?} {:?}",
+                    "after {compared} comparisons: {host} {target} on {}: httpd {found:?}, here {expected:?} {:?}",
                     ports[which], route.location
                 ));
             }
         }
         drop(server);
+        if let Some(first) = wrong.first() {
+            report(&format!("{first}\n{text}"));
+        }
         assert!(
             wrong.is_empty(),
             "{} differences after {compared} (seed {seed}, round {rounds}), first:\n{}\n{text}",

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Dice, Disk, environment, program, seed_and_factor};
+use super::{Dice, Disk, environment, program, report, seed_and_factor};
 use fix502::evidence::ProblemLevel;
 use fix502::proxy::apache::{self, Config, Environment, ROOT, StatementId};
 
@@ -395,6 +395,11 @@ fn statements_are_those_of_the_real_server() {
                 let found = ours(&config);
                 for (index, expected) in expected.iter().enumerate() {
                     let here = found.get(index);
+                    if here != Some(expected) {
+                        report(&format!(
+                            "after {compared} comparisons: {here:?}, httpd {expected:?}\n{text}"
+                        ));
+                    }
                     assert_eq!(
                         here,
                         Some(expected),
@@ -402,6 +407,11 @@ fn statements_are_those_of_the_real_server() {
                         &found[index.saturating_sub(4)..index.min(found.len())]
                     );
                     compared += 1;
+                }
+                if found.len() != expected.len() {
+                    report(&format!(
+                        "after {compared} comparisons: more than httpd has\n{text}"
+                    ));
                 }
                 assert_eq!(
                     found.len(),

@@ -48,6 +48,7 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
             ..Route::default()
         },
         squid,
+        http_1_0: request.host.is_empty(),
     };
     port.mode.name().clone_into(&mut walk.squid.mode);
     if request.method == "CONNECT" && port.mode == Mode::Accelerator {
@@ -67,6 +68,8 @@ struct Walk<'a> {
     port: &'a Port,
     route: Route,
     squid: SquidSettings,
+    /// Only a request of HTTP/1.0 names no host.
+    http_1_0: bool,
 }
 
 impl Walk<'_> {
@@ -105,7 +108,7 @@ impl Walk<'_> {
             let number = verdict.decided_by(false).or_else(last);
             self.location(number);
             self.route.handler = Handler::Return {
-                status: self.denied_status(number),
+                status: self.denied_status(number, &asked.method),
                 place: config.place_of(number),
             };
             return false;
@@ -116,7 +119,7 @@ impl Walk<'_> {
             for outcome in verdict.outcomes.iter().filter(|outcome| !outcome.allow) {
                 let number = outcome.line.or_else(last);
                 let possible = PossibleReturn {
-                    status: self.denied_status(number),
+                    status: self.denied_status(number, &asked.method),
                     depends_on: if outcome.open.is_empty() {
                         open.clone()
                     } else {
@@ -133,7 +136,7 @@ impl Walk<'_> {
     }
 
     /// The status of a request that is denied: 403, or what `deny_info` says of the last list of the line.
-    fn denied_status(&self, number: Option<usize>) -> u16 {
+    fn denied_status(&self, number: Option<usize>, method: &str) -> u16 {
         let terms = self
             .config
             .list("http_access")
@@ -157,7 +160,9 @@ impl Walk<'_> {
         let status = page.split_once(':').and_then(|(status, _)| status.parse().ok());
         match status {
             Some(status) => status,
-            None if page.contains("://") => 302,
+            // A request that is more than a look is to be sent again as it is.
+            None if page.contains("://") && (self.http_1_0 || matches!(method, "GET" | "HEAD")) => 302,
+            None if page.contains("://") => 307,
             None => 403,
         }
     }
@@ -204,8 +209,9 @@ impl Walk<'_> {
             .decided_by(true)
             .or_else(|| never_verdict.decided_by(true));
         let (mut ways, mut places) = (Vec::new(), Vec::new());
+        let mut sure_parent = false;
         if parents != Truth::No {
-            self.parents(asked, parents == Truth::Open, &mut ways, &mut places);
+            sure_parent = self.parents(asked, parents == Truth::Open, &mut ways, &mut places);
         }
         if direct != Truth::No {
             let way = self.direct(asked, decider, direct == Truth::Open);
@@ -223,19 +229,36 @@ impl Walk<'_> {
             self.route.undetermined.push(message.to_owned());
         }
         let blamed = decider.unwrap_or(self.port.statement);
+        // When the direct way is not to be taken after all and no parent is sure, there may be no way at all.
+        if !ways.is_empty() && always != Truth::Yes && (forced || never != Truth::No) && !sure_parent {
+            let verdicts = [always_verdict.open(), never_verdict.open()];
+            let open: Vec<String> = verdicts.into_iter().filter(|names| !names.is_empty()).collect();
+            let possible = PossibleReturn {
+                status: self.cannot_forward_status(&asked.method),
+                depends_on: if open.is_empty() {
+                    "cache_peer_access".to_owned()
+                } else {
+                    open.join(", ")
+                },
+                place: config.place_of(Some(blamed)),
+            };
+            self.route.possible_returns.push(possible);
+        }
         self.finish(asked, ways, &places, blamed);
     }
 
-    /// The parents that may be used, in the order in which Squid picks them.
+    /// The parents that may be used, in the order in which Squid picks them. True: of one of them no list is
+    /// open.
     fn parents(
         &mut self,
         asked: &Asked,
         uncertain: bool,
         ways: &mut Vec<SquidWay>,
         places: &mut Vec<Option<usize>>,
-    ) {
+    ) -> bool {
         let config = self.config;
         let mut open: Vec<(usize, bool)> = Vec::new();
+        let mut sure = false;
         let mut queried = false;
         for (index, peer) in config.peers.iter().enumerate() {
             if !peer.no_query && peer.icp_port != 0 && peer.kind != Kind::Multicast {
@@ -249,7 +272,10 @@ impl Walk<'_> {
             }
             let verdict = access::ask(&peer.access, &config.acls, asked, true);
             match verdict.allowed() {
-                Truth::Yes => open.push((index, uncertain)),
+                Truth::Yes => {
+                    sure = true;
+                    open.push((index, uncertain));
+                }
                 Truth::Open => {
                     open.push((index, true));
                     let message = format!(
@@ -306,6 +332,7 @@ impl Walk<'_> {
                 places.push(Some(index));
             }
         }
+        sure
     }
 
     fn way(&self, asked: &Asked, peer: &peers::Peer, code: &str, uncertain: bool) -> SquidWay {
