@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fix502_global_optspecs
-    string join \n root= config= via= proxy= proxies= deadline= attempts= format= output= ci color= width= q/quiet v/verbose step= skip= h/help V/version
+    string join \n root= config= via= proxy= proxies= deadline= since= attempts= format= output= ci color= width= q/quiet v/verbose step= skip= h/help V/version
 end
 
 function __fish_fix502_needs_command
@@ -30,6 +30,7 @@ complete -c fix502 -n "__fish_fix502_needs_command" -l via -d 'The forward proxy
 complete -c fix502 -n "__fish_fix502_needs_command" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_needs_command" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_needs_command" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_needs_command" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
@@ -154,6 +155,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l via -d 'The forw
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand retry" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
@@ -193,6 +195,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l via -d 'The forw
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand probe" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
@@ -237,6 +240,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l via -d 'The forwa
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand lint" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
@@ -276,6 +280,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l via -d 'The f
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand firewall" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
@@ -315,6 +320,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l via -d 'The f
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand timeouts" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
@@ -354,6 +360,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l via -d 'The forwar
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand dns" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
@@ -393,6 +400,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l via -d 'The forw
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
@@ -434,6 +442,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l via -d 'The for
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l proxy -d 'Another way to try in step 7 (repeatable)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l proxies -d 'Further ways to try in step 7 from a file, one URL to a line, a name for it after it (repeatable)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l deadline -d 'Look no longer than this in all: 30s, 500ms, 2m; a plain number is seconds [default: 30s]' -r
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l since -d 'Read the logs so far back: 10m, 6h, 2d, all [default: 1h, and further when errors began before]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l attempts -d 'Ask the URL so many times, 1 to 100 [default: 5]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
