@@ -173,6 +173,7 @@ impl Counts {
             if let Some((symptom, upstream)) = pairs.get(&pair) {
                 each(*symptom, upstream.as_deref(), minute, count);
             }
+            true
         });
     }
 
@@ -195,18 +196,17 @@ impl Counts {
         }
         let finest = self.tally.step_minutes();
         let mut step = finest;
+        let coarsest = STEPS.last().copied().unwrap_or(finest);
         for width in STEPS.into_iter().filter(|width| *width >= finest) {
             step = width;
             let mut series: HashMap<(usize, u64), u64> = HashMap::new();
             self.tally.each(|pair, minute, count| {
-                // Once there are too many, they are only not collected further.
-                if series.len() <= SERIES
-                    && let Some(number) = numbers.get(&pair)
-                {
+                if let Some(number) = numbers.get(&pair) {
                     *series.entry((*number, minute / width * width)).or_default() += count;
                 }
+                series.len() <= SERIES || width == coarsest
             });
-            if series.len() > SERIES && width < STEPS.last().copied().unwrap_or_default() {
+            if series.len() > SERIES && width < coarsest {
                 continue;
             }
             for ((number, minute), count) in series {

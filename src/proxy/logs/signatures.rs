@@ -25,11 +25,31 @@ pub(super) enum Meaning {
 pub(super) struct Signatures {
     words: Option<AhoCorasick>,
     /// For each row: the words that it needs, as bits.
-    rows: Vec<[u64; WORDS / 64]>,
+    rows: Vec<Words>,
 }
 
 /// More than any table has.
 const WORDS: usize = 256;
+
+/// A set of words, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Words(u128, u128);
+
+impl Words {
+    const ALL: Self = Self(u128::MAX, u128::MAX);
+
+    fn add(&mut self, number: usize) {
+        if number < 128 {
+            self.0 |= 1 << number;
+        } else if number < WORDS {
+            self.1 |= 1 << (number - 128);
+        }
+    }
+
+    fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0 && self.1 & other.1 == other.1
+    }
+}
 
 impl Signatures {
     /// From rows of words that must all occur.
@@ -37,13 +57,13 @@ impl Signatures {
         let mut known: Vec<&str> = Vec::new();
         let mut masks = Vec::new();
         for row in rows {
-            let mut mask = [0_u64; WORDS / 64];
+            let mut mask = Words::default();
             for word in row {
                 let number = known.iter().position(|other| *other == word).unwrap_or_else(|| {
                     known.push(word);
                     known.len() - 1
                 });
-                set(&mut mask, number);
+                mask.add(number);
             }
             masks.push(mask);
         }
@@ -57,27 +77,19 @@ impl Signatures {
 
     /// The rows whose words all occur, in the order of the table.
     fn candidates(&self, message: &[u8]) -> impl Iterator<Item = usize> {
-        let mut found = [0_u64; WORDS / 64];
+        let mut found = Words::default();
         match &self.words {
             Some(words) => {
                 for hit in words.find_overlapping_iter(message) {
-                    set(&mut found, hit.pattern().as_usize());
+                    found.add(hit.pattern().as_usize());
                 }
             }
-            None => found = [u64::MAX; WORDS / 64],
+            None => found = Words::ALL,
         }
-        self.rows.iter().enumerate().filter_map(move |(number, row)| {
-            row.iter()
-                .zip(&found)
-                .all(|(needs, has)| needs & has == *needs)
-                .then_some(number)
-        })
-    }
-}
-
-fn set(mask: &mut [u64; WORDS / 64], number: usize) {
-    if let Some(part) = mask.get_mut(number / 64) {
-        *part |= 1 << (number % 64);
+        self.rows
+            .iter()
+            .enumerate()
+            .filter_map(move |(number, row)| found.has(*row).then_some(number))
     }
 }
 

@@ -17,7 +17,7 @@ const PLACES: usize = 1 << 14;
 /// Entries with which it is full.
 const FULL: usize = PLACES / 4 * 3;
 /// The longest journal.
-const JOURNAL_BYTES: usize = if cfg!(test) { 1 << 18 } else { 5 << 20 };
+const JOURNAL_BYTES: usize = if cfg!(test) { 1 << 18 } else { 3 << 20 };
 /// Minutes in one step of time, from the finest to the coarsest.
 pub(super) const STEPS: [u64; 9] = [1, 2, 5, 10, 30, 60, 240, 1_440, 10_080];
 
@@ -223,6 +223,7 @@ impl Tally {
                 if let Some(last) = entries.last_mut() {
                     last.0 += 1;
                 }
+                true
             });
             if entries.len() > 1 << 17 {
                 flush(&mut entries, &mut journal, &mut blocks);
@@ -237,21 +238,24 @@ impl Tally {
         STEPS.get(self.step).copied().unwrap_or(1)
     }
 
-    /// Calls `each` with (pair, first minute of the step since 1970, lines) for everything counted. The same pair
-    /// and step may come more than once: the counts add up.
-    pub(super) fn each(&self, mut each: impl FnMut(Pair, u64, u64)) {
+    /// Calls `each` with (pair, first minute of the step since 1970, lines) for everything counted, until it
+    /// returns false. The same pair and step may come more than once: the counts add up.
+    pub(super) fn each(&self, mut each: impl FnMut(Pair, u64, u64) -> bool) {
         let mut entry = |key: u64, count: u32| {
             let key = key.saturating_sub(1);
             let pair = Pair(u32::try_from(key & 0x3_FFFF).unwrap_or_default());
-            each(pair, key >> 18, u64::from(count));
+            each(pair, key >> 18, u64::from(count))
         };
         for (number, start) in self.blocks.iter().enumerate() {
             let end = self.blocks.get(number + 1).copied().unwrap_or(self.journal.len());
-            unpack(self.journal.get(*start..end).unwrap_or_default(), &mut entry);
+            if !unpack(self.journal.get(*start..end).unwrap_or_default(), &mut entry) {
+                return;
+            }
         }
-        for (key, count) in self.open.iter().filter(|entry| entry.0 != 0) {
-            entry(*key, *count);
-        }
+        self.open
+            .iter()
+            .filter(|entry| entry.0 != 0)
+            .all(|(key, count)| entry(*key, *count));
     }
 
     /// Everything with a count: the pair, its symptom, its upstream and its total.
@@ -278,16 +282,19 @@ fn pack(journal: &mut Vec<u8>, entries: &[(u64, u32)]) {
     }
 }
 
-/// Reads one block of what [`pack`] wrote.
-fn unpack(mut block: &[u8], mut each: impl FnMut(u64, u32)) {
+/// Reads one block of what [`pack`] wrote, until `each` returns false; true when it never did.
+fn unpack(mut block: &[u8], mut each: impl FnMut(u64, u32) -> bool) -> bool {
     let mut key = 0_u64;
     while !block.is_empty() {
         let (distance, rest) = read_number(block);
         let (count, rest) = read_number(rest);
         block = rest;
         key = key.saturating_add(distance);
-        each(key, u32::try_from(count).unwrap_or(u32::MAX));
+        if !each(key, u32::try_from(count).unwrap_or(u32::MAX)) {
+            return false;
+        }
     }
+    true
 }
 
 /// Seven bits to a byte, the lowest first.
@@ -317,7 +324,10 @@ mod tests {
 
     fn counted(tally: &Tally) -> BTreeMap<(u32, u64), u64> {
         let mut counts = BTreeMap::new();
-        tally.each(|pair, minute, count| *counts.entry((pair.0, minute)).or_default() += count);
+        tally.each(|pair, minute, count| {
+            *counts.entry((pair.0, minute)).or_default() += count;
+            true
+        });
         counts
     }
 
