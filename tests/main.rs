@@ -25,3 +25,4 @@ mod rules;
 mod rules_scale;
 mod squid_config;
 mod terminal;
+mod triage;

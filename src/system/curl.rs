@@ -29,8 +29,11 @@ pub fn is_verbose(line: &str) -> bool {
         line.strip_prefix(mark)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
-    if line == "{" || line == "}" {
+    if matches!(line, "{" | "}") {
         return false;
+    }
+    if matches!(line, "<" | ">" | "*") {
+        return true;
     }
     (marked("<") && (line.contains(':') || line.contains("HTTP/") || line.trim() == "<"))
         || line

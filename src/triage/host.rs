@@ -6,8 +6,8 @@ use super::kind::Kind;
 use super::logs::Logs;
 use super::split::Piece;
 use crate::evidence::{
-    AppServer, Direction, Endpoint, EndpointEvidence, FirewallAnswer, Listener, Observed, Obstacle, Packet,
-    Snapshot, Unit,
+    AppServer, Direction, Endpoint, EndpointEvidence, FirewallAnswer, KernelEventKind, Listener, Observed,
+    Obstacle, Packet, Snapshot, Unit,
 };
 use crate::system::firewall::{self, RulesetBytes};
 use crate::system::{containers, kernel, socket_list, sockets, systemd, unit_status};
@@ -44,8 +44,19 @@ pub(super) fn services(pieces: &[Piece], logs: &Logs, snapshot: &mut Snapshot) {
     } else {
         Observed::Seen(units)
     };
-    let text = logs.kernel.join("\n");
-    let events = kernel::events(text.as_bytes(), None);
+    let text: Vec<&str> = logs.kernel.iter().map(|(_, line)| line.as_str()).collect();
+    let mut events = kernel::events(text.join("\n").as_bytes(), None);
+    for event in events.iter_mut().filter(|event| event.at_ms.is_none()) {
+        let of_event = logs.kernel.iter().find(|(_, line)| line.contains(&event.text));
+        event.at_ms = of_event.and_then(|(at_ms, _)| *at_ms);
+    }
+    // A denial that was enforced says that enforcing is on.
+    if events
+        .iter()
+        .any(|event| event.kind == KernelEventKind::SelinuxDenial && event.text.contains("permissive=0"))
+    {
+        snapshot.limits.selinux_enforcing = Some(true);
+    }
     snapshot.kernel = if logs.has_kernel {
         Observed::Seen(events)
     } else {

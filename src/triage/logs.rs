@@ -24,7 +24,7 @@ pub(super) struct Logs {
     /// Lines of the journal that belong to no proxy and no application server: who, line.
     pub(super) journal: Vec<(String, JournalLine)>,
     /// Kernel lines, as they were.
-    pub(super) kernel: Vec<String>,
+    pub(super) kernel: Vec<(Option<i64>, String)>,
     /// Whether a kernel log was sent.
     pub(super) has_kernel: bool,
 }
@@ -75,7 +75,12 @@ pub(super) fn read(pieces: &[Piece]) -> Logs {
             }
             Kind::Kernel => {
                 logs.has_kernel = true;
-                logs.kernel.extend(piece.text.lines().map(str::to_owned));
+                logs.kernel.extend(piece.text.lines().map(|line| {
+                    (
+                        syslog::line(line, year).and_then(|read| read.at_ms),
+                        line.to_owned(),
+                    )
+                }));
             }
             Kind::HaproxyLog | Kind::CaddyLog | Kind::TraefikLog | Kind::EnvoyLog => {
                 for line in piece.text.lines() {
@@ -139,7 +144,7 @@ fn journal(logs: &mut Logs, line: &str, name: &str, year: Option<i16>) {
     };
     if read.from == "kernel" {
         logs.has_kernel = true;
-        logs.kernel.push(line.to_owned());
+        logs.kernel.push((read.at_ms, line.to_owned()));
         return;
     }
     let message = read.message.as_str();

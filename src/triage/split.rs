@@ -134,8 +134,12 @@ fn alone(text: &str) -> Option<Kind> {
         // A long log is of one kind; a short text is looked at line by line.
         return (text.len() > 256 * 1024).then_some(*kind);
     }
-    if kinds.is_empty() && seen > 0 && configuration_only(text) {
-        return proxy::detect(text.as_bytes()).map(Kind::Config);
+    // JSON has braces at its line ends as well.
+    let json = trimmed.starts_with(['{', '[']);
+    if kinds.is_empty() && seen > 0 && !json && configuration_only(text) {
+        return proxy::detect(text.as_bytes())
+            .filter(|kind| believable(*kind, text))
+            .map(Kind::Config);
     }
     None
 }
@@ -291,6 +295,8 @@ impl Cutter {
     fn push(&mut self, line: &str) {
         self.blank = 0;
         if let Some(open) = &mut self.open {
+            // The end of the head, as `curl -v` prints it.
+            open.body |= open.kind == Kind::Response && line == "<";
             open.text.push_str(line);
             open.text.push('\n');
         }
