@@ -315,7 +315,6 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
         }
         'fix502;bundle' {
             [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Put this file, or the files of this directory, into the bundle, redacted (repeatable)')
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Leave out log lines of the proxy that are older: 2h, 3d, or a time such as 2026-11-22T03:00Z')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Take files from this directory instead of / (a container''s root, a mounted disk)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'The forward proxy that the failing request goes through; it is then the suspect')

@@ -65,7 +65,7 @@ _fix502() {
 
     case "${cmd}" in
         fix502)
-            opts="-q -v -h -V --root --config --via --proxy --proxies --deadline --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --step --skip --help --version route demo triage completions man retry probe lint firewall timeouts dns proxy bundle explain"
+            opts="-q -v -h -V --root --config --via --proxy --proxies --deadline --since --attempts --format --output --non-interactive --ci --color --width --quiet --verbose --step --skip --help --version route demo triage completions man retry probe lint firewall timeouts dns proxy bundle explain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -92,6 +92,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -131,17 +135,13 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__bundle)
-            opts="-q -v -h --dry-run --include --since --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --dry-run --include --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --include)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -166,6 +166,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -257,7 +261,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__dns)
-            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -284,6 +288,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -345,7 +353,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__firewall)
-            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -372,6 +380,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -411,7 +423,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__lint)
-            opts="-q -v -h --fail-on --proxy-kind --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --fail-on --proxy-kind --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -446,6 +458,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -507,7 +523,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__probe)
-            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -534,6 +550,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -573,7 +593,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__proxy)
-            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -600,6 +620,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -639,7 +663,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__retry)
-            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -666,6 +690,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -747,7 +775,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__timeouts)
-            opts="-q -v -h --root --config --via --proxy --proxies --deadline --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -774,6 +802,10 @@ _fix502() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -299,7 +299,6 @@ set edit:completion:arg-completer[fix502] = {|@words|
         }
         &'fix502;bundle'= {
             cand --include 'Put this file, or the files of this directory, into the bundle, redacted (repeatable)'
-            cand --since 'Leave out log lines of the proxy that are older: 2h, 3d, or a time such as 2026-11-22T03:00Z'
             cand --root 'Take files from this directory instead of / (a container''s root, a mounted disk)'
             cand --config 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)'
             cand --via 'The forward proxy that the failing request goes through; it is then the suspect'

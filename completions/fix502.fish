@@ -435,7 +435,6 @@ complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s q -l quiet -d 'O
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
 complete -c fix502 -n "__fish_fix502_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l include -d 'Put this file, or the files of this directory, into the bundle, redacted (repeatable)' -r -F
-complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l since -d 'Leave out log lines of the proxy that are older: 2h, 3d, or a time such as 2026-11-22T03:00Z' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l via -d 'The forward proxy that the failing request goes through; it is then the suspect' -r

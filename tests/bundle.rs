@@ -9,6 +9,7 @@ mod pseudonyms;
 mod redaction;
 mod speed;
 mod suite;
+mod ticket;
 
 use std::io::{Read, Write};
 

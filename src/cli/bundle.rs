@@ -30,9 +30,6 @@ struct BundleContent {
     /// Put this file, or the files of this directory, into the bundle, redacted (repeatable)
     #[arg(long = "include", value_name = "PATH")]
     includes: Vec<PathBuf>,
-    /// Leave out log lines of the proxy that are older: 2h, 3d, or a time such as 2026-11-22T03:00Z
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
 }
 
 impl BundleArguments {
@@ -44,13 +41,21 @@ impl BundleArguments {
             search,
             report,
         } = self;
-        let arguments = outer.with(StepArguments { url, search, report })?;
+        let mut arguments = outer.with(StepArguments { url, search, report })?;
+        // What is not read is not packed; a bundle may also begin at a time, and not only a span ago.
+        let since = match arguments.search.since.as_deref() {
+            None | Some("all") => None,
+            Some(text) => Some(parse_since(text)?),
+        };
+        if since.is_some() {
+            arguments.search.since = None;
+        }
         let options = options(Action::Step(StepId::Bundle), arguments, screen)?;
         Ok(Options {
             bundle: BundleOptions {
                 dry_run: content.dry_run,
                 includes: content.includes,
-                since: content.since.as_deref().map(parse_since).transpose()?,
+                since,
             },
             ..options
         })

@@ -306,6 +306,22 @@ pub struct ErrorEntryText {
     pub text: String,
 }
 
+/// A change of the configuration that the host keeps in git.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigCommit {
+    /// When it was committed, milliseconds since 1970.
+    pub at_ms: i64,
+    /// The directory that the repository keeps: `/etc`.
+    pub repository: String,
+    /// Its short id.
+    pub id: String,
+    /// The first line of its message, cut at 200 characters.
+    pub subject: String,
+    /// The files it touches, relative to the repository; 20 at the most.
+    pub files: Vec<String>,
+}
+
 /// A change of an installed package.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

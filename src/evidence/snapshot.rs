@@ -72,6 +72,8 @@ pub struct Snapshot {
     pub hosts_file: Observed<Vec<HostsEntry>>,
     /// Changes of packages that matter to a proxy, oldest first.
     pub package_changes: Observed<Vec<PackageChange>>,
+    /// Changes of the configuration that the host keeps in git, newest first.
+    pub config_history: Observed<Vec<super::ConfigCommit>>,
     /// Environment of the proxy process that names an outgoing proxy.
     pub proxy_environment: Vec<(String, String)>,
     /// Who waits how long for whom.

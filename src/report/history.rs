@@ -1,6 +1,9 @@
 //! What happened on this host and when, as far as the evidence has times: for the ticket and the timeline.
 
-use crate::evidence::{KernelEventKind, LogEventKind, PackageChange, Snapshot};
+use crate::evidence::{ConfigCommit, KernelEventKind, LogEventKind, PackageChange, Snapshot};
+
+/// Of the files of a configuration the newest are told: after a copy all of them have one time.
+const MOST_FILES: usize = 12;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,16 +14,20 @@ pub struct Event {
     pub what: String,
 }
 
-/// Everything that has a time, newest first: writes of configuration files, starts, changes of units, kernel
-/// events, boot, changes of packages, reloads and what else the logs tell of.
+/// Everything that has a time, newest first: writes and commits of configuration files, starts, changes of
+/// units, kernel events, boot, changes of packages, reloads and what else the logs tell of.
 pub fn events(snapshot: &Snapshot) -> Vec<Event> {
     let mut events = Vec::new();
     let mut add = |at_ms: i64, what: String| events.push(Event { at_ms, what });
     if let Some(config) = snapshot.config.seen() {
-        for file in &config.files {
-            if let Some(modified_ms) = file.modified_ms {
-                add(modified_ms, format!("{} was written", file.path));
-            }
+        let mut written: Vec<(i64, &str)> = config
+            .files
+            .iter()
+            .filter_map(|file| Some((file.modified_ms?, file.path.as_str())))
+            .collect();
+        written.sort_unstable_by(|one, other| other.cmp(one));
+        for (modified_ms, path) in written.into_iter().take(MOST_FILES) {
+            add(modified_ms, format!("{path} was written"));
         }
     }
     if let Some(proxy) = &snapshot.proxy
@@ -53,6 +60,9 @@ pub fn events(snapshot: &Snapshot) -> Vec<Event> {
         if let Some(at_ms) = event.at_ms {
             add(at_ms, kernel_words(event.kind, event.process.as_deref()));
         }
+    }
+    for commit in snapshot.config_history.seen().into_iter().flatten() {
+        add(commit.at_ms, commit_words(commit));
     }
     if let Some(boot_ms) = snapshot.host.boot_ms {
         add(boot_ms, "the host was booted".to_owned());
@@ -91,6 +101,19 @@ fn log_words(kind: LogEventKind, file: &str) -> String {
         LogEventKind::RequestRefused => "a refused request",
     };
     format!("{file} tells of {what}")
+}
+
+fn commit_words(commit: &ConfigCommit) -> String {
+    let files = match commit.files.as_slice() {
+        [] => String::new(),
+        [one] => format!(": {one}"),
+        [one, two] => format!(": {one}, {two}"),
+        [one, two, rest @ ..] => format!(": {one}, {two} and {} more", rest.len()),
+    };
+    format!(
+        "commit {} in {} ({}){files}",
+        commit.id, commit.repository, commit.subject
+    )
 }
 
 fn kernel_words(kind: KernelEventKind, process: Option<&str>) -> String {

@@ -25,7 +25,12 @@ pub(super) fn bundle(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
     let mut plan = plan(options)?;
     plan.skipped.clear();
     let host = Arc::new(live_host(options));
-    plan.since_ms = since_ms(options, &host);
+    let now_ms = host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default().now_ms;
+    if let Some(since) = options.bundle.since {
+        let since_ms = since.at_ms(now_ms);
+        plan.since_ms = Some(since_ms);
+        plan.log_window_ms = Some(u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0).max(1));
+    }
     let snapshot = collected(&host, plan, ui)?;
     let report = judged(snapshot, &StepId::ALL);
     if options.bundle.dry_run {
@@ -39,11 +44,6 @@ pub(super) fn bundle(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
         path.display()
     ));
     Ok(exit(&report))
-}
-
-fn since_ms(options: &Options, host: &Host) -> Option<i64> {
-    let now_ms = host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default().now_ms;
-    options.bundle.since.map(|since| since.at_ms(now_ms))
 }
 
 /// Says what was asked and what the bundle would hold. Nothing is written.

@@ -62,11 +62,9 @@ fn host_facts(host: &Host) -> HostFacts {
     let root = user
         .lines()
         .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"));
+    let name = text(host, "/proc/sys/kernel/hostname").unwrap_or_default();
     HostFacts {
-        name: text(host, "/proc/sys/kernel/hostname")
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
+        name: name.trim().to_owned(),
         system: format!(
             "Linux {}",
             text(host, "/proc/sys/kernel/osrelease").unwrap_or_default().trim()
@@ -79,7 +77,7 @@ fn host_facts(host: &Host) -> HostFacts {
         boot_ms,
         root,
         systemd: text(host, "/proc/1/comm").is_some_and(|name| name.trim() == "systemd"),
-        cloud: cloud::cloud(host),
+        cloud: cloud::cloud(host, name.trim()),
         vpn_default_route: host
             .ask(&RunCommand::new(["ip", "-o", "route", "show", "default"]))
             .into_seen()

@@ -9,6 +9,7 @@
 mod alternate_proxy;
 mod applications;
 mod cloud;
+mod config_history;
 mod config_lint;
 mod dns_flush;
 mod firewall;

@@ -31,10 +31,12 @@ pub(super) fn frequency(snapshot: &Snapshot) -> Option<String> {
 pub(super) fn show(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Line {
     let mut details: Vec<String> = frequency(snapshot).into_iter().collect();
     if let Some(cloud) = &snapshot.host.cloud {
-        details.push(format!(
-            "provider: {} - console {}, status {}",
-            cloud.name, cloud.console, cloud.status
-        ));
+        let pages = if cloud.console.is_empty() {
+            String::new()
+        } else {
+            format!(" - console {}, status {}", cloud.console, cloud.status)
+        };
+        details.push(format!("provider: {}{pages}", cloud.name));
     }
     let url = snapshot.target.url.as_deref().unwrap_or_default();
     let summary = if diagnosis.verdict.status == Status::Healthy {

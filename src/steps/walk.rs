@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::plan::{Plan, RecordedPlan};
 use super::turn::Turn;
 use super::{
-    alternate_proxy, applications, config_lint, dns_flush, firewall, log_account, logs, machine, packages,
-    retry, timeline, units, upstream_probe,
+    alternate_proxy, applications, config_history, config_lint, dns_flush, firewall, log_account, logs,
+    machine, packages, retry, timeline, units, upstream_probe,
 };
 use crate::evidence::Snapshot;
 use crate::finding::StepId;
@@ -32,6 +32,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         let url_name = scope.spawn(|| dns_flush::url_name(host, plan));
         let units = scope.spawn(|| units::ask(host, plan));
         let packages = scope.spawn(|| packages::ask(host, plan));
+        let config_history = scope.spawn(|| config_history::ask(host, plan));
 
         machine::facts(host, plan, &mut snapshot);
         let configuration = config_lint::ask(host, plan, &mut snapshot);
@@ -67,6 +68,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         alternate_proxy::direct(&mut snapshot);
         alternate_proxy::front_route(host, &mut snapshot);
         snapshot.package_changes = packages.join().unwrap_or_default();
+        snapshot.config_history = config_history.join().unwrap_or_default();
         upstream_probe::socket_files(host, &mut snapshot);
         config_lint::judge(configuration.as_ref(), &mut snapshot);
         for step in [StepId::Route, StepId::Bundle] {

@@ -8,6 +8,7 @@ pub mod applications;
 pub mod containers;
 pub mod curl;
 pub mod firewall;
+pub mod git_log;
 pub mod http;
 pub mod idle_defaults;
 pub mod kernel;

@@ -84,10 +84,12 @@ pub(in crate::steps) fn show(snapshot: &Snapshot) -> Line {
         ));
     }
     if let Some(cloud) = snapshot.host.cloud.as_ref().filter(|_| bad > 0) {
-        details.push(format!(
-            "this host runs at {}: console {}, status {}",
-            cloud.name, cloud.console, cloud.status
-        ));
+        let pages = if cloud.console.is_empty() {
+            String::new()
+        } else {
+            format!(": console {}, status {}", cloud.console, cloud.status)
+        };
+        details.push(format!("this host runs at {}{pages}", cloud.name));
     }
     let status = match bad {
         0 => StepStatus::Ok,
