@@ -104,7 +104,55 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     ) {
         return Answer::RuledOut;
     }
-    found(find(snapshot).or_else(|| other_methods_only(snapshot)))
+    found(
+        find(snapshot)
+            .or_else(|| other_methods_only(snapshot))
+            .or_else(|| one_of_several(snapshot)),
+    )
+}
+
+/// Our own requests went to servers that work, for the proxy avoids one that failed a moment ago; but users got
+/// errors lately, and one of the servers cuts the connection when it is asked.
+fn one_of_several(snapshot: &Snapshot) -> Option<Finding> {
+    let (_, pass) = passing_route(snapshot)?;
+    if failing(snapshot) || snapshot.attempts.is_empty() || snapshot.endpoints.len() < 2 {
+        return None;
+    }
+    let error = snapshot.log.access_before.iter().rev().find(|entry| {
+        let recent = entry
+            .at_ms
+            .is_some_and(|at_ms| at_ms.saturating_add(60_000) >= snapshot.log.attempts_began_ms);
+        recent && entry.status == Some(502)
+    })?;
+    snapshot.endpoints.iter().find(|evidence| works(evidence, pass))?;
+    let evidence = snapshot
+        .endpoints
+        .iter()
+        .find(|evidence| matches!(contact(evidence), Some(Contact::Closed | Contact::Reset)))?;
+    let logged = logged_before(snapshot, &CUT_BEFORE_HEADER);
+    let others = snapshot.endpoints.len().saturating_sub(1);
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Likely,
+                format!(
+                    "intermittent: {} ends the connection without an answer, and requests that reach it fail; the other {others} of the route may work",
+                    evidence.endpoint
+                ),
+            )
+            .at(&evidence.place)
+            .because_all(probe_line(evidence))
+            .because(Exhibit {
+                kind: "log".to_owned(),
+                text: error.text.clone(),
+                ..Exhibit::default()
+            })
+            .because_all(logged.last().map(|entry| log_line(entry)))
+            .remedy(Remedy::advise(format!(
+                "take {} out of the group until its application is repaired, and read that application's log",
+                evidence.endpoint
+            ))),
+    )
 }
 
 /// Our harmless requests are answered, and those that change something were cut a moment ago. They cannot
