@@ -38,7 +38,11 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 let no_number = lengths
                     .iter()
                     .any(|length| length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()));
-                differ || refused && (no_number || head.values("transfer-encoding").len() > 1)
+                let codings = head.values("transfer-encoding");
+                let unknown = codings
+                    .iter()
+                    .any(|coding| !coding.trim().to_ascii_lowercase().ends_with("chunked"));
+                differ || refused && (no_number || unknown || codings.len() > 1)
             })
     });
     if logged.is_empty() && !((cut || refused) && contradicts) {
@@ -68,10 +72,25 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     });
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, "the upstream's response contradicts itself about its length")
+            .finding(Confidence::Confirmed, if unknown_coding(snapshot) { "the upstream's response names a Transfer-Encoding that the proxy does not know: where it ends cannot be told" } else { "the upstream's response contradicts itself about its length" })
             .because_all(logged.last().map(|entry| log_line(entry)))
             .because_all(lines)
             .remedy(Remedy::advise("repair the application: it must not set Content-Length or Transfer-Encoding by hand, nor copy them from another response"))
             .remedy(Remedy::advise("nginx 1.23.0 and later refuse this; earlier versions let it pass, so it may begin with an upgrade. proxy_http_version 1.0 can bridge the time when the application then stops chunking")),
     )
+}
+
+/// True when an endpoint names a transfer coding other than `chunked`, and nothing else is wrong about lengths.
+fn unknown_coding(snapshot: &Snapshot) -> bool {
+    snapshot.endpoints.iter().any(|evidence| {
+        let head = evidence.as_proxy().and_then(|exchange| http::head(&exchange.bytes.0));
+        head.is_some_and(|head| {
+            let codings = head.values("transfer-encoding");
+            head.values("content-length").is_empty()
+                && codings.len() == 1
+                && codings
+                    .iter()
+                    .any(|coding| !coding.to_ascii_lowercase().contains("chunked"))
+        })
+    })
 }

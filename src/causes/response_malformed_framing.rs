@@ -45,10 +45,13 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let logged = logged_now(snapshot, &[Symptom::NotHttp, Symptom::MalformedResponse]);
+    let refused = !logged_now(snapshot, &[Symptom::RefusedAnswer]).is_empty();
     let bad = snapshot.endpoints.iter().find_map(|evidence| {
         let head = http::head(&evidence.as_proxy()?.bytes.0)?;
         let why = match head.status {
             None => "has no valid status",
+            // Others hand such a status on; Squid refuses it.
+            Some(600..) if refused => "is beyond the statuses that there are",
             Some(100..=199) if head.length_bytes.is_some() && !followed(evidence) => {
                 "is only interim, and no answer follows"
             }

@@ -1,10 +1,11 @@
 //! `upstream-too-slow`: alive, but slower than the read timeout.
 
 use super::facts::{
-    Contact, culprit, failed_status, header_timed_out, log_line, logged_now, passing_route, probe_line,
+    Contact, contact, culprit, failed_status, header_timed_out, log_line, logged_now, passing_route,
+    probe_line,
 };
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::{Place, Snapshot, Symptom};
+use crate::evidence::{Place, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
 
 /// See `docs/causes/upstream-too-slow.md`.
@@ -58,6 +59,18 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .as_proxy()
         .and_then(|exchange| exchange.first_byte_us)
         .map(|micro| micro / 1_000);
+    // Squid calls a reset in the middle of a header a timeout now and then; then nobody waited.
+    let waited = snapshot.attempts.iter().any(|attempt| {
+        attempt
+            .exchange
+            .seen()
+            .is_some_and(|exchange| exchange.total_us / 800 >= limit_ms)
+    });
+    let quick = answer_ms.is_some_and(|quick| quick <= limit_ms);
+    let cut = matches!(contact(evidence), Some(Contact::Closed | Contact::Reset));
+    if route.proxy == ProxyKind::Squid && !waited && (quick || cut) {
+        return None;
+    }
     let prefix = pass.protocol.directive_prefix();
     let needs = answer_ms.filter(|needed| *needed > limit_ms && !sending);
     let message = match (needs, answer_ms) {
