@@ -330,8 +330,14 @@ fn compare(world: &World, config: &Config, text: &str, questions: &[Question], c
             .collect();
         let mut answers = network::ask_all(socket, &requests);
         // A busy machine may break a connection: a silence counts when it is heard twice.
-        for (request, answer) in requests.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
-            *answer = network::ask_all(socket, std::slice::from_ref(request)).pop().flatten();
+        for (request, answer) in requests
+            .iter()
+            .zip(&mut answers)
+            .filter(|(_, answer)| answer.is_none())
+        {
+            *answer = network::ask_all(socket, std::slice::from_ref(request))
+                .pop()
+                .flatten();
         }
         if answers.len() < questions.len() {
             // nginx 1.22 can crash on captures of a `map` that are used elsewhere.

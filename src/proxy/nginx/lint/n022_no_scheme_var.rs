@@ -25,10 +25,12 @@ pub(super) const CHECK: Check<Config> = Check {
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let names = RunTimeNames::new(config);
     for hop in upstreams::hops(config) {
-        let script = location_select::script(&config.tree, hop.block).is_some();
-        if hop.variables && hop.protocol == Protocol::Http && !script {
-            without_scheme(config, &names, &hop, problems);
-            without_default(config, &names, &hop, problems);
+        if hop.variables
+            && hop.protocol == Protocol::Http
+            && location_select::script(&config.tree, hop.block).is_none()
+        {
+            without_scheme(config, &names, hop, problems);
+            without_default(config, &names, hop, problems);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A host that is nearly the name of a group is looked up as a host name when nginx loads.
 
-use std::collections::HashMap;
+use std::cell::LazyCell;
 
 use super::super::{Config, directives};
 use super::upstreams::{self, Around};
@@ -20,7 +20,8 @@ pub(super) const CHECK: Check<Config> = Check {
 };
 
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    let near = Near::new(config);
+    // Most configurations have no name that could be one.
+    let near = LazyCell::new(|| Near::new(config));
     let around = Around::new(around);
     for hop in upstreams::hops(config) {
         let host = hop.host();
@@ -64,13 +65,13 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 
 /// Group names by everything that one slip of the finger leaves of them.
 struct Near<'c> {
-    left: HashMap<String, Vec<&'c str>>,
+    left: foldhash::HashMap<u64, Vec<&'c str>>,
 }
 
 impl<'c> Near<'c> {
     fn new(config: &'c Config) -> Self {
         let tree = &config.tree;
-        let mut left: HashMap<String, Vec<&str>> = HashMap::new();
+        let mut left: foldhash::HashMap<u64, Vec<&str>> = foldhash::HashMap::default();
         for http in tree.http_blocks() {
             for group in tree.named(http, "upstream") {
                 let name = tree.argument(group, 0);
@@ -92,25 +93,35 @@ impl<'c> Near<'c> {
     }
 }
 
-/// The name without each one of its letters, and without its separators. Short names are near to everything.
-fn keys(name: &str) -> Vec<String> {
-    let lower = name.to_ascii_lowercase();
-    if !(4..=64).contains(&lower.len()) || !lower.is_ascii() {
+/// Numbers of the name without each one of its letters, of the whole name, and of the name without its
+/// separators. Short names are near to everything.
+fn keys(name: &str) -> Vec<u64> {
+    if !(4..=64).contains(&name.len()) || !name.is_ascii() {
         return Vec::new();
     }
-    let mut keys: Vec<String> = (0..lower.len())
+    let bytes = name.as_bytes();
+    let mut keys: Vec<u64> = (0..bytes.len())
         .map(|gone| {
-            lower
-                .chars()
-                .enumerate()
-                .filter(|(index, _)| *index != gone)
-                .map(|(_, letter)| letter)
-                .collect()
+            number_of(
+                bytes
+                    .iter()
+                    .take(gone)
+                    .chain(bytes.iter().skip(gone.saturating_add(1))),
+            )
         })
         .collect();
-    keys.push(lower.clone());
-    keys.push(without_separators(&lower));
+    keys.push(number_of(bytes.iter()));
+    keys.push(number_of(
+        bytes.iter().filter(|byte| byte.is_ascii_alphanumeric()),
+    ));
     keys
+}
+
+/// FNV-1a, without a difference between upper and lower case; what has the same number is compared in full.
+fn number_of<'b>(bytes: impl Iterator<Item = &'b u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |number: u64, byte| {
+        (number ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn without_separators(name: &str) -> String {

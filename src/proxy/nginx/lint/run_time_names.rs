@@ -1,5 +1,6 @@
 //! Names in a `*_pass` that are only resolved at run time, as far as the files tell what they can be.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -54,24 +55,30 @@ impl<'c> RunTimeNames<'c> {
             // The resolver may stand in the file that could not be read.
             return Vec::new();
         }
-        let resolved: HashSet<String> = pass::all_peers(self.config)
-            .into_iter()
-            .filter_map(|peer| match peer.address {
-                PeerAddress::Name(name) => Some(name.name.to_ascii_lowercase()),
-                PeerAddress::Ip(_) | PeerAddress::Unix(_) => None,
-            })
-            .collect();
+        // Most configurations have no such name, and need no list of the others.
+        let resolved: LazyCell<HashSet<String>, _> = LazyCell::new(|| {
+            let peers = pass::all_peers(self.config).into_iter();
+            peers
+                .filter_map(|peer| match peer.address {
+                    PeerAddress::Name(name) => Some(name.name.to_ascii_lowercase()),
+                    PeerAddress::Ip(_) | PeerAddress::Unix(_) => None,
+                })
+                .collect()
+        });
+        let is_resolved = |name: &str| resolved.contains(&name.to_ascii_lowercase());
         pass::all_passes(self.config)
-            .filter_map(|node| self.without_resolver(&resolved, node))
+            .filter_map(|node| self.without_resolver(&is_resolved, node))
             .collect()
     }
 
-    fn without_resolver(&self, resolved: &HashSet<String>, node: NodeId) -> Option<Unresolvable> {
+    fn without_resolver(&self, is_resolved: &dyn Fn(&str) -> bool, node: NodeId) -> Option<Unresolvable> {
         let tree = &self.config.tree;
         let block = tree.parent(node);
         let written = tree.argument(node, 0);
-        let script = location_select::script(tree, block).is_some();
-        if !has_variables(written) || script || tree.nearest(block, "resolver").is_some() {
+        if !has_variables(written)
+            || location_select::script(tree, block).is_some()
+            || tree.nearest(block, "resolver").is_some()
+        {
             return None;
         }
         let protocol = pass::protocol(tree.name(node));
@@ -88,7 +95,7 @@ impl<'c> RunTimeNames<'c> {
                 || destination.authority.starts_with("unix:")
                 || bare.parse::<IpAddr>().is_ok()
                 || (group.is_some() && port.is_none())
-                || resolved.contains(&host.to_ascii_lowercase())
+                || is_resolved(host)
             {
                 always = false;
                 continue;
