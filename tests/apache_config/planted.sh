@@ -55,11 +55,11 @@ plant "NC is not looked at" rewrite.rs 's/let caseless = flags.has(\&\["nc", "no
 plant "%2F is always a slash" uri.rs "s/if value == 0 || (value == b'\/' \&\& slashes == EncodedSlashes::Refused) {/if value == 0 || (value == b'\/' \&\& slashes == EncodedSlashes::Refused \&\& !PLANTED) {/"
 plant "a decoded path that leaves the root is refused" uri.rs 's/decoded = normalise(\&decoded, merge_slashes, false).0;/let again = normalise(\&decoded, merge_slashes, false); if PLANTED \&\& !again.1 { return Err(400); } decoded = again.0;/'
 plant "slashes are not merged" uri.rs 's/if !merge_slashes {/if !merge_slashes || PLANTED {/'
-plant "a host has what the main server says of slashes" route.rs 's/(!has_own_core).then(/(!has_own_core || PLANTED).then(/'
-plant "slashes that are kept are escaped again" route.rs 's/let slashes_kept = plain_server/let slashes_kept = !PLANTED \&\& plain_server/'
+plant "a host has what the main server says of slashes" handed_on.rs 's/(!has_own_core).then(/(!has_own_core || PLANTED).then(/'
+plant "slashes that are kept are escaped again" handed_on.rs 's/let slashes_kept = plain_server/let slashes_kept = !PLANTED \&\& plain_server/'
 plant "SetHandler keeps its case" route.rs 's/other => other.to_ascii_lowercase(),/other => if PLANTED { other.to_owned() } else { other.to_ascii_lowercase() },/'
 plant "a member that is disabled is asked" workers.rs "s/!member.has_status('D') \&\&/(PLANTED || !member.has_status('D')) \&\&/"
-plant "ProxyPreserveHost is not looked at" route.rs 's/let sent = if preserve {/let sent = if preserve \&\& !PLANTED {/'
+plant "ProxyPreserveHost is not looked at" handed_on.rs 's/let sent = if preserve {/let sent = if preserve \&\& !PLANTED {/'
 plant "a Redirect in a section leaves a proxied request alone" route.rs 's/if let Some((status, id)) = redirect_of_sections(state, \&layers) {/if let Some((status, id)) = redirect_of_sections(state, \&layers).filter(|_| !PLANTED) {/'
 plant "an error document is not followed" route.rs 's/if let Some(document) = state.error_document {/if let Some(document) = state.error_document.filter(|_| !PLANTED) {/'
 plant "a backslash and a blank continue a line" lexer.rs 's/let without = bytes.strip_suffix(b"\\r").unwrap_or(&bytes).len();/let without = if PLANTED { bytes.trim_ascii_end().len() } else { bytes.strip_suffix(b"\\r").unwrap_or(\&bytes).len() };/'

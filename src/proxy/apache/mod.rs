@@ -18,6 +18,7 @@ mod checks;
 mod conditions;
 mod directives;
 pub mod error_log;
+mod handed_on;
 mod layers;
 mod lexer;
 pub mod lint;
