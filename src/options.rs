@@ -77,6 +77,19 @@ pub struct BundleOptions {
     pub includes: Vec<PathBuf>,
     /// Older lines of the proxy's logs are left out.
     pub since: Option<Since>,
+    /// Addresses and names of hosts stay as they are.
+    pub keep_addresses: bool,
+    /// Known secrets are planted and looked for, and nothing is written.
+    pub self_test: Option<SelfTest>,
+}
+
+/// Whose evidence a self-test takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SelfTest {
+    /// This host's.
+    Host,
+    /// A bundle's.
+    Bundle(PathBuf),
 }
 
 /// What to do.

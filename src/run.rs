@@ -381,11 +381,20 @@ fn judged(snapshot: Snapshot, steps: &[StepId]) -> Report {
 }
 
 /// Writes a report where the options want it.
+/// What is printed holds no secrets, wherever it is printed.
+fn shown<T: serde::Serialize + serde::de::DeserializeOwned>(
+    value: &T,
+    snapshot: &Snapshot,
+) -> Result<T, UsageError> {
+    crate::bundle::without_secrets(value, crate::bundle::names(snapshot))
+        .map_err(|error| UsageError::new(error.to_string()).hint(error.hint()))
+}
+
 fn say(report: &Report, options: &Options, ui: &mut Ui) -> Result<(), Failure> {
     let report = &Report {
         base: absolute(Path::new(".")).trim_end_matches('/').to_owned(),
         root: options.root.as_deref().map(absolute).unwrap_or_default(),
-        ..report.clone()
+        ..shown(report, &report.snapshot)?
     };
     let mut bytes = Vec::new();
     match (&options.format, &options.output) {
@@ -452,6 +461,7 @@ fn one_step(step: StepId, options: &Options, ui: &mut Ui) -> Result<Exit, Failur
             .filter(|finding| finding.step == step)
             .cloned()
             .collect();
+        let (line, findings) = shown(&(line, findings), &report.snapshot)?;
         let style = ui.style();
         ui.print(|out| render_step(&line, &findings, &style, out))?;
     }

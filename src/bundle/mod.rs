@@ -26,6 +26,9 @@ pub use redact::{PseudonymMap, Redactor};
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::evidence::{Handler, PeerAddress, Snapshot, Target};
 use crate::host::{Transcript, TranscriptError};
 use crate::report::{self, Report};
@@ -54,8 +57,6 @@ pub struct BundleInputs<'a> {
 pub struct Written {
     /// The bytes of the archive.
     pub archive: Vec<u8>,
-    /// Its name: with pseudonyms, the machine's pseudonym is in it.
-    pub file_name: String,
     /// The map from pseudonyms to what they stand for; `None` when addresses are kept. Only its owner may
     /// read it, and it is never sent along.
     pub map: Option<PseudonymMap>,
@@ -144,11 +145,10 @@ pub fn write(inputs: &BundleInputs<'_>) -> Result<Vec<u8>, BundleError> {
 /// When the report cannot be redacted or packed. Nothing is given out then.
 pub fn write_with_map(inputs: &BundleInputs<'_>) -> Result<Written, BundleError> {
     let now_ms = inputs.report.snapshot.host.now_ms;
-    let (parts, file_name, map) = contents(inputs)?;
+    let (parts, map) = contents(inputs)?;
     let files: Vec<_> = parts.into_iter().map(|part| (part.name, part.content)).collect();
     Ok(Written {
         archive: archive::pack(&files, u64::try_from(now_ms / 1000).unwrap_or(0))?,
-        file_name,
         map,
     })
 }
@@ -170,10 +170,47 @@ pub fn file_name(snapshot: &Snapshot) -> String {
     format!("fix502-{host}-{time}.tar.gz")
 }
 
+/// The name of a bundle whose hosts have pseudonyms: `fix502-host-<utc>.tar.gz`.
+pub fn public_file_name(snapshot: &Snapshot) -> String {
+    let mut nameless = Snapshot::default();
+    nameless.host.now_ms = snapshot.host.now_ms;
+    file_name(&nameless)
+}
+
+/// Something that is printed, without its secrets: a report, a finding, a route. Addresses and names of hosts
+/// stay; the `names` are never taken for a secret.
+///
+/// # Errors
+/// When what is left is none of its kind any more. Nothing may be printed then.
+pub fn without_secrets<T: Serialize + DeserializeOwned>(
+    shown: &T,
+    names: impl IntoIterator<Item = String>,
+) -> Result<T, BundleError> {
+    let failed = |error: serde_json::Error| BundleError::Redaction(error.to_string());
+    let value = serde_json::to_value(shown).map_err(failed)?;
+    let mut redactor = Redactor::new();
+    redactor.note_markers(&value.to_string());
+    redactor.protect(names);
+    let first = redactor.value(value);
+    redactor.seal();
+    sound(&redactor)?;
+    serde_json::from_value(redactor.value(first)).map_err(failed)
+}
+
+fn sound(redactor: &Redactor) -> Result<(), BundleError> {
+    if redactor.is_sound() {
+        Ok(())
+    } else {
+        Err(BundleError::Redaction(
+            "it holds more secrets than can be searched for".to_owned(),
+        ))
+    }
+}
+
 /// What will be in the bundle: one line for each file, with its size and what was taken out.
 pub fn preview(inputs: &BundleInputs<'_>) -> Vec<String> {
     let parts = match contents(inputs) {
-        Ok((parts, ..)) => parts,
+        Ok((parts, _)) => parts,
         Err(error) => return vec![error.to_string()],
     };
     parts
@@ -242,8 +279,8 @@ impl Part {
 const KEPT_FOOT: &str = "\nSecrets are redacted; addresses, host names and paths are kept. MANIFEST.json lists what was taken out.\n";
 const PSEUDONYMS_FOOT: &str = "\nSecrets are redacted; addresses and host names are pseudonyms, the same in every file of the bundle:\nip-1 (in logs), 240.0.0.1 and 3fff::1 for public addresses, private ones within their block, host-1.example\nfor names. MANIFEST.json lists what was taken out.\n";
 
-/// The files, the name of the bundle, and the map of its pseudonyms.
-type Contents = (Vec<Part>, String, Option<PseudonymMap>);
+/// The files, and the map of their pseudonyms.
+type Contents = (Vec<Part>, Option<PseudonymMap>);
 
 fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
     let failed = |error: &dyn std::fmt::Display| BundleError::Redaction(error.to_string());
@@ -265,6 +302,7 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
     let mut text = redactor.text(inputs.text);
     included::parts(inputs.included, |bytes| redactor.bytes(bytes));
     redactor.seal();
+    sound(&redactor)?;
     transcript = redactor.transcript(transcript);
     report = redactor.value(report);
     text = redactor.text(&text);
@@ -331,7 +369,7 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
     manifest.push(b'\n');
     parts.push(Part::new(MANIFEST, "this list", manifest));
     parts.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((parts, file_name(&report.snapshot), redactor.pseudonyms()))
+    Ok((parts, redactor.pseudonyms()))
 }
 
 /// Gives every part a name of its own: two paths may have the same plain name.
@@ -370,7 +408,7 @@ fn plain_name(origin: &str) -> String {
 }
 
 /// The names in a snapshot by which its parts are joined.
-fn names(snapshot: &Snapshot) -> Vec<String> {
+pub fn names(snapshot: &Snapshot) -> Vec<String> {
     let mut names = vec![snapshot.host.name.clone(), snapshot.target.host.clone()];
     names.extend(
         snapshot

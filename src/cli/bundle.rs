@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{ReportArguments, Screen, Search, StepArguments, options};
 use crate::finding::StepId;
-use crate::options::{Action, BundleOptions, Options, UsageError, parse_since};
+use crate::options::{Action, BundleOptions, Options, SelfTest, UsageError, parse_since};
 
 #[derive(Debug, Args)]
 pub(super) struct BundleArguments {
@@ -30,6 +30,14 @@ struct BundleContent {
     /// Put this file, or the files of this directory, into the bundle, redacted (repeatable)
     #[arg(long = "include", value_name = "PATH")]
     includes: Vec<PathBuf>,
+    /// Leave addresses and host names as they are; without it each becomes a pseudonym, and the map is
+    /// written beside the bundle
+    #[arg(long)]
+    keep_addresses: bool,
+    /// Plant known secrets into the evidence of this host, or of the bundle named instead of a URL, make a
+    /// bundle of it and look for them; write nothing
+    #[arg(long)]
+    selftest: bool,
 }
 
 impl BundleArguments {
@@ -41,6 +49,12 @@ impl BundleArguments {
             search,
             report,
         } = self;
+        let (file, url) = match url {
+            Some(file) if content.selftest && (file.ends_with(".tar.gz") || file.starts_with(['/', '.'])) => {
+                (Some(PathBuf::from(file)), None)
+            }
+            url => (None, url),
+        };
         let mut arguments = outer.with(StepArguments { url, search, report })?;
         // What is not read is not packed; a bundle may also begin at a time, and not only a span ago.
         let since = match arguments.search.since.as_deref() {
@@ -56,6 +70,10 @@ impl BundleArguments {
                 dry_run: content.dry_run,
                 includes: content.includes,
                 since,
+                keep_addresses: content.keep_addresses,
+                self_test: content
+                    .selftest
+                    .then(|| file.map_or(SelfTest::Host, SelfTest::Bundle)),
             },
             ..options
         })

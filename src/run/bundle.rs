@@ -1,5 +1,7 @@
 //! Step 8: everything into one file, or a list of what that file would hold.
 
+mod self_test;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +22,9 @@ const MOST_INCLUDED_BYTES: usize = 16 << 20;
 
 /// Writes the bundle, or says what it would hold.
 pub(super) fn bundle(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    if options.bundle.self_test.is_some() {
+        return self_test::self_test(options, ui);
+    }
     // What was named has to be there before anything is asked.
     let included = included(options, ui)?;
     let mut plan = plan(options)?;
@@ -36,9 +41,19 @@ pub(super) fn bundle(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
     if options.bundle.dry_run {
         return dry_run(&host, &report, &included, options, ui);
     }
-    let path = write(&host, &report, &included, options.output.as_deref())?;
+    let path = write(&host, &report, &included, options)?;
     ui.line(&path.display().to_string())?;
-    ui.note("secrets are redacted, addresses and host names are kept: read it before you pass it on");
+    if options.bundle.keep_addresses {
+        ui.note("secrets are redacted, addresses and host names are kept: read it before you pass it on");
+    } else {
+        ui.note(
+            "secrets are redacted, addresses and host names are pseudonyms: read it before you pass it on",
+        );
+        ui.note(&format!(
+            "which is which, for you alone: {}",
+            map_place(&path).display()
+        ));
+    }
     ui.note(&format!(
         "to read it on another machine: fix502 triage {}",
         path.display()
@@ -54,10 +69,10 @@ fn dry_run(
     options: &Options,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
-    let path = place(report, options.output.as_deref());
+    let path = place(report, options);
     let text = plain_text(report).map_err(UsageError::new)?;
     let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
-    let inputs = inputs(&transcript, report, included, &text);
+    let inputs = inputs(&transcript, report, included, &text, options);
     ui.line("Nothing is written. This was asked of the host, and a bundle would be made from the answers:")?;
     ui.line("")?;
     for line in crate::bundle::listing(&transcript) {
@@ -149,14 +164,15 @@ pub(super) fn write(
     host: &Host,
     report: &Report,
     included: &[Included],
-    output: Option<&Path>,
+    options: &Options,
 ) -> Result<PathBuf, UsageError> {
     let text = plain_text(report).map_err(UsageError::new)?;
     let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
-    let inputs = inputs(&transcript, report, included, &text);
-    let bytes = crate::bundle::write(&inputs)
+    let inputs = inputs(&transcript, report, included, &text, options);
+    let written = crate::bundle::write_with_map(&inputs)
         .map_err(|error| UsageError::new(error.to_string()).hint(error.hint()))?;
-    let path = place(report, output);
+    let bytes = written.archive;
+    let path = place(report, options);
     host::write_private(&path, &bytes).map_err(|error| {
         let told = UsageError::new(format!("{} cannot be written: {error}", path.display()));
         if error.kind() == std::io::ErrorKind::StorageFull {
@@ -168,20 +184,38 @@ pub(super) fn write(
             told.hint("--output FILE writes it to another place")
         }
     })?;
+    if let Some(map) = written.map {
+        let place = map_place(&path);
+        let map = serde_json::to_vec_pretty(&map).unwrap_or_default();
+        host::write_private(&place, &map).map_err(|error| {
+            UsageError::new(format!("{} cannot be written: {error}", place.display()))
+                .hint("the bundle itself is complete; --keep-addresses writes one that needs no map")
+        })?;
+    }
     Ok(path)
 }
 
+/// Where the map of the pseudonyms of a bundle lies: beside it.
+fn map_place(bundle: &Path) -> PathBuf {
+    let name = bundle.file_name().unwrap_or_default().to_string_lossy();
+    bundle.with_file_name(format!("{name}.pseudonyms.json"))
+}
+
 /// What the bundle will hold, line by line.
-pub(super) fn preview(host: &Host, report: &Report) -> Vec<String> {
+pub(super) fn preview(host: &Host, report: &Report, options: &Options) -> Vec<String> {
     let text = plain_text(report).unwrap_or_default();
     let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
-    crate::bundle::preview(&inputs(&transcript, report, &[], &text))
+    crate::bundle::preview(&inputs(&transcript, report, &[], &text, options))
 }
 
 /// Where a bundle goes: the file that was named, or a name of its own in the directory that was named.
-pub(super) fn place(report: &Report, output: Option<&Path>) -> PathBuf {
-    let name = crate::bundle::file_name(&report.snapshot);
-    match output {
+pub(super) fn place(report: &Report, options: &Options) -> PathBuf {
+    let name = if options.bundle.keep_addresses {
+        crate::bundle::file_name(&report.snapshot)
+    } else {
+        crate::bundle::public_file_name(&report.snapshot)
+    };
+    match options.output.as_deref() {
         Some(path) if host::is_directory(path) => path.join(name),
         Some(path) => path.to_path_buf(),
         None => PathBuf::from(name),
@@ -193,6 +227,7 @@ fn inputs<'a>(
     report: &'a Report,
     included: &'a [Included],
     text: &'a str,
+    options: &Options,
 ) -> BundleInputs<'a> {
     BundleInputs {
         transcript,
@@ -200,7 +235,7 @@ fn inputs<'a>(
         text,
         included,
         tool_version: env!("CARGO_PKG_VERSION"),
-        keep_addresses: true,
+        keep_addresses: options.bundle.keep_addresses,
     }
 }
 

@@ -60,30 +60,37 @@ impl Walk for LiveWalk<'_> {
         }
         let diagnosis = verdict::decide(&snapshot);
         let line = steps::summarise(step, &snapshot, &diagnosis);
-        let findings = diagnosis
+        let findings: Vec<Finding> = diagnosis
             .findings
             .into_iter()
             .filter(|finding| finding.step == step)
             .collect();
-        Some((line, findings))
+        let told = (line.clone(), findings);
+        Some(super::shown(&told, &snapshot).unwrap_or_else(|error| {
+            let line = StepSummary {
+                summary: error.message,
+                details: Vec::new(),
+                ..line
+            };
+            (line, Vec::new())
+        }))
     }
 
     fn verdict(&mut self) -> Option<Report> {
         let snapshot = self.collection.as_ref()?.wait_all(PATIENCE)?;
         let report = judged(snapshot, &self.options.steps);
-        self.report = Some(report.clone());
-        Some(report)
+        let told = super::shown(&report, &report.snapshot).unwrap_or_default();
+        self.report = Some(report);
+        Some(told)
     }
 
     fn write_bundle(&mut self) -> Result<PathBuf, String> {
         let (Some(host), Some(report)) = (&self.host, &self.report) else {
             return Err("not everything is collected yet".to_owned());
         };
-        super::bundle::write(host, report, &[], self.options.output.as_deref()).map_err(|error| {
-            match error.hint {
-                Some(hint) => format!("{}; {hint}", error.message),
-                None => error.message,
-            }
+        super::bundle::write(host, report, &[], self.options).map_err(|error| match error.hint {
+            Some(hint) => format!("{}; {hint}", error.message),
+            None => error.message,
         })
     }
 
@@ -91,8 +98,8 @@ impl Walk for LiveWalk<'_> {
         let (Some(host), Some(report)) = (&self.host, &self.report) else {
             return Vec::new();
         };
-        let mut lines = super::bundle::preview(host, report);
-        let place = super::bundle::place(report, self.options.output.as_deref());
+        let mut lines = super::bundle::preview(host, report, self.options);
+        let place = super::bundle::place(report, self.options);
         lines.push(format!("and is written to {}", place.display()));
         lines
     }

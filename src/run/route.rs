@@ -1,8 +1,8 @@
 //! `fix502 route`: the way of a URL through the configuration, with nothing sent and nothing probed.
 
 use super::lint::located;
-use super::{Failure, live_host, plan, write_out};
-use crate::evidence::{Handler, Observed, Route};
+use super::{Failure, live_host, plan, shown, write_out};
+use crate::evidence::{Handler, Observed, Route, Snapshot};
 use crate::exit::Exit;
 use crate::options::{Options, OutputFormat, UsageError};
 use crate::report::route::{Way, render_json, render_text};
@@ -43,6 +43,8 @@ pub(super) fn route(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
             .iter()
             .find_map(|configuration| follow(configuration, &address.target));
     }
+    let nothing = Snapshot::default();
+    (way.route, way.url) = shown(&(way.route, way.url), &nothing)?;
     let mut bytes = Vec::new();
     match options.format {
         OutputFormat::Json => render_json(&way, &mut bytes)?,

@@ -222,8 +222,10 @@ fn a_directory_takes_the_bundle_under_its_usual_name() {
     let (stdout, stderr) = said(&output);
     assert!(stdout.starts_with("here/fix502-"), "{stdout}{stderr}");
     let names = names(&place.path().join("here"));
-    assert_eq!(names.len(), 1, "{names:?}");
+    assert_eq!(names.len(), 2, "{names:?}");
     assert!(names[0].ends_with("Z.tar.gz"), "{names:?}");
+    // Which pseudonym is which stays with its owner.
+    assert!(names[1].ends_with("Z.tar.gz.pseudonyms.json"), "{names:?}");
 }
 
 #[test]

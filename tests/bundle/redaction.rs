@@ -239,6 +239,13 @@ proptest! {
     }
 
     #[test]
+    fn a_planted_password_never_survives_what_stands_around_it(before in fragments(), after in fragments()) {
+        let text = format!("{before}\npassword=plant-9z8y7x\n{after}");
+        let redacted = Redactor::new().text(&text);
+        prop_assert!(!redacted.contains("plant-9z8y7x"), "{:?}", redacted);
+    }
+
+    #[test]
     fn redaction_is_idempotent_on_recorded_answers(text in fragments()) {
         let made = Transcript::from_entries([entry("exchange", json!({"request": {"text": text}}), json!({"seen": {"bytes": {"text": text}}}))]);
         let once = Redactor::new().transcript(made);

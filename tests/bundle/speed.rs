@@ -1,6 +1,7 @@
 //! How fast redaction is. Run by hand, built for release: `cargo test --release --test main speed -- --ignored --nocapture`.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::Instant;
 
 use fix502::bundle::Redactor;
@@ -52,7 +53,11 @@ fn an_error_log_of_50_megabytes_is_redacted_at_100_megabytes_a_second() {
                 assert!(!out.contains("t0k3n"));
                 redactor.seal();
             }
-            eprintln!("{name}, pseudonyms {pseudonyms}: {took:?} MB/s");
+            writeln!(
+                std::io::stderr(),
+                "{name}, pseudonyms {pseudonyms}: {took:?} MB/s"
+            )
+            .unwrap();
         }
     }
 }

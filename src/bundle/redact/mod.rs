@@ -46,6 +46,9 @@ use pattern;
 
 pattern!(COLOUR "\u{1b}\\[[0-9;]*[A-Za-z]");
 
+/// How many secrets one search looks for.
+const SEALED_AT_ONCE: usize = 1_000;
+
 /// How often a text may change before it is given up: rules feed each other at most a few times.
 const ROUNDS: usize = 6;
 
@@ -56,7 +59,8 @@ pub struct Redactor {
     next: BTreeMap<String, u32>,
     met: BTreeSet<String>,
     protected: BTreeSet<String>,
-    sealed: Option<Regex>,
+    sealed: Vec<Regex>,
+    broken: bool,
     keep_length: bool,
     pseudonyms: Option<Pseudonyms>,
     place: Place,
@@ -118,22 +122,32 @@ impl Redactor {
         let mut secrets: Vec<&String> = self.met.iter().collect();
         // The longest first: one secret may be the beginning of another.
         secrets.sort_by_key(|secret| (std::cmp::Reverse(secret.len()), secret.as_str()));
-        if secrets.is_empty() {
-            return;
+        self.sealed.clear();
+        for some in secrets.chunks(SEALED_AT_ONCE) {
+            let pattern = some
+                .iter()
+                .map(|secret| regex::escape(secret))
+                .collect::<Vec<_>>()
+                .join("|");
+            match RegexBuilder::new(&pattern).size_limit(1 << 28).build() {
+                Ok(sealed) => self.sealed.push(sealed),
+                Err(_) => self.broken = true,
+            }
         }
-        let pattern = secrets
-            .iter()
-            .map(|secret| regex::escape(secret))
-            .collect::<Vec<_>>()
-            .join("|");
-        self.sealed = RegexBuilder::new(&pattern).size_limit(1 << 28).build().ok();
+    }
+
+    /// False when secrets were met that cannot be searched for: then nothing may be given out.
+    pub fn is_sound(&self) -> bool {
+        !self.broken
     }
 
     /// True when a text holds a secret that was met before, with white space put into it (a wrapped line).
     pub fn holds_wrapped(&self, text: &str) -> bool {
-        let Some(sealed) = &self.sealed else { return false };
+        if self.sealed.is_empty() {
+            return false;
+        }
         let joined: String = text.split_whitespace().collect();
-        sealed.is_match(&joined)
+        self.sealed.iter().any(|sealed| sealed.is_match(&joined))
     }
 
     /// A text without its secrets, and with pseudonyms where they are wanted.
@@ -169,12 +183,13 @@ impl Redactor {
         } else {
             self.whole(text)
         };
-        if let Some(sealed) = self.sealed.take() {
-            if let Some(replaced) = rules::sealed(self, &sealed, &out) {
+        let all = std::mem::take(&mut self.sealed);
+        for sealed in &all {
+            if let Some(replaced) = rules::sealed(self, sealed, &out) {
                 out = replaced;
             }
-            self.sealed = Some(sealed);
         }
+        self.sealed = all;
         out
     }
 
@@ -380,9 +395,7 @@ impl Redactor {
         let lead = value.get(..value.len() - trimmed.len()).unwrap_or_default();
         if let Some((scheme, rest)) = trimmed.split_once(' ')
             && names::kind_of(name) == "authorization"
-            && scheme
-                .chars()
-                .all(|character| character.is_ascii_alphanumeric() || character == '-')
+            && names::is_scheme(scheme)
         {
             if let Some(password) = shapes::password_of_basic(rest.trim()) {
                 self.meet(&password);

@@ -265,6 +265,12 @@ pub(super) fn is_scheme(word: &str) -> bool {
         "token",
         "apikey",
         "hawk",
+        "oauth",
+        "signature",
+        "mac",
+        "vapid",
+        "sso-key",
+        "key",
         "aws4-hmac-sha256",
     ]
     .iter()

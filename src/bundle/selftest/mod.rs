@@ -4,10 +4,9 @@
 //! What is planted lies beside the evidence and not in it: no step asks for it, so the diagnosis of the
 //! bundle has to be the one of the host. Whoever runs the trial compares the two. This room judges nothing.
 //!
-//! To plant more: a row in `plants.rs`; to plant in another place: a variant of [`Spot`] and its entry in
-//! [`entries`].
-
-mod plants;
+//! To plant more: a row in `plants.tsv` (place, kind, text). `⟦` and `⟧` stand around a secret, `#` within it is
+//! a number of its own, `¶` is the end of a line and `␛` the sign that begins a colour. To plant in another
+//! place: a variant of [`Spot`] and its entry in [`entries`].
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -20,6 +19,8 @@ use super::{BundleError, BundleInputs, write};
 use crate::evidence::ErrorEntry;
 use crate::host::{Entry, Transcript};
 use crate::report::Report;
+
+const ROWS: &str = include_str!("plants.tsv");
 
 /// Where a secret is planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,24 @@ pub enum Spot {
     Journal,
 }
 
+impl Spot {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "Nginx" => Self::Nginx,
+            "Apache" => Self::Apache,
+            "Squid" => Self::Squid,
+            "ErrorLog" => Self::ErrorLog,
+            "AccessLog" => Self::AccessLog,
+            "ApplicationLog" => Self::ApplicationLog,
+            "Environment" => Self::Environment,
+            "Arguments" => Self::Arguments,
+            "Response" => Self::Response,
+            "Journal" => Self::Journal,
+            _ => return None,
+        })
+    }
+}
+
 /// One planted text with the secrets in it.
 #[derive(Clone, Debug)]
 pub struct Plant {
@@ -62,13 +81,19 @@ pub struct Plant {
 /// Everything that is planted, each secret with a number of its own.
 pub fn plants() -> Vec<Plant> {
     let mut out = Vec::new();
-    for (number, row) in plants::ROWS.iter().enumerate() {
+    for (number, row) in ROWS.lines().enumerate() {
+        let mut fields = row.splitn(3, '\t');
+        let (Some(spot), Some(kind), Some(planted)) =
+            (fields.next().and_then(Spot::named), fields.next(), fields.next())
+        else {
+            continue;
+        };
         let number = format!("{number:03}");
         let mut text = String::new();
         let mut secrets = Vec::new();
-        for part in row.text.split('⟦') {
+        for part in planted.split('⟦') {
             let Some((secret, rest)) = part.split_once('⟧') else {
-                text.push_str(&part.replace('#', if text.is_empty() { "#" } else { &number }));
+                text.push_str(part);
                 continue;
             };
             let secret = secret.replace('#', &number).replace('¶', "\n");
@@ -77,8 +102,8 @@ pub fn plants() -> Vec<Plant> {
             text.push_str(rest);
         }
         out.push(Plant {
-            spot: row.spot,
-            kind: row.kind,
+            spot,
+            kind,
             text: text.replace('¶', "\n").replace('␛', "\u{1b}"),
             secrets,
         });
@@ -106,6 +131,8 @@ pub struct Trial {
     pub planted: usize,
     /// Of how many kinds.
     pub kinds: usize,
+    /// Files of the bundle, all of them looked through.
+    pub members: usize,
     /// Those that were found again.
     pub leaks: Vec<Leak>,
 }
@@ -130,15 +157,17 @@ pub fn trial(inputs: &BundleInputs<'_>) -> Result<Trial, BundleError> {
         ..*inputs
     })?;
     let mut leaks = Vec::new();
-    for (member, content) in members(&archive)? {
-        leaks.extend(find(&plants, &member, &content));
-        leaks.extend(find(&plants, &member, member.as_bytes()));
+    let members = members(&archive)?;
+    for (member, content) in &members {
+        leaks.extend(find(&plants, member, content));
+        leaks.extend(find(&plants, member, member.as_bytes()));
     }
     leaks.dedup();
     Ok(Trial {
         archive,
         planted: plants.iter().map(|plant| plant.secrets.len()).sum(),
         kinds: plants.iter().map(|plant| plant.kind).collect::<BTreeSet<_>>().len(),
+        members: members.len(),
         leaks,
     })
 }
@@ -233,7 +262,10 @@ fn entries(plants: &[Plant]) -> Vec<Entry> {
 }
 
 /// The report with the planted texts among its proofs and its log lines.
-fn with_exhibits(report: &Report, plants: &[Plant]) -> Result<Report, BundleError> {
+///
+/// # Errors
+/// When the report is none any more with them.
+pub fn with_exhibits(report: &Report, plants: &[Plant]) -> Result<Report, BundleError> {
     let failed = |error: serde_json::Error| BundleError::Redaction(error.to_string());
     let mut report = report.clone();
     report

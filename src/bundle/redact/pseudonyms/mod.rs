@@ -10,6 +10,7 @@
 
 mod addresses;
 mod names;
+mod partial;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -127,6 +128,7 @@ impl Pseudonyms {
             },
         );
         prefixes(text, addresses);
+        partial::each(text, |_, octets, bits| addresses.meet_network(octets, bits));
         note_numbers(text, addresses);
     }
 
@@ -209,10 +211,14 @@ impl Pseudonyms {
             },
         );
         if copied == 0 {
-            return text.to_owned();
+            text.clone_into(&mut out);
+        } else {
+            out.push_str(text.get(copied..).unwrap_or_default());
         }
-        out.push_str(text.get(copied..).unwrap_or_default());
-        out
+        if same_length {
+            return out;
+        }
+        partial::replaced(out, |octets, bits| self.addresses.network(octets, bits))
     }
 
     /// A table of sockets of the kernel (`/proc/net/tcp`), where addresses are hexadecimal.

@@ -90,6 +90,81 @@ const TOP: &[&str] = &[
     "intranet", "corp", "arpa", "onion", "gmbh",
 ];
 
+/// Endings of files and units: `shop.conf:3` is a line of a file, whatever stands around it.
+const FILES: &[&str] = &[
+    "conf",
+    "cfg",
+    "log",
+    "sock",
+    "pid",
+    "php",
+    "html",
+    "htm",
+    "js",
+    "mjs",
+    "py",
+    "rb",
+    "json",
+    "yml",
+    "yaml",
+    "service",
+    "socket",
+    "timer",
+    "target",
+    "slice",
+    "scope",
+    "mount",
+    "so",
+    "key",
+    "pem",
+    "crt",
+    "csr",
+    "cer",
+    "ini",
+    "txt",
+    "xml",
+    "list",
+    "tar",
+    "gz",
+    "zip",
+    "lua",
+    "pl",
+    "cgi",
+    "css",
+    "png",
+    "jpg",
+    "svg",
+    "ico",
+    "gif",
+    "map",
+    "go",
+    "java",
+    "jar",
+    "rs",
+    "cpp",
+    "toml",
+    "env",
+    "sql",
+    "md",
+    "tpl",
+    "inc",
+    "lock",
+    "tmp",
+    "bak",
+    "old",
+    "orig",
+    "default",
+    "cache",
+    "vhost",
+    "site",
+    "sh",
+    "htpasswd",
+    "jsonl",
+    "rules",
+    "local-only",
+    "d",
+];
+
 /// Words that a machine may be called and that stand everywhere: such a name says nothing.
 const COMMON: &[&str] = &[
     "localhost",
@@ -185,7 +260,8 @@ impl Names {
             && top
                 .bytes()
                 .all(|byte| byte.is_ascii_alphabetic() || byte >= 0x80 || top.starts_with("xn--"));
-        if !(known || host && possible) || !labels.iter().all(|label| is_label(label)) {
+        let file = FILES.contains(&top);
+        if file || !(known || host && possible) || !labels.iter().all(|label| is_label(label)) {
             return;
         }
         let suffix = SUFFIXES
