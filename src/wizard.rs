@@ -267,7 +267,13 @@ impl Wizard<'_> {
         let written = self.walk.write_bundle();
         drop(progress);
         match written {
-            Ok(path) => self.ui.line(&format!("written: {}", path.display()))?,
+            Ok(path) => {
+                self.ui.line(&format!("written: {}", path.display()))?;
+                self.ui.line(
+                    "next: read it, send it with the ticket.md that is in it, and for another machine:",
+                )?;
+                self.ui.line(&format!("      fix502 triage {}", path.display()))?;
+            }
             Err(reason) => self.ui.complain(&format!("no bundle was written: {reason}"), None),
         }
         self.ui.line("")?;

@@ -10,6 +10,7 @@ mod redaction;
 mod speed;
 mod suite;
 mod ticket;
+mod versions;
 
 use std::io::{Read, Write};
 

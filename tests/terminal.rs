@@ -200,6 +200,52 @@ fn a_person_goes_straight_to_the_verdict() {
 }
 
 #[test]
+fn step_8_shows_what_the_bundle_holds_then_writes_it_and_names_the_next_step() {
+    let Some(screen) = Screen::open(120, 50) else {
+        return;
+    };
+    let url = failing_server();
+    let place = tempfile::tempdir().expect("a directory can be made");
+    screen.run(&format!(
+        "cd {} && {FIX502} --deadline 10s --step bundle {url}",
+        place.path().display()
+    ));
+    screen.wait_for("What next?");
+    let menu = screen.wait_for("Write the support bundle");
+    let entries: Vec<&str> = menu
+        .lines()
+        .skip_while(|line| !line.contains("What next?"))
+        .skip(1)
+        .collect();
+    let down = entries
+        .iter()
+        .position(|line| line.contains("Write the support bundle"))
+        .expect("it was there a moment ago");
+    for _ in 0..down {
+        screen.press("Down");
+    }
+    screen.press("Enter");
+    let preview = screen.wait_for("Write the bundle?");
+    for expected in [
+        "The bundle holds, after redaction:",
+        "MANIFEST.json",
+        "ticket.md",
+        "transcript/transcript.jsonl",
+        "and is written to fix502-",
+    ] {
+        assert!(preview.contains(expected), "{expected}: {preview}");
+    }
+    let written = || std::fs::read_dir(place.path()).map_or(0, Iterator::count);
+    assert_eq!(written(), 0, "nothing is written before the answer");
+    screen.press("Enter");
+    let end = screen.wait_for("fix502 triage fix502-");
+    assert!(end.contains("written: fix502-"), "{end}");
+    assert!(written() >= 1);
+    screen.press("C-c");
+    screen.wait_for("code=");
+}
+
+#[test]
 fn ctrl_c_at_a_menu_ends_with_130_and_leaves_the_cursor() {
     let Some(screen) = Screen::open(80, 24) else {
         return;

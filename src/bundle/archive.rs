@@ -96,6 +96,7 @@ pub(super) fn unpack(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<
         cap_bytes: by_ratio.min(TOTAL_CAP_BYTES),
     });
     let mut kept = Vec::new();
+    let mut kept_bytes = 0_u64;
     let mut names = BTreeSet::new();
     // Raw entries: extension headers would be read into memory as a whole, whatever length they claim.
     for (index, entry) in archive
@@ -127,6 +128,11 @@ pub(super) fn unpack(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<
         }
         if !wanted(&name) {
             continue;
+        }
+        // What is kept is held in memory all at once.
+        kept_bytes = kept_bytes.saturating_add(entry.size());
+        if kept_bytes > FILE_CAP_BYTES {
+            return Err(BundleError::TooLarge("its transcript"));
         }
         let mut content = Vec::new();
         entry.read_to_end(&mut content).map_err(|error| broken(&error))?;

@@ -178,3 +178,68 @@ proptest! {
         prop_assert!(bundle::read(&gzip(&bytes)).is_err());
     }
 }
+
+/// Deflate blocks that need nothing that came before, so that they can stand any number of times.
+fn blocks(bytes: &[u8]) -> Vec<u8> {
+    let mut compress = flate2::Compress::new(Compression::best(), false);
+    let mut out = Vec::with_capacity(bytes.len() / 100 + 4_096);
+    compress
+        .compress_vec(bytes, &mut out, flate2::FlushCompress::Full)
+        .unwrap();
+    assert_eq!(compress.total_in(), bytes.len() as u64);
+    out
+}
+
+/// A `.tar.gz` of 10 GB, in ten million bytes: entries of 200 MiB, each of which alone is allowed.
+fn bomb() -> Vec<u8> {
+    let zeros = blocks(&vec![0_u8; 10 << 20]);
+    let mut out = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255];
+    for number in 0..50 {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(format!("transcript/{number}.jsonl")).unwrap();
+        header.set_size(200 << 20);
+        header.set_mode(0o600);
+        header.set_cksum();
+        out.extend(blocks(header.as_bytes()));
+        for _ in 0..20 {
+            out.extend_from_slice(&zeros);
+        }
+    }
+    out
+}
+
+#[test]
+fn ten_gigabytes_in_an_archive_are_refused_in_little_memory_and_nothing_is_written() {
+    let place = tempfile::tempdir().unwrap();
+    let bomb = bomb();
+    assert!(bomb.len() < 12 << 20, "{}", bomb.len());
+    std::fs::write(place.path().join("bomb.tar.gz"), bomb).unwrap();
+    let began = std::time::Instant::now();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_fix502"))
+        .current_dir(place.path())
+        .args(["triage", "bomb.tar.gz", "--ci"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut most_kib = 0_u64;
+    let status = loop {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak_kib = peak.and_then(|peak| peak.split_whitespace().next()?.parse().ok());
+        most_kib = most_kib.max(peak_kib.unwrap_or(0));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    };
+    let mut stderr = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut stderr).unwrap();
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("longer than 512 MiB"), "{stderr}");
+    assert!((1..600 << 10).contains(&most_kib), "{most_kib} KiB");
+    assert!(began.elapsed() < std::time::Duration::from_mins(2));
+    let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().collect();
+    assert_eq!(left.len(), 1);
+}

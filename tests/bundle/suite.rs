@@ -50,7 +50,6 @@ fn each_planted_text_is_redacted_by_itself() {
 fn no_secret_of_the_trial_is_in_its_bundle() {
     for keep_addresses in [true, false] {
         let trial = selftest::trial(&BundleInputs {
-            included: &[],
             transcript: &transcript(),
             report: &report(),
             text: TEXT,
