@@ -173,7 +173,7 @@ fn of_pieces(snapshot: &Snapshot, mut diagnosis: Diagnosis) -> Diagnosis {
             finding
                 .evidence
                 .iter()
-                .any(|exhibit| !matches!(exhibit.kind.as_str(), "log" | "probe"))
+                .any(|exhibit| matches!(exhibit.kind.as_str(), "unit" | "kernel" | "firewall" | "process"))
         });
     for finding in crate::causes::possible(snapshot).into_iter().chain(rest) {
         if findings.iter().all(|known| known.cause != finding.cause) {

@@ -40,6 +40,7 @@ fn inputs(ticket: &Path) -> Vec<Input> {
         .map(|path| Input {
             name: path.file_name().expect("a name").to_string_lossy().into_owned(),
             bytes: std::fs::read(&path).expect("readable"),
+            account: None,
         })
         .collect();
     inputs.sort_by(|one, other| one.name.cmp(&other.name));
@@ -56,6 +57,7 @@ fn pasted(text: &str) -> (Snapshot, Diagnosis) {
     judged(vec![Input {
         name: "ticket".to_owned(),
         bytes: text.as_bytes().to_vec(),
+        account: None,
     }])
 }
 

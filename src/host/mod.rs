@@ -46,8 +46,8 @@ pub use secret::Secret;
 pub use transcript::{Entry, Transcript, TranscriptError};
 pub use tunnel::Tunnel;
 pub use write::{
-    TemporaryDirectory, exists, files_below, is_directory, read_input, read_inputs, read_standard_input,
-    write_private,
+    TemporaryDirectory, exists, files_below, is_directory, length_bytes, read_input, read_inputs,
+    read_standard_input, write_private,
 };
 
 use std::path::{Path, PathBuf};

@@ -92,6 +92,12 @@ pub fn read_input(path: &Path, cap_bytes: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The length of a regular file; `None`: there is none.
+pub fn length_bytes(path: &Path) -> Option<u64> {
+    let metadata = std::fs::metadata(path).ok()?;
+    metadata.is_file().then_some(metadata.len())
+}
+
 /// Reads standard input, up to a cap.
 ///
 /// # Errors

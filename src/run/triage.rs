@@ -1,13 +1,14 @@
 //! `fix502 triage`: what was recorded elsewhere, or sent by somebody; and `fix502 explain` of one line.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Failure, exit, judged, say};
 use crate::evidence::Snapshot;
 use crate::exit::Exit;
 use crate::explain;
 use crate::finding::StepId;
-use crate::host::{self, Host};
+use crate::host::{self, Host, LogSource, ReadFile, ReadLogs};
 use crate::options::{Options, UsageError};
 use crate::report::Report;
 use crate::steps::{self, Plan};
@@ -18,9 +19,16 @@ use crate::verdict;
 /// The largest input that triage reads.
 const INPUT_CAP_BYTES: u64 = triage::TOTAL_CAP_BYTES;
 
+/// A log of this length is counted as it goes by.
+const LONG_BYTES: u64 = 16 << 20;
+/// And at most for so long.
+const LONG_LIMIT: Duration = Duration::from_secs(600);
+
 /// Whatever was sent: a recorded host is asked again, everything else is sorted and joined.
 pub(super) fn triage(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
     let report = match paths {
+        // A long log is no bundle, and is not read into memory to find that out.
+        [path] if long_log_begins(path) => sent(paths, None)?,
         [path] => match recorded(path) {
             Ok(Some(report)) => report,
             Ok(None) => sent(paths, None)?,
@@ -69,6 +77,10 @@ fn sent(paths: &[PathBuf], no_bundle: Option<UsageError>) -> Result<Report, Fail
     let mut left = INPUT_CAP_BYTES;
     for path in paths {
         let shown = path.display().to_string();
+        if let Some(input) = long_log(path, &shown) {
+            inputs.push(input);
+            continue;
+        }
         let found: Vec<(String, Vec<u8>)> = if path == Path::new("-") {
             let bytes = host::read_standard_input(left).map_err(|error| unreadable(path, &error))?;
             vec![("standard input".to_owned(), bytes)]
@@ -84,7 +96,11 @@ fn sent(paths: &[PathBuf], no_bundle: Option<UsageError>) -> Result<Report, Fail
         };
         for (name, bytes) in found {
             left = left.saturating_sub(bytes.len() as u64);
-            inputs.push(Input { name, bytes });
+            inputs.push(Input {
+                name,
+                bytes,
+                account: None,
+            });
         }
     }
     let single = inputs.len() == 1;
@@ -108,6 +124,50 @@ fn sent(paths: &[PathBuf], no_bundle: Option<UsageError>) -> Result<Report, Fail
             .into());
     }
     Ok(report(triage::snapshot(&sorted)))
+}
+
+/// True for a long file that begins like a log.
+fn long_log_begins(path: &Path) -> bool {
+    path != Path::new("-")
+        && host::length_bytes(path).is_some_and(|length| length >= LONG_BYTES)
+        && Host::live(None, LONG_LIMIT)
+            .ask(&ReadFile::start(super::absolute(path), 64 << 10))
+            .into_seen()
+            .is_some_and(|head| triage::log_kind(&head.bytes.0).is_some())
+}
+
+/// A log that is too long to be held: it is counted as it goes by, and of each kind of failure one line is kept.
+/// `None`: it is no log, or not long.
+fn long_log(path: &Path, shown: &str) -> Option<Input> {
+    if path == Path::new("-") || host::length_bytes(path)? < LONG_BYTES {
+        return None;
+    }
+    let file = super::absolute(path);
+    let live = Host::live(None, LONG_LIMIT);
+    let head = live.ask(&ReadFile::start(&file, 64 << 10)).into_seen()?;
+    let kind = triage::log_kind(&head.bytes.0)?;
+    let account = live
+        .ask(&ReadLogs {
+            logs: vec![LogSource {
+                path: file,
+                kind: kind.to_owned(),
+                ..LogSource::default()
+            }],
+            since_ms: None,
+            until_ms: None,
+            limit_ms: u64::try_from(LONG_LIMIT.as_millis()).unwrap_or(u64::MAX),
+            digest: steps::digest,
+        })
+        .into_seen()?;
+    let lines: Vec<&str> = account.symptoms.iter().map(|count| count.sample.as_str()).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    Some(Input {
+        name: shown.to_owned(),
+        bytes: lines.join("\n").into_bytes(),
+        account: Some(account),
+    })
 }
 
 fn report(snapshot: Snapshot) -> Report {

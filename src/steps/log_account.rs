@@ -47,7 +47,7 @@ impl Digest for Reading {
 }
 
 /// A reader for the lines between two times.
-pub(super) fn digest(since_ms: Option<i64>, until_ms: Option<i64>) -> Box<dyn Digest> {
+pub fn digest(since_ms: Option<i64>, until_ms: Option<i64>) -> Box<dyn Digest> {
     Box::new(Reading(LogReader::between(since_ms, until_ms)))
 }
 

@@ -35,6 +35,7 @@ mod upstream_probe;
 mod walk;
 mod ways;
 
+pub use log_account::digest;
 pub use packed::packed_transcript;
 pub use plan::{Plan, ProxySecret, RecordedPlan, recorded};
 pub use summary::summarise;

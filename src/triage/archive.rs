@@ -41,6 +41,17 @@ pub(super) fn unpack(name: &str, bytes: &[u8], left: &mut u64) -> Option<Unpacke
     is_tar(bytes).then(|| tar(name, bytes, left))
 }
 
+/// The beginning of a file as text: unpacked, when it is packed by gzip.
+pub(super) fn beginning(head: &[u8]) -> Vec<u8> {
+    if !head.starts_with(&[0x1F, 0x8B]) {
+        return head.to_vec();
+    }
+    let mut content = Vec::new();
+    // The head ends in the middle of the packed bytes; what came out until there is enough.
+    let _ = MultiGzDecoder::new(head).take(256 * 1024).read_to_end(&mut content);
+    content
+}
+
 fn is_tar(bytes: &[u8]) -> bool {
     bytes.get(257..262) == Some(b"ustar")
 }

@@ -13,6 +13,7 @@ pub fn explain_line(line: &str) -> Option<String> {
     let sorted = sort(vec![Input {
         name: "the line".to_owned(),
         bytes: line.as_bytes().to_vec(),
+        account: None,
     }]);
     let snapshot = super::snapshot(&sorted);
     let pieces = snapshot.pieces.as_ref()?;

@@ -6,12 +6,14 @@
 use super::logs::Failure;
 use super::{Sorted, answers, config, host, logs, subject};
 use crate::evidence::{
-    Connect, End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Handler, Handshake, LogFile, Observed,
-    PeerAddress, Pieces, Probe, ProbeKind, ProxyKind, Snapshot, Symptom, UsedPiece, errno,
+    Connect, End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Handler, Handshake, LogAccount, LogFile,
+    Observed, PeerAddress, Pieces, Probe, ProbeKind, ProxyKind, Snapshot, Symptom, UsedPiece, errno,
 };
 
 /// The most lines that are kept.
 const KEEP: usize = 500;
+/// Fewer lines than this are no course of errors.
+const FEW_LINES: u64 = 10;
 
 /// Joins the pieces.
 pub fn snapshot(sorted: &Sorted) -> Snapshot {
@@ -27,7 +29,12 @@ pub fn snapshot(sorted: &Sorted) -> Snapshot {
         logs.failures.extend(from_answers);
     }
     snapshot.target = answers::target(&saved, &logs);
-    let failures = subject::failures(&logs.failures, &snapshot.target);
+    let accounts: Vec<&LogAccount> = if sorted.accounts.is_empty() {
+        vec![&logs.account]
+    } else {
+        sorted.accounts.iter().collect()
+    };
+    let failures = subject::failures(&logs.failures, &snapshot.target, &accounts);
     let judged = failures.first().and_then(|first| {
         logs.failures.iter().rev().find(|failure| {
             failure.entry.symptom == Some(first.symptom)
@@ -55,6 +62,12 @@ pub fn snapshot(sorted: &Sorted) -> Snapshot {
     }
     snapshot.endpoints = endpoints(&snapshot, entry.as_ref());
     log(&mut snapshot, &logs, entry.as_ref());
+    // Of a handful of lines there is no rhythm to tell.
+    let counted = |account: &&&LogAccount| {
+        let lines: u64 = account.symptoms.iter().map(|count| count.count).sum();
+        lines >= FEW_LINES || account.requests.total >= FEW_LINES
+    };
+    snapshot.log.account = accounts.iter().find(counted).map(|account| (*account).clone());
     host::services(pieces, &logs, &mut snapshot);
     host::listeners(pieces, &mut snapshot);
     host::applications(&logs, &mut snapshot);
@@ -75,7 +88,11 @@ pub fn snapshot(sorted: &Sorted) -> Snapshot {
             .map(|piece| UsedPiece {
                 name: piece.name.clone(),
                 kind: piece.kind.words().to_owned(),
-                lines: piece.text.lines().count() as u64,
+                lines: accounts
+                    .iter()
+                    .flat_map(|account| &account.files)
+                    .find(|file| file.path.ends_with(&piece.name))
+                    .map_or(piece.text.lines().count() as u64, |file| file.lines),
             })
             .collect(),
         unused: sorted.unused.clone(),

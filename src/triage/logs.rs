@@ -2,7 +2,8 @@
 
 use super::kind::Kind;
 use super::split::Piece;
-use crate::evidence::{AccessEntry, ErrorEntry, ErrorEntryText, JournalLine, Symptom};
+use crate::evidence::{AccessEntry, ErrorEntry, ErrorEntryText, JournalLine, LogAccount, Symptom};
+use crate::proxy::logs::{LogKind, LogReader};
 use crate::proxy::{apache, caddy, envoy, haproxy, nginx, squid, traefik};
 use crate::system::{log_time, syslog};
 
@@ -27,14 +28,49 @@ pub(super) struct Logs {
     pub(super) kernel: Vec<(Option<i64>, String)>,
     /// Whether a kernel log was sent.
     pub(super) has_kernel: bool,
+    /// All lines of the logs that the counting reader knows.
+    pub(super) account: LogAccount,
+}
+
+/// Of a long log so much of the end is read line by line; all of it is counted.
+const TAIL_BYTES: usize = 4 << 20;
+
+/// The end of a text, from the beginning of a line.
+fn tail(text: &str) -> &str {
+    let from = text.ceil_char_boundary(text.len().saturating_sub(TAIL_BYTES));
+    let tail = text.get(from..).unwrap_or(text);
+    if from == 0 {
+        return tail;
+    }
+    tail.split_once('\n').map_or(tail, |(_, rest)| rest)
+}
+
+/// The kind of a piece as the counting reader has it.
+fn counted(kind: Kind) -> Option<LogKind> {
+    Some(match kind {
+        Kind::NginxError => LogKind::NginxError,
+        Kind::ApacheError => LogKind::ApacheError,
+        Kind::SquidCache => LogKind::SquidCache,
+        Kind::SquidAccess => LogKind::SquidAccess,
+        Kind::Access => LogKind::ApacheAccess(String::new()),
+        Kind::Application => LogKind::Application,
+        _ => return None,
+    })
 }
 
 /// Reads the logs.
 pub(super) fn read(pieces: &[Piece]) -> Logs {
     let mut logs = Logs::default();
     let year = pieces.iter().find_map(year_of);
+    let mut reader = LogReader::default();
     for piece in pieces {
-        let bytes = piece.text.as_bytes();
+        if let Some(kind) = counted(piece.kind) {
+            reader.begin(&kind, &piece.name, 0);
+            reader.feed(piece.text.as_bytes());
+            reader.end(None);
+        }
+        let text = tail(&piece.text);
+        let bytes = text.as_bytes();
         let name = &piece.name;
         let mut errors = |product: &'static str, entries: Vec<ErrorEntry>| {
             logs.failures
@@ -52,9 +88,9 @@ pub(super) fn read(pieces: &[Piece]) -> Logs {
                 );
             }
             Kind::Access => {
-                let format = nginx::access_log::COMBINED;
-                for line in piece.text.lines() {
-                    let entry = nginx::access_log::AccessFormat::new(format).entry(line).or_else(|| {
+                let format = nginx::access_log::AccessFormat::new(nginx::access_log::COMBINED);
+                for line in text.lines() {
+                    let entry = format.entry(line).or_else(|| {
                         apache::access_log::entries(line.as_bytes(), "common")
                             .into_iter()
                             .next()
@@ -63,12 +99,12 @@ pub(super) fn read(pieces: &[Piece]) -> Logs {
                 }
             }
             Kind::ConfigTest => {
-                for line in piece.text.lines() {
+                for line in text.lines() {
                     logs.failures.extend(config_test(line, name));
                 }
             }
             Kind::Application => {
-                for line in piece.text.lines() {
+                for line in text.lines() {
                     logs.application
                         .push((server_of(line).to_owned(), application_line(line, name, None)));
                 }
@@ -83,7 +119,7 @@ pub(super) fn read(pieces: &[Piece]) -> Logs {
                 }));
             }
             Kind::HaproxyLog | Kind::CaddyLog | Kind::TraefikLog | Kind::EnvoyLog => {
-                for line in piece.text.lines() {
+                for line in text.lines() {
                     one(&mut logs, line, name);
                 }
             }
@@ -92,13 +128,14 @@ pub(super) fn read(pieces: &[Piece]) -> Logs {
                     .command
                     .as_deref()
                     .is_some_and(|command| command.contains(" -k"));
-                for line in piece.text.lines() {
+                for line in text.lines() {
                     journal(&mut logs, line, name, year);
                 }
             }
             _ => {}
         }
     }
+    logs.account = reader.account();
     logs
 }
 

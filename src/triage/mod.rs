@@ -24,15 +24,17 @@ pub use kind::Kind;
 pub use lines::steps;
 pub use split::{Piece, split};
 
-use crate::evidence::UnusedPiece;
+use crate::evidence::{LogAccount, UnusedPiece};
 
 /// One thing that was sent.
 #[derive(Clone, Debug, Default)]
 pub struct Input {
     /// Its name, for messages.
     pub name: String,
-    /// Its content.
+    /// Its content; of a log that was counted as it went by, one line of each kind.
     pub bytes: Vec<u8>,
+    /// What a log says that was counted as it went by, because it is too long to be held.
+    pub account: Option<LogAccount>,
 }
 
 /// All pieces of what was sent.
@@ -42,6 +44,8 @@ pub struct Sorted {
     pub pieces: Vec<Piece>,
     /// What was not.
     pub unused: Vec<UnusedPiece>,
+    /// What long logs say, counted.
+    pub accounts: Vec<LogAccount>,
 }
 
 /// Archives in archives are followed this deep.
@@ -52,7 +56,8 @@ pub fn sort(inputs: Vec<Input>) -> Sorted {
     let mut sorted = Sorted::default();
     let mut left = TOTAL_CAP_BYTES;
     let mut waiting: Vec<(Input, usize)> = inputs.into_iter().rev().map(|input| (input, 0)).collect();
-    while let Some((input, depth)) = waiting.pop() {
+    while let Some((mut input, depth)) = waiting.pop() {
+        sorted.accounts.extend(input.account.take());
         if let Some(unpacked) = (depth < DEPTH)
             .then(|| archive::unpack(&input.name, &input.bytes, &mut left))
             .flatten()
@@ -63,13 +68,14 @@ pub fn sort(inputs: Vec<Input>) -> Sorted {
                     .into_iter()
                     .map(|(name, why)| UnusedPiece { name, why }),
             );
-            waiting.extend(
-                unpacked
-                    .files
-                    .into_iter()
-                    .rev()
-                    .map(|(name, bytes)| (Input { name, bytes }, depth + 1)),
-            );
+            waiting.extend(unpacked.files.into_iter().rev().map(|(name, bytes)| {
+                let input = Input {
+                    name,
+                    bytes,
+                    account: None,
+                };
+                (input, depth + 1)
+            }));
             continue;
         }
         let why = if input.bytes.is_empty() {
@@ -94,6 +100,12 @@ pub fn sort(inputs: Vec<Input>) -> Sorted {
         }
     }
     sorted
+}
+
+/// Which log a long file is, by its first bytes (packed by gzip or not), as the counting reader names it; `None`:
+/// no log that it knows.
+pub fn log_kind(head: &[u8]) -> Option<&'static str> {
+    crate::proxy::logs::recognise(&archive::beginning(head)).map(|kind| kind.name())
 }
 
 /// Many zero bytes that are not the mark of UTF-16.

@@ -1,10 +1,10 @@
 //! Which of the failures in the logs is judged.
 
 use super::logs::{Failure, is_consequence};
-use crate::evidence::{LoggedFailure, Target};
+use crate::evidence::{LogAccount, LoggedFailure, Target};
 
 /// The failures, those that are alike counted together; the one that is judged stands first.
-pub(super) fn failures(all: &[Failure], target: &Target) -> Vec<LoggedFailure> {
+pub(super) fn failures(all: &[Failure], target: &Target, accounts: &[&LogAccount]) -> Vec<LoggedFailure> {
     let mut groups: Vec<(LoggedFailure, u64)> = Vec::new();
     for failure in all {
         let entry = &failure.entry;
@@ -33,6 +33,19 @@ pub(super) fn failures(all: &[Failure], target: &Target) -> Vec<LoggedFailure> {
                 ours,
             )),
         }
+    }
+    for (group, _) in &mut groups {
+        let same = accounts.iter().flat_map(|account| &account.symptoms).filter(|count| {
+            count.symptom == group.symptom && count.upstream.as_deref().map(short) == group.upstream
+        });
+        let mut whole = 0_u64;
+        for count in same {
+            whole = whole.saturating_add(count.count);
+            group.first_ms = earlier(group.first_ms, count.first_ms);
+            group.last_ms = group.last_ms.max(count.last_ms);
+        }
+        // Of a long log only the end was read line by line.
+        group.count = group.count.max(whole);
     }
     groups.sort_by_key(|(group, ours)| {
         std::cmp::Reverse((

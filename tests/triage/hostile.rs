@@ -80,14 +80,17 @@ fn what_is_not_recognised_is_said() {
         Input {
             name: "a.log".to_owned(),
             bytes: REFUSED.as_bytes().to_vec(),
+            account: None,
         },
         Input {
             name: "screenshot.png".to_owned(),
             bytes: vec![0; 100],
+            account: None,
         },
         Input {
             name: "empty".to_owned(),
             bytes: Vec::new(),
+            account: None,
         },
     ]);
     let unused = snapshot.pieces.expect("pieces").unused;
@@ -185,7 +188,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_sorted_and_judged(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let _ = judged(vec![Input { name: "x".to_owned(), bytes }]);
+        let _ = judged(vec![Input { name: "x".to_owned(), bytes, account: None }]);
     }
 
     #[test]
