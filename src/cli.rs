@@ -121,12 +121,13 @@ enum Word {
     /// lines around the errors and all raw answers, redacted. With --output FILE it gets that name. With
     /// --dry-run it only lists what was read, what was run and what the file would hold.
     Bundle(BundleArguments),
-    /// Explain a cause, a step, or how to read a verdict
+    /// Explain a cause, a step, how to read a verdict, or a line of a log
     ///
     /// Without an argument: the eight steps and all causes. With the id of a cause, the id or number of a
-    /// step, or a status (500, 502, 503, 504): its page. Works offline.
+    /// step, or a status (500, 502, 503, 504): its page. With a line of a log between single quotes: what it
+    /// means, what it does not mean, and which causes it leaves open. Works offline.
     Explain {
-        /// The id of a cause, the id or number of a step, or a status
+        /// The id of a cause, the id or number of a step, a status, or a line of a log
         #[arg(value_name = "ID")]
         topic: Option<String>,
     },
@@ -143,12 +144,15 @@ enum Word {
         #[command(flatten)]
         report: ReportArguments,
     },
-    /// Diagnose what was recorded elsewhere
+    /// Diagnose whatever was sent: logs, configurations, responses, tickets, bundles
     ///
-    /// A bundle written by "fix502 bundle", or the directory it unpacks to. Nothing is asked of this host.
+    /// Any mix of error and access logs, configurations and parts of them, saved responses (curl -i, curl -v), the output of
+    /// ss, systemctl status, journalctl, dmesg, iptables-save, nginx -T and docker ps, a pasted ticket, directories,
+    /// archives (.tar.gz, .zip), or a bundle written by "fix502 bundle". What a piece is, is told from its content.
+    /// Nothing is asked of this host.
     Triage {
-        /// A bundle, or a directory of a recorded host
-        #[arg(value_name = "PATH", required = true)]
+        /// Files, directories, archives; "-" is standard input
+        #[arg(value_name = "FILE", required = true)]
         paths: Vec<PathBuf>,
         #[command(flatten)]
         report: ReportArguments,

@@ -39,6 +39,9 @@ pub struct TextStyle {
 /// Left edge of what stands beside `Fix` and `Next`.
 const EDGE: usize = 7;
 
+/// Left edge of what stands beside the id of a possible cause.
+const CANDIDATE_EDGE: usize = 33;
+
 /// Writes the report in this style.
 pub fn render(report: &Report, style: &TextStyle, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page::new(style);
@@ -241,6 +244,13 @@ fn candidates(page: &mut Page<'_>, report: &Report) {
             .map(|finding| finding.message.as_str())
             .or_else(|| title_of(id))
             .unwrap_or_default();
+        if report.snapshot.pieces.is_some() {
+            // Of what was sent these are conditions: each beside the id that says more.
+            let id = format!("  {id}");
+            let condition = message.strip_prefix("if ").unwrap_or(message);
+            page.labelled(&[(&id, Tone::Plain)], CANDIDATE_EDGE, condition, Tone::Plain);
+            continue;
+        }
         let word = finding
             .map_or(Confidence::Possible, |finding| finding.confidence)
             .word();
