@@ -47,7 +47,7 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Follow a URL through the configuration to its upstream')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Break a small host inside the program, and diagnose it')
-            [CompletionResult]::new('triage', 'triage', [CompletionResultType]::ParameterValue, 'Diagnose what was recorded elsewhere')
+            [CompletionResult]::new('triage', 'triage', [CompletionResultType]::ParameterValue, 'Diagnose whatever was sent: logs, configurations, responses, tickets, bundles')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Step 1: ask again, and look at the proxy service')
@@ -58,7 +58,7 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             [CompletionResult]::new('dns', 'dns', [CompletionResultType]::ParameterValue, 'Step 6: compare what each name server says')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Step 7: ask by another way')
             [CompletionResult]::new('bundle', 'bundle', [CompletionResultType]::ParameterValue, 'Step 8: write what the hosting provider needs into one file')
-            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a cause, a step, or how to read a verdict')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a cause, a step, how to read a verdict, or a line of a log')
             break
         }
         'fix502;route' {

@@ -44,7 +44,7 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand --version 'Print version'
             cand route 'Follow a URL through the configuration to its upstream'
             cand demo 'Break a small host inside the program, and diagnose it'
-            cand triage 'Diagnose what was recorded elsewhere'
+            cand triage 'Diagnose whatever was sent: logs, configurations, responses, tickets, bundles'
             cand completions 'Print the completions for a shell'
             cand man 'Print the manual page'
             cand retry 'Step 1: ask again, and look at the proxy service'
@@ -55,7 +55,7 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand dns 'Step 6: compare what each name server says'
             cand proxy 'Step 7: ask by another way'
             cand bundle 'Step 8: write what the hosting provider needs into one file'
-            cand explain 'Explain a cause, a step, or how to read a verdict'
+            cand explain 'Explain a cause, a step, how to read a verdict, or a line of a log'
         }
         &'fix502;route'= {
             cand --config 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)'

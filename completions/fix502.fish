@@ -67,7 +67,7 @@ complete -c fix502 -n "__fish_fix502_needs_command" -s h -l help -d 'Print help 
 complete -c fix502 -n "__fish_fix502_needs_command" -s V -l version -d 'Print version'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "route" -d 'Follow a URL through the configuration to its upstream'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "demo" -d 'Break a small host inside the program, and diagnose it'
-complete -c fix502 -n "__fish_fix502_needs_command" -a "triage" -d 'Diagnose what was recorded elsewhere'
+complete -c fix502 -n "__fish_fix502_needs_command" -a "triage" -d 'Diagnose whatever was sent: logs, configurations, responses, tickets, bundles'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "completions" -d 'Print the completions for a shell'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "man" -d 'Print the manual page'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "retry" -d 'Step 1: ask again, and look at the proxy service'
@@ -78,7 +78,7 @@ complete -c fix502 -n "__fish_fix502_needs_command" -a "timeouts" -d 'Step 5: co
 complete -c fix502 -n "__fish_fix502_needs_command" -a "dns" -d 'Step 6: compare what each name server says'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "proxy" -d 'Step 7: ask by another way'
 complete -c fix502 -n "__fish_fix502_needs_command" -a "bundle" -d 'Step 8: write what the hosting provider needs into one file'
-complete -c fix502 -n "__fish_fix502_needs_command" -a "explain" -d 'Explain a cause, a step, or how to read a verdict'
+complete -c fix502 -n "__fish_fix502_needs_command" -a "explain" -d 'Explain a cause, a step, how to read a verdict, or a line of a log'
 complete -c fix502 -n "__fish_fix502_using_subcommand route" -l config -d 'Read this proxy configuration (repeatable; default: the one the running proxy was started with)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand route" -l root -d 'Take files from this directory instead of / (a container\'s root, a mounted disk)' -r -F
 complete -c fix502 -n "__fish_fix502_using_subcommand route" -l proxy-kind -d 'Whose configuration the files are [default: told from the files]' -r -f -a "nginx\t'nginx'

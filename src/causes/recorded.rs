@@ -115,21 +115,52 @@ fn by_itself(
     exhibits: Vec<Exhibit>,
 ) -> Finding {
     let place = facts
-        .upstream
-        .map_or_else(String::new, |upstream| format!(" ({upstream})"));
+        .endpoint
+        .as_ref()
+        .map_or_else(String::new, |endpoint| format!(" ({endpoint})"));
     cause
         .finding(confidence, format!("{}{place}", cause.title))
         .because(log_line(entry))
         .because_all(exhibits)
-        .remedy(Remedy::advise(format!(
-            "see the repair for {} with: fix502 explain {}",
-            if facts.product.is_empty() {
-                "the proxy"
-            } else {
-                facts.product
-            },
-            cause.id
-        )))
+        .remedy(Remedy::advise(advice(cause.id, facts)))
+}
+
+/// What to do about a cause of which only a log tells.
+fn advice(cause: &str, facts: &Facts<'_>) -> String {
+    let prefix = facts.protocol.directive_prefix();
+    match cause {
+        "upstream-worker-timeout-kill" => format!(
+            "find out what the request waits for; when it may take that long, raise the application's own limit (request_terminate_timeout of php-fpm, --timeout of gunicorn, harakiri of uWSGI), and {prefix}_read_timeout above it"
+        ),
+        "upstream-worker-crash" => {
+            "repair what crashes: the core file and the last lines of the application's log name it (an extension, a native module)".to_owned()
+        }
+        "upstream-oom-killed" => {
+            "find what took the memory; give the application more than it needs at its peak, or run fewer workers".to_owned()
+        }
+        "upstream-acl-rejects-proxy" => {
+            "add the proxy's address to the application's list (listen.allowed_clients of php-fpm), then restart it".to_owned()
+        }
+        "upstream-workers-saturated" => {
+            "find out why requests take so long; when the memory allows, raise the number of workers (pm.max_children of php-fpm)".to_owned()
+        }
+        "upstream-fd-exhausted" => {
+            "look for descriptors that are never closed; raise LimitNOFILE= of the application's unit when it needs as many".to_owned()
+        }
+        "uwsgi-protocol-mismatch" => {
+            "use uwsgi_pass for a uWSGI that listens with --socket, or let it listen with --http-socket".to_owned()
+        }
+        "upstream-request-buffer-overflow" => {
+            "raise buffer-size of uWSGI above the size in its log line, or make the cookies smaller".to_owned()
+        }
+        "proxy-protocol-mismatch" => {
+            "let both sides agree: proxy_protocol on the listener behind, or none in front".to_owned()
+        }
+        "ephemeral-ports-exhausted" => {
+            "keep connections to the upstream (keepalive in its group), or widen net.ipv4.ip_local_port_range".to_owned()
+        }
+        other => format!("the page has the repair: fix502 explain {other}"),
+    }
 }
 
 /// The causes that the pieces prove, surest first.

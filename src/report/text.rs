@@ -194,7 +194,7 @@ fn verdict(page: &mut Page<'_>, report: &Report) {
                 page.prose(9, &format!("{words}{}", finding.message), Tone::Plain);
             }
             if verdict.chain.len() < 2
-                && let Some(title) = title_of(cause)
+                && let Some(title) = title_of(cause).filter(|title| !verdict.title.starts_with(title))
             {
                 page.prose(9, title, Tone::Plain);
             }
