@@ -125,6 +125,15 @@ fn load(kind: ProxyKind) -> Remedy {
     .risk("applies every other pending edit of the configuration as well")
 }
 
+/// What says that nobody was reached.
+const LOST: [Symptom; 5] = [
+    Symptom::ConnectFailed,
+    Symptom::ConnectTimeout,
+    Symptom::ConnectionRefused,
+    Symptom::HostUnreachable,
+    Symptom::NoForwardPath,
+];
+
 /// Squid writes no address that it could not reach. But when every server that its file names answers, it has
 /// no way left all the same, and the file is younger than the last time it was read, the file was not read.
 fn by_time(snapshot: &Snapshot) -> Option<Finding> {
@@ -132,13 +141,6 @@ fn by_time(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     }
     let (route, pass) = passing_route(snapshot).filter(|(route, _)| route.proxy == ProxyKind::Squid)?;
-    const LOST: [Symptom; 5] = [
-        Symptom::ConnectFailed,
-        Symptom::ConnectTimeout,
-        Symptom::ConnectionRefused,
-        Symptom::HostUnreachable,
-        Symptom::NoForwardPath,
-    ];
     let entry = logged_now(snapshot, &LOST).last().copied()?;
     let started_ms = snapshot.proxy.as_ref()?.master.started_ms;
     let read_again = snapshot

@@ -462,16 +462,15 @@ impl Walk<'_> {
             .copied()
             .flatten()
             .and_then(|index| self.config.peers.get(index));
-        let (authority, place) = match first_peer {
-            Some(peer) => (peer.tls_ca.clone(), Some(first.place.clone())),
-            None => {
-                let outgoing = &self.squid.tls_outgoing_options;
-                let cafile = outgoing
-                    .value
-                    .split_whitespace()
-                    .find_map(|word| word.strip_prefix("cafile="));
-                (cafile.map(str::to_owned), outgoing.place.clone())
-            }
+        let (authority, place) = if let Some(peer) = first_peer {
+            (peer.tls_ca.clone(), Some(first.place.clone()))
+        } else {
+            let outgoing = &self.squid.tls_outgoing_options;
+            let cafile = outgoing
+                .value
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix("cafile="));
+            (cafile.map(str::to_owned), outgoing.place.clone())
         };
         if first.tls {
             self.route.settings.tls_trusted_certificate = authority.map(|value| Setting { value, place });
