@@ -3,6 +3,7 @@
 use crate::evidence::{AppServer, ErrorEntryText, Snapshot};
 use crate::host::{Clock, Host, ListDirectory, ReadFile, ReadLink};
 use crate::system::applications::{self, FpmPool};
+use crate::system::java_servers;
 use crate::system::log_time;
 
 /// Finds application servers and reads their settings.
@@ -11,12 +12,20 @@ pub(super) fn ask(host: &Host, snapshot: &mut Snapshot) {
     let mut servers = applications::servers(processes);
     servers.truncate(20);
     for server in &mut servers {
-        if server.kind != "php-fpm" {
-            continue;
-        }
         let Some(process) = processes.iter().find(|process| process.pid == server.pid) else {
             continue;
         };
+        if server.kind == "java" {
+            for file in java_servers::files(process) {
+                if let Some(content) = host.ask(&ReadFile::start(file.clone(), 1 << 20)).into_seen() {
+                    java_servers::apply(server, &file, &content.bytes.0);
+                    server.files.push(file);
+                }
+            }
+        }
+        if server.kind != "php-fpm" {
+            continue;
+        }
         if let Some(file) = applications::fpm_config_file(process) {
             fpm(host, server, &file);
         }

@@ -11,6 +11,7 @@ pub mod firewall;
 pub mod git_log;
 pub mod http;
 pub mod idle_defaults;
+pub mod java_servers;
 pub mod kernel;
 pub mod log_time;
 pub mod network;
