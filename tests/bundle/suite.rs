@@ -53,6 +53,7 @@ fn no_secret_of_the_trial_is_in_its_bundle() {
             transcript: &transcript(),
             report: &report(),
             text: TEXT,
+            included: &[],
             tool_version: "0.1.0",
             keep_addresses,
         })
