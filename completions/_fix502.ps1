@@ -330,6 +330,8 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; NO_COLOR is honoured')
             [CompletionResult]::new('--width', '--width', [CompletionResultType]::ParameterName, 'Columns of the report, 20 to 1000 (default: those of the terminal)')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'List every file that was read, every command that was run and every file of the bundle; write nothing')
+            [CompletionResult]::new('--keep-addresses', '--keep-addresses', [CompletionResultType]::ParameterName, 'Leave addresses and host names as they are; without it each becomes a pseudonym, and the map is written beside the bundle')
+            [CompletionResult]::new('--selftest', '--selftest', [CompletionResultType]::ParameterName, 'Plant known secrets into the evidence of this host, or of the bundle named instead of a URL, make a bundle of it and look for them; write nothing')
             [CompletionResult]::new('--ci', '--ci', [CompletionResultType]::ParameterName, 'Never ask, take all steps at once; also so when stdin or stdout is no terminal')
             [CompletionResult]::new('--non-interactive', '--non-interactive', [CompletionResultType]::ParameterName, 'Never ask, take all steps at once; also so when stdin or stdout is no terminal')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only verdict and repair')

@@ -135,7 +135,7 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__bundle)
-            opts="-q -v -h --dry-run --include --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --dry-run --include --keep-addresses --selftest --root --config --via --proxy --proxies --deadline --since --attempts --format --output --step --skip --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -314,6 +314,8 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand --color 'When to use colour; NO_COLOR is honoured'
             cand --width 'Columns of the report, 20 to 1000 (default: those of the terminal)'
             cand --dry-run 'List every file that was read, every command that was run and every file of the bundle; write nothing'
+            cand --keep-addresses 'Leave addresses and host names as they are; without it each becomes a pseudonym, and the map is written beside the bundle'
+            cand --selftest 'Plant known secrets into the evidence of this host, or of the bundle named instead of a URL, make a bundle of it and look for them; write nothing'
             cand --ci 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
             cand --non-interactive 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
             cand -q 'Only verdict and repair'

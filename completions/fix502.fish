@@ -472,6 +472,8 @@ always\t'Always'
 never\t'Never'"
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l width -d 'Columns of the report, 20 to 1000 (default: those of the terminal)' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l dry-run -d 'List every file that was read, every command that was run and every file of the bundle; write nothing'
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l keep-addresses -d 'Leave addresses and host names as they are; without it each becomes a pseudonym, and the map is written beside the bundle'
+complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l selftest -d 'Plant known secrets into the evidence of this host, or of the bundle named instead of a URL, make a bundle of it and look for them; write nothing'
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -l ci -l non-interactive -d 'Never ask, take all steps at once; also so when stdin or stdout is no terminal'
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -s q -l quiet -d 'Only verdict and repair'
 complete -c fix502 -n "__fish_fix502_using_subcommand bundle" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
