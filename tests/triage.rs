@@ -108,7 +108,11 @@ fn no_ticket_gets_a_wrong_verdict() {
             open += 1;
         }
     }
-    println!("{right} decided right, {open} undecided with the right cause among the possible ones");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(right + open >= 40 && tempting * 2 >= right + open);
+    assert!(right + open >= 60 && tempting * 2 >= right + open);
+    // Caution is no excuse: what can be decided is.
+    assert!(
+        right >= 27,
+        "{right} decided right, {open} undecided with the right cause among the possible ones"
+    );
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Failure, exit, judged, say};
+use crate::bundle::Redactor;
 use crate::evidence::Snapshot;
 use crate::exit::Exit;
 use crate::explain;
@@ -22,7 +23,7 @@ const INPUT_CAP_BYTES: u64 = triage::TOTAL_CAP_BYTES;
 /// A log of this length is counted as it goes by.
 const LONG_BYTES: u64 = 16 << 20;
 /// And at most for so long.
-const LONG_LIMIT: Duration = Duration::from_secs(600);
+const LONG_LIMIT: Duration = Duration::from_mins(10);
 
 /// Whatever was sent: a recorded host is asked again, everything else is sorted and joined.
 pub(super) fn triage(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -104,7 +105,12 @@ fn sent(paths: &[PathBuf], no_bundle: Option<UsageError>) -> Result<Report, Fail
         }
     }
     let single = inputs.len() == 1;
-    let sorted = triage::sort(inputs);
+    let mut sorted = triage::sort(inputs);
+    // What somebody pasted may hold a password; the report that is made of it is passed on.
+    let mut redactor = Redactor::new();
+    for piece in &mut sorted.pieces {
+        piece.text = redactor.text(&piece.text);
+    }
     if let Some(error) = no_bundle {
         let names = sorted.pieces.iter().map(|piece| &piece.name);
         let names = names.chain(sorted.unused.iter().map(|unused| &unused.name));
@@ -182,7 +188,7 @@ pub(super) fn page(topic: Option<&str>) -> Result<String, UsageError> {
     let Some(line) = topic.filter(|topic| known.is_err() && topic.trim().contains([' ', '{'])) else {
         return known;
     };
-    triage::explain_line(line).ok_or_else(|| {
+    triage::explain_line(&Redactor::new().text(line)).ok_or_else(|| {
         UsageError::new("this line is not known").hint(
             "paste one whole line of an error log, between single quotes; of several lines: fix502 triage FILE",
         )

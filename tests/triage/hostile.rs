@@ -62,6 +62,28 @@ fn escape_sequences_and_reading_directions_reach_the_terminal_written_out() {
 }
 
 #[test]
+fn secrets_in_a_paste_are_not_shown() {
+    let text = format!(
+        "{}\n\n$ curl -v https://shop.test/cart\n> GET /cart HTTP/1.1\n> Host: shop.test\n> Authorization: Basic dXNlcjpzdHJlbmdnZWhlaW0=\n> Cookie: session=s3ss10nS3cr3t\n>\n< HTTP/1.1 502 Bad Gateway\n< Server: nginx\n< Set-Cookie: session=s3ss10nS3cr3t\n<\n",
+        REFUSED.replace("/cart HTTP", "/cart?access_token=gEh31mT0ken12345 HTTP")
+    );
+    for arguments in [
+        &["triage", "-", "-v"][..],
+        &["triage", "-", "--format", "json"],
+        &["triage", "-", "--format", "html"],
+    ] {
+        let (_, out, error) = run(arguments, text.as_bytes());
+        for secret in ["dXNlcjpzdHJlbmdnZWhlaW0", "s3ss10nS3cr3t", "gEh31mT0ken12345"] {
+            assert!(
+                !out.contains(secret) && !error.contains(secret),
+                "{arguments:?} {secret}"
+            );
+        }
+        assert!(out.contains("127.0.0.1:8080"), "{out}{error}");
+    }
+}
+
+#[test]
 fn standard_input_is_read_and_the_report_is_the_same_as_of_a_file() {
     let (code, out, _) = run(&["triage", "-", "--format", "json"], REFUSED.as_bytes());
     assert_eq!(code, 3);
