@@ -152,7 +152,7 @@ fn long_log(path: &Path, shown: &str) -> Option<Input> {
     let live = Host::live(None, LONG_LIMIT);
     let head = live.ask(&ReadFile::start(&file, 64 << 10)).into_seen()?;
     let kind = triage::log_kind(&head.bytes.0)?;
-    let account = live
+    let mut account = live
         .ask(&ReadLogs {
             logs: vec![LogSource {
                 path: file,
@@ -165,6 +165,18 @@ fn long_log(path: &Path, shown: &str) -> Option<Input> {
             digest: steps::digest,
         })
         .into_seen()?;
+    let mut redactor = Redactor::new();
+    for count in &mut account.symptoms {
+        count.sample = redactor.text(&count.sample);
+    }
+    for event in &mut account.events {
+        event.text = redactor.text(&event.text);
+    }
+    for episode in &mut account.episodes {
+        for line in episode.first.iter_mut().chain(&mut episode.root) {
+            line.text = redactor.text(&line.text);
+        }
+    }
     let lines: Vec<&str> = account.symptoms.iter().map(|count| count.sample.as_str()).collect();
     if lines.is_empty() {
         return None;
