@@ -67,11 +67,8 @@ pub(super) fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layer
     if is_balancer {
         let after = written_url.split_once("://").map_or("", |(_, rest)| rest);
         let slash = after.find('/').unwrap_or(after.len());
-        path = after
-            .get(slash..)
-            .filter(|path| !path.is_empty())
-            .unwrap_or("/")
-            .to_owned();
+        let below = after.get(slash..).filter(|path| !path.is_empty());
+        below.unwrap_or("/").clone_into(&mut path);
         if let Some(balancer) = balancer {
             pass.group = Some(Group {
                 name: balancer.name.clone(),

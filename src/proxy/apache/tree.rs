@@ -22,14 +22,14 @@ pub(super) struct SourceFile {
     pub(super) bytes: Arc<[u8]>,
     pub(super) modified_ms: Option<i64>,
     /// Where each line begins.
-    line_starts: Vec<usize>,
+    line_starts: Vec<u32>,
 }
 
 impl SourceFile {
     pub(super) fn new(path: String, bytes: Arc<[u8]>, modified_ms: Option<i64>) -> Self {
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         let line_starts = std::iter::once(0)
-            .chain(ends.map(|(index, _)| index.saturating_add(1)))
+            .chain(ends.map(|(index, _)| u32::try_from(index.saturating_add(1)).unwrap_or(u32::MAX)))
             .collect();
         Self {
             path,
@@ -42,14 +42,15 @@ impl SourceFile {
     /// A line's bytes, counted from 1.
     pub(super) fn line(&self, line: u32) -> &[u8] {
         let index = usize::try_from(line).unwrap_or(0).saturating_sub(1);
-        let Some(start) = self.line_starts.get(index) else {
+        let start_of = |index: usize| {
+            let start = self.line_starts.get(index)?;
+            usize::try_from(*start).ok()
+        };
+        let Some(start) = start_of(index) else {
             return &[];
         };
-        let end = self
-            .line_starts
-            .get(index.saturating_add(1))
-            .map_or(self.bytes.len(), |next| next.saturating_sub(1));
-        self.bytes.get(*start..end).unwrap_or_default()
+        let end = start_of(index.saturating_add(1)).map_or(self.bytes.len(), |next| next.saturating_sub(1));
+        self.bytes.get(start..end).unwrap_or_default()
     }
 }
 
@@ -75,7 +76,10 @@ pub struct Statement {
     pub parent: StatementId,
     /// It is a section.
     pub is_section: bool,
-    pub(super) children: Vec<StatementId>,
+    /// Links instead of lists, which would take more room than the statements; [`ROOT`]: none.
+    pub(super) first_child: u32,
+    pub(super) last_child: u32,
+    pub(super) next_sibling: u32,
 }
 
 impl Statement {
@@ -118,14 +122,29 @@ impl Tree {
         let id = self.statements.len();
         statement.parent = parent;
         self.statements.push(statement);
-        if let Some(parent) = self.statements.get_mut(parent) {
-            parent.children.push(id);
+        let link = u32::try_from(id).unwrap_or(0);
+        let before = self.statements.get_mut(parent).map_or(0, |parent| {
+            if parent.first_child == 0 {
+                parent.first_child = link;
+            }
+            std::mem::replace(&mut parent.last_child, link)
+        });
+        if let Some(before) = usize::try_from(before).ok().filter(|before| *before != ROOT)
+            && let Some(before) = self.statements.get_mut(before)
+        {
+            before.next_sibling = link;
         }
         id
     }
 
     pub(super) fn children(&self, id: StatementId) -> impl Iterator<Item = StatementId> + '_ {
-        self.get(id).children.iter().copied()
+        let link = |link: u32| usize::try_from(link).ok().filter(|id| *id != ROOT);
+        let mut next = link(self.get(id).first_child);
+        std::iter::from_fn(move || {
+            let current = next?;
+            next = link(self.get(current).next_sibling);
+            Some(current)
+        })
     }
 
     /// The children of one name, in order.

@@ -202,8 +202,10 @@ impl Acls {
         errors: &mut Vec<ConfigProblem>,
     ) {
         let mut error = |level: ProblemLevel, word: usize, message: String| {
-            let place = source.word_place(statement, word);
-            errors.push(source.problem("acl", level, place, message));
+            if errors.len() < super::source::MOST_PROBLEMS {
+                let place = source.word_place(statement, word);
+                errors.push(source.problem("acl", level, place, message));
+            }
         };
         let name = statement.word(0);
         if name.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::access::AccessLine;
 use super::acl::Acls;
-use super::source::{Source, Statement};
+use super::source::{MOST_PROBLEMS, Source, Statement};
 use super::words::Word;
 use super::{Config, Environment, checks, directives, peers, ports};
 use crate::evidence::{ConfigProblem, ProblemLevel};
@@ -189,7 +189,9 @@ impl Builder {
             Some(word) => source.word_place(statement, word),
             None => source.place(statement),
         };
-        self.errors.push(source.problem(rule, level, place, message));
+        if self.errors.len() < MOST_PROBLEMS {
+            self.errors.push(source.problem(rule, level, place, message));
+        }
     }
 
     fn notes(

@@ -19,6 +19,11 @@ const MAX_DEPTH: u32 = 16;
 /// No sound configuration includes more files; beyond that a tree of includes is not followed.
 const MAX_INCLUSIONS: usize = 4096;
 
+/// Problems beyond this number say nothing new.
+pub(super) const MOST_PROBLEMS: usize = 500;
+/// No configuration has more directives, includes counted each time.
+const MOST_STATEMENTS: usize = 1_000_000;
+
 /// One directive with everything after it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Statement {
@@ -172,6 +177,7 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files, environment: &Environ
         stack: Vec::new(),
         inclusions: 0,
         quoted_values: false,
+        full: false,
     };
     match reader.load(main_file) {
         Ok(number) => reader.file(number),
@@ -198,6 +204,8 @@ struct Reader<'a> {
     stack: Vec<usize>,
     inclusions: usize,
     quoted_values: bool,
+    /// The limit of statements is reached, and told.
+    full: bool,
 }
 
 impl Reader<'_> {
@@ -236,8 +244,10 @@ impl Reader<'_> {
 
     fn error(&mut self, rule: &str, file: usize, position: (u32, u32), message: String) {
         let place = self.source.place_at(file, position.0, position.1);
-        let problem = self.source.problem(rule, ProblemLevel::Error, place, message);
-        self.source.errors.push(problem);
+        if self.source.errors.len() < MOST_PROBLEMS {
+            let problem = self.source.problem(rule, ProblemLevel::Error, place, message);
+            self.source.errors.push(problem);
+        }
     }
 
     fn file(&mut self, number: usize) {
@@ -345,7 +355,20 @@ impl Reader<'_> {
         if statement.name == "configuration_includes_quoted_values" {
             self.quoted_values = statement.word(0) == "on";
         }
-        self.source.statements.push(statement);
+        match self.source.statements.len() {
+            known if known < MOST_STATEMENTS => self.source.statements.push(statement),
+            MOST_STATEMENTS if !self.full => {
+                self.full = true;
+                let position = (statement.line, statement.column);
+                let message = format!("more than {MOST_STATEMENTS} directives: the rest is not read");
+                let place = self.source.place_at(file, position.0, position.1);
+                let problem = self
+                    .source
+                    .problem("too-many-directives", ProblemLevel::Error, place, message);
+                self.source.errors.push(problem);
+            }
+            _ => {}
+        }
     }
 
     fn include(&mut self, statement: &Statement, patterns: &str) {
