@@ -7,5 +7,7 @@
 mod exact;
 #[path = "logs/generator.rs"]
 mod generator;
+#[path = "logs/host.rs"]
+mod host;
 #[path = "logs/scale.rs"]
 mod scale;

@@ -62,6 +62,7 @@ fn logs(report: &Report) -> Option<Value> {
     let account = report.snapshot.log.account.as_ref()?;
     let mut value = serde_json::to_value(account).ok()?;
     if let Value::Object(fields) = &mut value {
+        fields.insert("elsewhere".to_owned(), json!(report.snapshot.log.elsewhere));
         fields.insert(
             "history".to_owned(),
             json!(super::logbook::logbook(&report.snapshot)),

@@ -266,15 +266,15 @@ pub fn drawn(counts: &[u64], unicode: bool) -> String {
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     counts
         .iter()
-        .map(|count| match count {
-            0 => ' ',
-            _ => {
-                let level = (u128::from(*count) * 8).div_ceil(u128::from(most)).clamp(1, 8) - 1;
-                usize::try_from(level)
-                    .ok()
-                    .and_then(|level| levels.get(level).copied())
-                    .unwrap_or(' ')
+        .map(|count| {
+            if *count == 0 {
+                return ' ';
             }
+            let level = (u128::from(*count) * 8).div_ceil(u128::from(most)).clamp(1, 8) - 1;
+            usize::try_from(level)
+                .ok()
+                .and_then(|level| levels.get(level).copied())
+                .unwrap_or(' ')
         })
         .collect()
 }
@@ -348,6 +348,10 @@ pub fn sentences(snapshot: &Snapshot) -> Vec<String> {
         for path in account.requests.by_path.iter().filter(|path| path.failed > 0).take(3) {
             lines.push(share(&path.path, path.failed, path.total));
         }
+    }
+    if !lines.is_empty() && !snapshot.log.elsewhere.is_empty() {
+        let targets = snapshot.log.elsewhere.join(", ");
+        lines.push(format!("also logged, and not read here: {targets}"));
     }
     lines
 }

@@ -198,6 +198,10 @@ fn verdict(page: &mut Page<'_>, report: &Report) {
             {
                 page.prose(9, title, Tone::Plain);
             }
+            if let Some(book) = super::logbook::logbook(&report.snapshot) {
+                let words = format!("{} error lines in the logs, {}", book.errors, book.rhythm_text);
+                page.prose(9, &words, Tone::Plain);
+            }
             if confidence < Confidence::Confirmed {
                 page.prose(
                     9,

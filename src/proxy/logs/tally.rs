@@ -16,6 +16,8 @@ const UPSTREAMS: usize = 1_000;
 const PLACES: usize = 1 << 14;
 /// Entries with which it is full.
 const FULL: usize = PLACES / 4 * 3;
+/// First lines that are kept, all together.
+const SAMPLES_BYTES: usize = 1 << 20;
 /// The longest journal.
 const JOURNAL_BYTES: usize = if cfg!(test) { 1 << 18 } else { 3 << 20 };
 /// Minutes in one step of time, from the finest to the coarsest.
@@ -55,7 +57,9 @@ pub(super) struct Tally {
     numbers: HashMap<Box<[u8]>, Upstream>,
     names: Vec<String>,
     kinds: [Option<Symptom>; SYMPTOMS],
-    totals: Vec<Total>,
+    /// By upstream, then by symptom.
+    totals: Vec<Vec<Total>>,
+    sample_bytes: usize,
     open: Box<[(u64, u32)]>,
     used: usize,
     journal: Vec<u8>,
@@ -74,6 +78,7 @@ impl Default for Tally {
             names: vec![String::new()],
             kinds: [None; SYMPTOMS],
             totals: Vec::new(),
+            sample_bytes: 0,
             open: vec![(0, 0); PLACES].into_boxed_slice(),
             used: 0,
             journal: Vec::new(),
@@ -122,18 +127,19 @@ impl Tally {
     ) {
         let kind = symptom as usize % SYMPTOMS;
         let index = usize::from(upstream.0) * SYMPTOMS + kind;
-        if index >= self.totals.len() {
-            self.totals
-                .resize_with((usize::from(upstream.0) + 1) * SYMPTOMS, Total::default);
+        let row = usize::from(upstream.0);
+        if row >= self.totals.len() {
+            self.totals.resize_with(row + 1, || vec![Total::default(); SYMPTOMS]);
         }
         if let Some(place) = self.kinds.get_mut(kind) {
             *place = Some(symptom);
         }
-        let Some(total) = self.totals.get_mut(index) else {
+        let Some(total) = self.totals.get_mut(row).and_then(|row| row.get_mut(kind)) else {
             return;
         };
-        if total.count == 0 {
+        if total.count == 0 && self.sample_bytes < SAMPLES_BYTES {
             total.sample = sample();
+            self.sample_bytes += total.sample.len();
         }
         total.count += 1;
         if let Some(at_ms) = at_ms {
@@ -262,6 +268,7 @@ impl Tally {
     pub(super) fn totals(&self) -> impl Iterator<Item = (Pair, Symptom, Option<String>, &Total)> {
         self.totals
             .iter()
+            .flatten()
             .enumerate()
             .filter(|(_, total)| total.count > 0)
             .filter_map(|(index, total)| {
