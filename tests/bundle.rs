@@ -4,6 +4,7 @@
 
 mod command;
 mod hostile;
+mod large;
 mod planted;
 mod pseudonyms;
 mod redaction;

@@ -306,6 +306,70 @@ fn code_scanning_gets_no_more_results_than_it_takes_and_the_worst_of_them() {
 }
 
 #[test]
+fn many_long_findings_stay_below_the_sizes_that_github_and_gitlab_take() {
+    let place = |line: u32| Place {
+        file: format!("/srv/repo/conf/site-{}.conf", line % 700),
+        line,
+        column: 3,
+    };
+    let findings: Vec<Finding> = (1..=25_000)
+        .map(|line| {
+            Finding {
+                rule: Some("N080-fixed-502".to_owned()),
+                severity: Severity::Error,
+                excerpt: format!(
+                    "    location /way/{line} {{ return 502 \"{}\"; }}",
+                    "x".repeat(80)
+                ),
+                remedies: vec![Remedy {
+                    summary: format!("let the upstream answer for /way/{line} {}", "y".repeat(120)),
+                    ..Remedy::default()
+                }],
+                ..Finding::new(
+                    "configured-502",
+                    StepId::Config,
+                    Confidence::Confirmed,
+                    format!("the configuration itself answers 502 for /way/{line}"),
+                )
+            }
+            .at(&place(line))
+        })
+        .collect();
+    let report = Report {
+        findings,
+        lint: Some(Examined {
+            rules: vec![RuleNote {
+                id: "N080-fixed-502".to_owned(),
+                title: "a fixed 502".to_owned(),
+                level: ProblemLevel::Error,
+                cause: Some("configured-502".to_owned()),
+                skipped: false,
+            }],
+            ..Examined::default()
+        }),
+        base: "/srv/repo".to_owned(),
+        ..Report::default()
+    };
+    let junit = rendered(&report, "junit");
+    assert!(junit.len() < 30_000_000, "{} bytes", junit.len());
+    assert!(junit.contains("and 24800 more"), "the rest is counted");
+    valid_junit(&junit, "many findings");
+    let sarif = rendered(&report, "sarif");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(sarif.as_bytes()).expect("a vector takes everything");
+    let packed = packed.finish().expect("a vector takes everything");
+    assert!(packed.len() < 10_000_000, "{} bytes", packed.len());
+    let log: Value = serde_json::from_str(&sarif).expect("JSON");
+    for rule in log["runs"][0]["tool"]["driver"]["rules"].as_array().expect("rules") {
+        let tags = rule["properties"]["tags"].as_array().map_or(0, Vec::len);
+        assert!(tags <= 10, "{rule}");
+    }
+    for line in rendered(&report, "github").lines() {
+        assert!(line.len() < 4_096, "{line}");
+    }
+}
+
+#[test]
 fn what_nobody_could_look_at_is_skipped_in_junit_and_never_passed() {
     let mut report = hostile();
     report.findings.clear();

@@ -11,6 +11,9 @@ use super::{Examined, Report, StepStatus};
 use crate::evidence::ProblemLevel;
 use crate::finding::{Finding, Severity};
 
+/// Findings of one test that are written out: GitLab takes 30 MB of a file.
+const MOST_FINDINGS: usize = 200;
+
 /// One test.
 struct Case {
     name: String,
@@ -126,7 +129,7 @@ fn case(report: &Report, title: String, own: &[&Finding], fail_on: ProblemLevel,
                 count => format!("{} (and {} more)", first.message, count - 1),
             },
             kind: word(first.severity).to_owned(),
-            lines: failing.iter().flat_map(|finding| lines(report, finding)).collect(),
+            lines: all_lines(report, &failing),
         },
     };
     Case {
@@ -136,8 +139,21 @@ fn case(report: &Report, title: String, own: &[&Finding], fail_on: ProblemLevel,
             .and_then(|finding| at(finding))
             .map(|place| path(report, &place.file).0),
         outcome,
-        notes: other.iter().flat_map(|finding| lines(report, finding)).collect(),
+        notes: all_lines(report, &other),
     }
+}
+
+/// The lines of the first findings, and how many more there are.
+fn all_lines(report: &Report, findings: &[&Finding]) -> Vec<String> {
+    let mut all: Vec<String> = findings
+        .iter()
+        .take(MOST_FINDINGS)
+        .flat_map(|finding| lines(report, finding))
+        .collect();
+    if let Some(more) = findings.len().checked_sub(MOST_FINDINGS).filter(|more| *more > 0) {
+        all.push(format!("and {more} more; --format json has all of them"));
+    }
+    all
 }
 
 fn lines(report: &Report, finding: &Finding) -> Vec<String> {
