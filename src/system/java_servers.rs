@@ -38,7 +38,10 @@ pub fn files(process: &Process) -> Vec<String> {
 
 /// Applies one settings file, known by its name.
 pub fn apply(server: &mut AppServer, file: &str, bytes: &[u8]) {
-    if file.ends_with(".xml") {
+    if file
+        .rsplit_once('.')
+        .is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("xml"))
+    {
         tomcat(server, bytes);
     } else {
         jetty(server, bytes);
