@@ -121,8 +121,16 @@ impl Host {
                 } else {
                     query.perform(live)
                 };
-                live.kept(|transcript| transcript.record(query, &answer));
-                answer
+                // Two threads may ask the same at the same time: the first answer counts for both, so that a
+                // replay sees what the walk saw.
+                let first = live.kept(|transcript| {
+                    let first = transcript.answer(query);
+                    if first.is_none() {
+                        transcript.record(query, &answer);
+                    }
+                    first
+                });
+                first.flatten().unwrap_or(answer)
             }
         }
     }

@@ -138,7 +138,7 @@ pub(super) fn cloud(host: &Host, host_name: &str) -> Option<Cloud> {
             let id = id.trim().split('-').next().unwrap_or_default().to_owned();
             IDS.iter()
                 .find(|(known, _)| *known == id)
-                .and_then(|(_, name)| named(name))
+                .map(|(_, name)| named(name))
         })
         .or_else(|| by_name(host_name))
         .or_else(|| {
@@ -159,17 +159,17 @@ fn by_name(name: &str) -> Option<Cloud> {
     ENDINGS
         .iter()
         .find(|(ending, _)| name.ends_with(ending))
-        .and_then(|(_, provider)| named(provider))
+        .map(|(_, provider)| named(provider))
 }
 
 /// A provider by its name; console and status page are empty where none are known.
-fn named(provider: &str) -> Option<Cloud> {
+fn named(provider: &str) -> Cloud {
     let known = PROVIDERS.iter().find(|(_, name, ..)| *name == provider);
-    Some(Cloud {
+    Cloud {
         name: provider.to_owned(),
         console: known.map_or_else(String::new, |(_, _, console, _)| (*console).to_owned()),
         status: known.map_or_else(String::new, |(_, _, _, status)| (*status).to_owned()),
-    })
+    }
 }
 
 fn by_firmware(host: &Host) -> Option<Cloud> {
@@ -183,7 +183,7 @@ fn by_firmware(host: &Host) -> Option<Cloud> {
     PROVIDERS
         .iter()
         .find(|(mark, ..)| dmi.contains(mark) && !(hyper_v_at_home && *mark == "Microsoft Corporation"))
-        .and_then(|(_, name, ..)| named(name))
+        .map(|(_, name, ..)| named(name))
 }
 
 #[cfg(test)]

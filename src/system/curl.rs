@@ -110,6 +110,30 @@ fn status(line: &str) -> Option<u16> {
     (digits.len() == 3).then(|| digits.parse().ok()).flatten()
 }
 
+/// A page of an error that was saved without its head, as an answer with the status that its title names.
+/// `None`: no such page.
+pub fn page_alone(text: &str) -> Option<String> {
+    let page = text.trim_start_matches('\u{feff}').trim_start();
+    let begins = |with: &str| {
+        page.get(..with.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(with))
+    };
+    if !begins("<html") && !begins("<!doctype html") {
+        return None;
+    }
+    let between = |tag: &str| {
+        let rest = page.split_once(&format!("<{tag}>"))?.1;
+        rest.split('<').next()
+    };
+    let title = ["title", "h1"].into_iter().filter_map(between).find_map(|text| {
+        let text = text.trim();
+        let (number, words) = text.split_once(' ').unwrap_or((text, ""));
+        let status: u16 = number.parse().ok()?;
+        (500..600).contains(&status).then(|| format!("{status} {words}"))
+    })?;
+    Some(format!("HTTP/1.1 {title}\r\n\r\n{page}"))
+}
+
 /// Reads all answers of a text. Of a chain of interim and redirecting answers every one is given.
 pub fn read(text: &str) -> Vec<SavedAnswer> {
     let mut answers: Vec<SavedAnswer> = Vec::new();
@@ -248,6 +272,29 @@ mod tests {
         assert_eq!(answers[0].attempt.status, Some(502));
         assert_eq!(answers[0].attempt.header("server"), Some("nginx/1.22.1"));
         assert!(answers[0].attempt.body.contains("<center>nginx"));
+    }
+
+    #[test]
+    fn a_page_without_its_head_tells_the_status_in_its_title() {
+        for page in [
+            "<html>\r\n<head><title>502 Bad Gateway</title></head>",
+            "\n<!DOCTYPE HTML PUBLIC \"x\">\n<html><head>\n<title>502 Proxy Error</title>",
+            "<html><body><h1>502 Bad Gateway</h1>",
+        ] {
+            let saved = page_alone(page).unwrap_or_default();
+            assert_eq!(
+                read(&saved).first().and_then(|answer| answer.attempt.status),
+                Some(502),
+                "{page}"
+            );
+        }
+        for other in [
+            "<html><title>Shop</title>",
+            "502 Bad Gateway",
+            "<html><title>404 Not Found</title>",
+        ] {
+            assert_eq!(page_alone(other), None, "{other}");
+        }
     }
 
     #[test]

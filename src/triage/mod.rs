@@ -25,6 +25,7 @@ pub use lines::steps;
 pub use split::{Piece, split};
 
 use crate::evidence::{LogAccount, UnusedPiece};
+use crate::system::curl;
 
 /// One thing that was sent.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +84,9 @@ pub fn sort(inputs: Vec<Input>) -> Sorted {
         } else if is_binary(&input.bytes) {
             Some("it is no text")
         } else {
-            let (pieces, left_over) = split(&input.name, &input.bytes);
+            let page = curl::page_alone(&String::from_utf8_lossy(&input.bytes));
+            let bytes = page.as_ref().map_or(input.bytes.as_slice(), String::as_bytes);
+            let (pieces, left_over) = split(&input.name, bytes);
             let nothing = pieces.is_empty();
             sorted.pieces.extend(pieces);
             match (nothing, left_over) {

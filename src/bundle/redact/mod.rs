@@ -83,6 +83,26 @@ impl Redactor {
         Self::default()
     }
 
+    /// False when no text of a value, and no name of a field with a text, has a sign of a secret.
+    pub fn may_hold_secrets(value: &Value) -> bool {
+        match value {
+            Value::String(text) => trigger::is_suspicious(text),
+            Value::Array(items) => items.iter().any(Self::may_hold_secrets),
+            Value::Object(fields) => fields.iter().any(|(name, value)| {
+                // Bytes may be text in another dress.
+                name == "base64"
+                    || Self::may_hold_secrets(value)
+                    || (value.is_string() && trigger::is_suspicious(name))
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    /// True when a secret was met.
+    pub fn has_met(&self) -> bool {
+        !self.met.is_empty()
+    }
+
     /// Gives pseudonyms to addresses and names of hosts, too. Everything has to go through the redactor
     /// twice: before [`Self::seal`], when it is looked through, and after it, when it is replaced.
     #[must_use]

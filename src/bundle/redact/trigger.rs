@@ -40,9 +40,33 @@ static TRIGGER: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is fixed")
 });
 
+/// What stands before `_pass` in the names of directives that say where requests go.
+const PROTOCOLS: [&[u8]; 6] = [b"proxy", b"fastcgi", b"uwsgi", b"scgi", b"grpc", b"memcached"];
+
 /// True when a text may hold a secret.
 pub(super) fn is_suspicious(text: &str) -> bool {
-    TRIGGER.is_match(text.as_bytes())
+    find(text, 0).is_some()
+}
+
+/// The first sign of a secret from a byte on. `proxy_pass` and its kin are none: what is secret in their
+/// argument has a sign of its own.
+fn find(text: &str, from: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    loop {
+        let found = TRIGGER.find_at(bytes, at)?.range();
+        let before = bytes.get(..found.start)?.strip_suffix(b"_");
+        let is_directive = bytes.get(found.clone()) == Some(b"pass")
+            && before.is_some_and(|before| PROTOCOLS.iter().any(|name| before.ends_with(name)))
+            && matches!(
+                bytes.get(found.end),
+                None | Some(b' ' | b'"' | b'.' | b',' | b';' | b':' | b'\n')
+            );
+        if !is_directive {
+            return Some(found);
+        }
+        at = found.end;
+    }
 }
 
 /// True for a text that is looked at in parts.
@@ -52,12 +76,12 @@ pub(super) fn is_long(text: &str) -> bool {
 
 /// The lines from `from` on that may hold a secret, with those that belong to them.
 pub(super) fn next_part(text: &str, from: usize) -> Option<Range<usize>> {
-    let found = TRIGGER.find_at(text.as_bytes(), from)?;
+    let found = find(text, from)?;
     let start = text
-        .get(from..found.start())?
+        .get(from..found.start)?
         .rfind('\n')
         .map_or(from, |end| from + end + 1);
-    let mut end = line_end(text, found.end().max(start + 1));
+    let mut end = line_end(text, found.end.max(start + 1));
     // A quoted value may go on over lines.
     while end < text.len() && end - start < PART_BYTES && is_open(text.get(start..end)?) {
         end = line_end(text, end + 1);
@@ -91,6 +115,22 @@ mod tests {
         let second = next_part(text, first.end).expect("a part");
         assert_eq!(&text[second.clone()], "password = \"one\ntwo\"\n");
         assert_eq!(next_part(text, second.end), None);
+    }
+
+    #[test]
+    fn a_directive_that_passes_requests_on_is_clean_and_what_it_hides_is_not() {
+        assert!(!is_suspicious(
+            "proxy_pass http://app; \"fastcgi_pass\", uwsgi_pass: grpc_pass"
+        ));
+        for text in [
+            "proxy_pass=x",
+            "proxy_pass http://a:b@app",
+            "my_pass x",
+            "proxy_pass x; pass=y",
+            "proxy_password x",
+        ] {
+            assert!(is_suspicious(text), "{text}");
+        }
     }
 
     #[test]

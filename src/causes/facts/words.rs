@@ -43,7 +43,7 @@ pub(in crate::causes) fn log_line(entry: &ErrorEntry) -> Exhibit {
     Exhibit {
         kind: "log".to_owned(),
         text: entry.text.clone(),
-        command: Some(format!("tail -n 20 {}", quoted(&entry.file))),
+        command: Some(shows(&entry.file)),
         file: Some(entry.file.clone()),
         line: None,
     }
@@ -209,5 +209,17 @@ pub(in crate::causes) fn near(place: &Place) -> Place {
         file: place.file.clone(),
         line: 0,
         column: 0,
+    }
+}
+
+/// The command that shows lines of a log. A piece of a paste is named by its file and its line.
+fn shows(file: &str) -> String {
+    let line = file.rsplit_once(':').and_then(|(file, line)| {
+        let line: u32 = line.parse().ok()?;
+        (line > 0 && !file.is_empty()).then_some((file, line))
+    });
+    match line {
+        Some((file, line)) => format!("sed -n '{line},{}p' {}", line.saturating_add(19), quoted(file)),
+        None => format!("tail -n 20 {}", quoted(file)),
     }
 }

@@ -457,11 +457,8 @@ impl Walk<'_> {
         self.route.request_target = Some(first.request_target.clone()).filter(|target| !target.is_empty());
         let timeout_place = self.timeout_place(first, places.first().copied().flatten());
         fill(&mut self.route.settings, first, timeout_place);
-        let first_peer = places
-            .first()
-            .copied()
-            .flatten()
-            .and_then(|index| self.config.peers.get(index));
+        let first_peer = places.first().copied().flatten();
+        let first_peer = first_peer.and_then(|index| self.config.peers.get(index));
         let (authority, place) = if let Some(peer) = first_peer {
             (peer.tls_ca.clone(), Some(first.place.clone()))
         } else {

@@ -53,12 +53,11 @@ fn is_rest_of_repetition(word: &str) -> bool {
 fn quotes(config: &Config, node: NodeId) -> Option<TextEdit> {
     let tree = &config.tree;
     let last = tree.argument_count(node).checked_sub(1);
-    let (line, column) = match last.and_then(|last| tree.written_at(node, last)) {
-        Some(word) => word.start,
-        None => {
-            let place = tree.place(node);
-            (place.line, place.column)
-        }
+    let (line, column) = if let Some(word) = last.and_then(|last| tree.written_at(node, last)) {
+        word.start
+    } else {
+        let place = tree.place(node);
+        (place.line, place.column)
     };
     let file = tree.file_of(node)?;
     let text = tree.line(&file.path, line);

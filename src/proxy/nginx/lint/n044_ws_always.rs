@@ -46,7 +46,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         let Some(group) = hop.group.filter(|_| hop.protocol == Protocol::Http) else {
             continue;
         };
-        if tree.first(group, "keepalive").is_none() || is_for_sockets(config, &hop) {
+        if tree.first(group, "keepalive").is_none() || is_for_sockets(config, hop) {
             continue;
         }
         let header = tree

@@ -36,7 +36,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             continue;
         }
         let group = hop.group.and_then(|group| names.get(&group));
-        judge(config, &hop, host, directive, group, problems);
+        judge(config, hop, host, directive, group, problems);
     }
 }
 

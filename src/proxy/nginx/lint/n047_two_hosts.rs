@@ -31,7 +31,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let mut told = HashSet::new();
     for hop in upstreams::hops(config)
-        .into_iter()
+        .iter()
         .filter(|hop| hop.protocol == Protocol::Http)
     {
         let hosts: Vec<_> = tree

@@ -34,8 +34,8 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if !tls || hop.is_on(config, "ssl_server_name") {
             continue;
         }
-        if let Some(name) = name(config, &run_time, &groups, &hop) {
-            judge(config, &around, &hop, &name, problems);
+        if let Some(name) = name(config, &run_time, &groups, hop) {
+            judge(config, &around, hop, &name, problems);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, location_select, pass, units};
+use super::upstreams::{self, Hop};
 use super::{Check, Rule, inserted, problem};
 use crate::evidence::{
     ConfigProblem, ErrorEntry, Peer, PeerAddress, ProblemLevel, Protocol, ProxyKind, Snapshot, Symptom,
@@ -32,12 +33,15 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         .filter(|entry| entry.symptom == Some(Symptom::HeaderTooBig))
         .filter_map(authority)
         .collect();
-    for node in pass::all_passes(config) {
-        let protocol = pass::protocol(tree.name(node));
+    for hop in upstreams::hops(config) {
+        let (node, block, protocol) = (hop.node, hop.block, hop.protocol);
         if matches!(protocol, Protocol::Grpc | Protocol::Memcached) {
             continue;
         }
-        let block = tree.parent(node);
+        let word = sign_on(config, hop);
+        if word.is_none() && too_big.is_empty() {
+            continue;
+        }
         let prefix = protocol.directive_prefix();
         let size = tree
             .nearest(block, &format!("{prefix}_buffer_size"))
@@ -54,7 +58,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                 "{written} sends response headers longer than {prefix}_buffer_size ({size} bytes), says the error log"
             );
             problem(config, &CHECK.rule, node, message)
-        } else if let Some(word) = sign_on(config, node) {
+        } else if let Some(word) = word {
             let message = format!(
                 "\"{word}\" speaks of single sign-on, whose response headers often exceed {prefix}_buffer_size ({size} bytes)"
             );
@@ -115,14 +119,13 @@ fn logged(peer: &Peer, authorities: &HashSet<String>) -> bool {
 }
 
 /// The word in a pass, or in the location around it, that tells of single sign-on.
-fn sign_on(config: &Config, node: NodeId) -> Option<String> {
+fn sign_on(config: &Config, hop: &Hop) -> Option<String> {
     let tree = &config.tree;
-    let destination = pass::destination(pass::protocol(tree.name(node)), tree.argument(node, 0));
     let location = tree
-        .around(tree.parent(node))
+        .around(hop.block)
         .find(|block| tree.name(*block) == "location")
         .map(|block| location_select::shown(tree, block));
-    [Some(destination.authority), location]
+    [Some(hop.destination.authority.clone()), location]
         .into_iter()
         .flatten()
         .find(|text| {

@@ -25,17 +25,20 @@ pub(in super::super) fn find(config: &Config, problems: &mut Vec<ConfigProblem>)
     for prefix in ["proxy", "fastcgi", "uwsgi", "scgi"] {
         let names =
             ["buffer_size", "buffers", "busy_buffers_size"].map(|suffix| format!("{prefix}_{suffix}"));
-        if !names.iter().any(|name| tree.every(name).next().is_some()) {
+        // What is in force in a block without a word of its own is in force around it; of servers that only
+        // inherit, the first speaks for all.
+        let set = names.iter().flat_map(|name| tree.every(name));
+        let mut blocks: BTreeSet<NodeId> = set.map(|node| tree.parent(node)).collect();
+        if blocks.is_empty() {
             continue;
         }
-        for block in 1..tree.len() {
-            if !tree.is_block(block)
-                || !matches!(tree.name(block), "server" | "location")
-                || !tree.in_http(block)
-            {
-                continue;
+        let servers = |http| tree.named(http, "server").find(|server| tree.is_block(*server));
+        blocks.extend(tree.http_blocks().filter_map(servers));
+        for block in blocks {
+            let is_level = tree.is_block(block) && matches!(tree.name(block), "server" | "location");
+            if is_level && tree.in_http(block) {
+                buffers_of(config, block, &names, &mut told, problems);
             }
-            buffers_of(config, block, &names, &mut told, problems);
         }
     }
 }
