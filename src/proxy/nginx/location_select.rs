@@ -17,37 +17,34 @@ pub(super) enum Kind {
 }
 
 /// Kind and name of a location, the modifier cut off.
-pub(super) fn kind(tree: &Tree, node: NodeId) -> (Kind, String) {
-    let arguments: Vec<&str> = tree.arguments(node).collect();
-    if let [modifier, name, ..] = arguments.as_slice() {
-        let kind = match *modifier {
+pub(super) fn kind(tree: &Tree, node: NodeId) -> (Kind, &str) {
+    let (first, count) = (tree.argument(node, 0), tree.argument_count(node));
+    if count > 1 {
+        let kind = match first {
             "=" => Kind::Exact,
             "^~" => Kind::PrefixNoRegex,
             "~" => Kind::Regex,
             "~*" => Kind::RegexCaseless,
             _ => Kind::Prefix,
         };
-        return (kind, (*name).to_owned());
+        return (kind, tree.argument(node, 1));
     }
-    let name = arguments.first().copied().unwrap_or_default();
     for (modifier, kind) in [
         ("=", Kind::Exact),
         ("^~", Kind::PrefixNoRegex),
         ("~*", Kind::RegexCaseless),
         ("~", Kind::Regex),
     ] {
-        if let Some(rest) = name.strip_prefix(modifier) {
-            return (kind, rest.to_owned());
+        if let Some(rest) = first.strip_prefix(modifier) {
+            return (kind, rest);
         }
     }
-    (
-        if name.starts_with('@') {
-            Kind::Named
-        } else {
-            Kind::Prefix
-        },
-        name.to_owned(),
-    )
+    let kind = if first.starts_with('@') {
+        Kind::Named
+    } else {
+        Kind::Prefix
+    };
+    (kind, first)
 }
 
 /// The location as it is shown: `~ \.php$`, `/`.
@@ -92,7 +89,7 @@ enum Certainty {
 
 /// One level. In a regex location (`below_regex`) nginx builds no table of prefixes.
 fn level(tree: &Tree, block: NodeId, uri: &str, below_regex: bool, search: &mut Search) -> Certainty {
-    let locations: Vec<(NodeId, Kind, String)> = tree
+    let locations: Vec<(NodeId, Kind, &str)> = tree
         .named(block, "location")
         .filter(|node| tree.is_block(*node))
         .map(|node| {
@@ -106,16 +103,16 @@ fn level(tree: &Tree, block: NodeId, uri: &str, below_regex: bool, search: &mut 
     if !below_regex {
         if let Some((node, _, _)) = locations
             .iter()
-            .find(|(_, kind, name)| *kind == Kind::Exact && name == uri)
+            .find(|(_, kind, name)| *kind == Kind::Exact && *name == uri)
         {
             search.found = Found::Location(*node);
             return Certainty::Final;
         }
         // The longest wins; of two equal names (an error) the first.
-        let mut longest: Option<&(NodeId, Kind, String)> = None;
+        let mut longest: Option<&(NodeId, Kind, &str)> = None;
         for location in locations
             .iter()
-            .filter(|(_, kind, name)| is_prefix(*kind) && uri.starts_with(name.as_str()))
+            .filter(|(_, kind, name)| is_prefix(*kind) && uri.starts_with(*name))
         {
             if longest.is_none_or(|known| location.2.len() > known.2.len()) {
                 longest = Some(location);

@@ -34,12 +34,12 @@ pub(super) fn check(config: &Config, id: NodeId, problems: &mut Vec<ConfigProble
 /// The locations directly in a block.
 fn locations(config: &Config, block: NodeId, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    let mut seen: BTreeSet<(bool, String)> = BTreeSet::new();
+    let mut seen: BTreeSet<(bool, &str)> = BTreeSet::new();
     let outer = (tree.name(block) == "location").then(|| location_select::kind(tree, block));
     for id in tree.named(block, "location").filter(|id| tree.is_block(*id)) {
         let (kind, name) = location_select::kind(tree, id);
         let is_regex = matches!(kind, Kind::Regex | Kind::RegexCaseless);
-        if !is_regex && !seen.insert((kind == Kind::Exact, name.clone())) {
+        if !is_regex && !seen.insert((kind == Kind::Exact, name)) {
             problems.push(error(
                 config,
                 "duplicate-location",
@@ -58,7 +58,7 @@ fn locations(config: &Config, block: NodeId, problems: &mut Vec<ConfigProblem>) 
                 format!("location \"{name}\" cannot be inside the named location \"{outer_name}\"")
             }
             _ if kind == Kind::Named => format!("named location \"{name}\" can be on the server level only"),
-            _ if !is_regex && !name.starts_with(outer_name.as_str()) => {
+            _ if !is_regex && !name.starts_with(*outer_name) => {
                 format!("location \"{name}\" is outside location \"{outer_name}\"")
             }
             _ => continue,
@@ -97,8 +97,12 @@ fn upstream(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
             ));
         }
     }
-    let peers = pass::group_peers(config, id);
-    if !peers.is_empty() && peers.iter().all(|peer| peer.backup) {
+    let mut servers = tree
+        .named(id, "server")
+        .filter(|server| tree.argument_count(*server) > 0)
+        .peekable();
+    let is_backup = |server| tree.arguments(server).skip(1).any(|option| option == "backup");
+    if servers.peek().is_some() && servers.all(is_backup) {
         let message = format!("no servers in upstream \"{name}\": all are marked backup");
         problems.push(error(config, "upstream-only-backup", id, message));
     }

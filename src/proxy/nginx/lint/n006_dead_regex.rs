@@ -29,8 +29,8 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if !matches!(tree.name(block), "server" | "location") || !tree.in_http(block) {
             continue;
         }
-        let mut known: HashMap<String, (bool, NodeId)> = HashMap::new();
-        let mut simple: Vec<(String, bool, NodeId)> = Vec::new();
+        let mut known: HashMap<&str, (bool, NodeId)> = HashMap::new();
+        let mut simple: Vec<(&str, bool, NodeId)> = Vec::new();
         for node in tree.named(block, "location") {
             let (kind, text) = location_select::kind(tree, node);
             let caseless = match kind {
@@ -38,7 +38,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                 Kind::RegexCaseless => true,
                 _ => continue,
             };
-            if let Some((earlier_caseless, earlier)) = known.get(&text)
+            if let Some((earlier_caseless, earlier)) = known.get(text)
                 && (*earlier_caseless || !caseless)
             {
                 problems.push(dead(config, node, *earlier, ProblemLevel::Warning));
@@ -51,7 +51,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                 problems.push(dead(config, node, *earlier, ProblemLevel::Info));
             }
             if simple.len() < MOST_COMPARED && is_simple(&text) {
-                simple.push((text.clone(), caseless, node));
+                simple.push((text, caseless, node));
             }
             known.entry(text).or_insert((caseless, node));
         }

@@ -25,7 +25,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         };
         let all = tree.named(server.node, "location").find(|node| {
             let (kind, name) = location_select::kind(tree, *node);
-            matches!(kind, Kind::Prefix | Kind::PrefixNoRegex) && matches!(name.as_str(), "/" | "")
+            matches!(kind, Kind::Prefix | Kind::PrefixNoRegex) && matches!(name, "/" | "")
         });
         let Some(all) = all.filter(|all| tree.first(*all, "try_files").is_none()) else {
             continue;
