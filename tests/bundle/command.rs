@@ -348,7 +348,11 @@ fn a_kill_while_it_is_written_leaves_no_part_of_a_bundle_under_its_name() {
         for name in left {
             // Only a whole file may have waited to be renamed.
             let bytes = std::fs::read(directory.join(&name)).unwrap();
-            fix502::bundle::read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+            if name.ends_with(".pseudonyms.json") {
+                serde_json::from_slice::<serde_json::Value>(&bytes).expect("the map is whole");
+            } else {
+                fix502::bundle::read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
             std::fs::remove_file(directory.join(name)).unwrap();
         }
     }
