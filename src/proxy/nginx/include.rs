@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::lexer::{End, Fault, Lexer, Token};
+use super::lexer::{End, Fault, Lexer, Source, Token};
 use super::tree::{NodeId, ROOT, SourceFile, Tree};
 use super::{Files, directives, uri};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
@@ -113,7 +113,8 @@ impl<'a> Reader<'a> {
             return;
         };
         self.open.push(path.to_owned());
-        let mut lexer = Lexer::new(&bytes);
+        let source = Source::new(&bytes);
+        let mut lexer = Lexer::new(source);
         // Blocks open in this file; `None` for those too deep to keep.
         let mut blocks: Vec<Option<NodeId>> = vec![Some(into)];
         let mut told_depth = false;
@@ -138,9 +139,9 @@ impl<'a> Reader<'a> {
                     if let Some(current) = current {
                         let mut rest = words.as_slice();
                         while !rest.is_empty() {
-                            let length = until_missing_semicolon(&bytes, rest, false, &mut lexer.faults);
+                            let length = until_missing_semicolon(source, rest, false, &mut lexer.faults);
                             let (statement, after) = rest.split_at(length.min(rest.len()));
-                            self.statement(file, &bytes, statement, current, depth);
+                            self.statement(file, source, statement, current, depth);
                             rest = after;
                         }
                     }
@@ -150,23 +151,23 @@ impl<'a> Reader<'a> {
                     let words = std::mem::take(&mut lexer.words);
                     let mut rest = words.as_slice();
                     loop {
-                        let length = until_missing_semicolon(&bytes, rest, true, &mut lexer.faults);
+                        let length = until_missing_semicolon(source, rest, true, &mut lexer.faults);
                         let (statement, after) = rest.split_at(length.min(rest.len()));
                         if after.is_empty() {
                             break;
                         }
                         if let Some(current) = current {
-                            self.statement(file, &bytes, statement, current, depth);
+                            self.statement(file, source, statement, current, depth);
                         }
                         rest = after;
                     }
                     let lua = rest
                         .first()
-                        .is_some_and(|word| word.text(&bytes).ends_with("_by_lua_block"));
+                        .is_some_and(|word| word.text(source).ends_with("_by_lua_block"));
                     let opened = match current {
                         Some(current) if blocks.len().saturating_add(depth) <= DEEPEST_BLOCK => {
                             let at = rest.first().map_or(ended_at, |name| name.start);
-                            self.push(file, &bytes, rest, at, current, true)
+                            self.push(file, source, rest, at, current, true)
                         }
                         Some(_) if !told_depth => {
                             told_depth = true;
@@ -226,7 +227,7 @@ impl<'a> Reader<'a> {
     fn push(
         &mut self,
         file: usize,
-        bytes: &[u8],
+        source: Source<'_>,
         words: &[Token],
         at: usize,
         parent: NodeId,
@@ -240,22 +241,22 @@ impl<'a> Reader<'a> {
             }
             return None;
         }
-        let name = words.first().map(|word| word.text(bytes)).unwrap_or_default();
+        let name = words.first().map(|word| word.text(source)).unwrap_or_default();
         let id = self.tree.push(parent, &name, Some((file, at)), is_block);
         for word in words.iter().skip(1) {
-            self.tree.push_word(&word.text(bytes), Some(*word));
+            self.tree.push_word(&word.text(source), Some(*word));
         }
         Some(id)
     }
 
-    fn statement(&mut self, file: usize, bytes: &[u8], words: &[Token], parent: NodeId, depth: usize) {
+    fn statement(&mut self, file: usize, source: Source<'_>, words: &[Token], parent: NodeId, depth: usize) {
         let Some(name) = words.first() else {
             return;
         };
         let written = match words {
-            [name, target] if name.raw(bytes) == b"include" => target.text(bytes),
+            [name, target] if name.raw(source.bytes) == b"include" => target.text(source),
             _ => {
-                self.push(file, bytes, words, name.start, parent, false);
+                self.push(file, source, words, name.start, parent, false);
                 return;
             }
         };
@@ -411,7 +412,7 @@ fn class(pattern: &[char], character: char) -> Option<usize> {
 /// How many words the statement has. One that swallowed the next lines because its `;` is missing is cut where
 /// a line starts with the name of a directive; those that nginx accepts as they are stay whole.
 fn until_missing_semicolon(
-    bytes: &[u8],
+    source: Source<'_>,
     words: &[Token],
     opens_block: bool,
     faults: &mut Vec<Fault>,
@@ -421,12 +422,13 @@ fn until_missing_semicolon(
     };
     // Nearly every statement is over here: nothing was swallowed within one line.
     let last = words.last().map_or(name.start, |word| word.start);
-    let on_one_line =
-        |from: usize, to: usize| memchr::memchr(b'\n', bytes.get(from..to).unwrap_or_default()).is_none();
+    let on_one_line = |from: usize, to: usize| {
+        memchr::memchr(b'\n', source.bytes.get(from..to).unwrap_or_default()).is_none()
+    };
     if on_one_line(name.start, last) {
         return words.len();
     }
-    let name_text = name.text(bytes);
+    let name_text = name.text(source);
     let wrong = if opens_block {
         !directives::may_be_block(&name_text)
     } else {
@@ -443,7 +445,7 @@ fn until_missing_semicolon(
         if !starts_line || word.quoted {
             return false;
         }
-        let text = word.text(bytes);
+        let text = word.text(source);
         // Some options of `listen` are also names of directives.
         let option = name_text == "listen" && matches!(text.as_ref(), "http2" | "quic" | "ssl");
         !option && directives::is_known(&text)
@@ -453,7 +455,7 @@ fn until_missing_semicolon(
     };
     if let Some(last) = words.get(cut) {
         faults.push(Fault {
-            message: format!("the \";\" after \"{}\" is missing", last.text(bytes)),
+            message: format!("the \";\" after \"{}\" is missing", last.text(source)),
             at: last.end,
         });
     }
