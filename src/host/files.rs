@@ -78,6 +78,9 @@ impl ReadFile {
     }
 }
 
+/// The most room that is made before there is anything to fill it: a sparse file is longer than it is large.
+const ROOM_BYTES: usize = 4 << 20;
+
 impl Query for ReadFile {
     type Answer = FileContent;
     const NAME: &'static str = "read_file";
@@ -93,7 +96,9 @@ impl Query for ReadFile {
             Err(error) => return Observed::Unavailable(obstacle(&error)),
         };
         let length_bytes = metadata.len();
-        let mut bytes = Vec::new();
+        // Room for the whole file, so that it takes one call to read it and one to see its end.
+        let room = usize::try_from(length_bytes.min(self.cap_bytes)).unwrap_or(0);
+        let mut bytes = Vec::with_capacity(room.min(ROOM_BYTES).saturating_add(1));
         let read = if self.from_end && length_bytes > self.cap_bytes {
             file.seek(SeekFrom::Start(length_bytes - self.cap_bytes))
                 .and_then(|_| (&mut file).take(self.cap_bytes).read_to_end(&mut bytes))

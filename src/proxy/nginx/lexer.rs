@@ -13,16 +13,18 @@ const BUFFER_BYTES: usize = 4096;
 #[derive(Clone, Copy)]
 pub(super) struct Source<'b> {
     pub(super) bytes: &'b [u8],
-    /// The same as text, when it is UTF-8 without one backslash: then a word is what is written.
-    plain: Option<&'b str>,
+    /// The same as text, when it is UTF-8.
+    text: Option<&'b str>,
+    /// There is a backslash somewhere: without one every word is what is written.
+    escapes: bool,
 }
 
 impl<'b> Source<'b> {
     pub(super) fn new(bytes: &'b [u8]) -> Self {
-        let plain = std::str::from_utf8(bytes).ok();
         Self {
             bytes,
-            plain: plain.filter(|_| memchr::memchr(b'\\', bytes).is_none()),
+            text: std::str::from_utf8(bytes).ok(),
+            escapes: memchr::memchr(b'\\', bytes).is_some(),
         }
     }
 }
@@ -49,12 +51,14 @@ impl Token {
 
     /// The value, escapes resolved.
     pub(super) fn text<'b>(&self, source: Source<'b>) -> Cow<'b, str> {
-        if let Some(plain) = source.plain {
+        let raw = self.raw(source.bytes);
+        if let Some(text) = source.text
+            && !(source.escapes && raw.contains(&b'\\'))
+        {
             let inset = usize::from(self.quoted);
             let range = self.start.saturating_add(inset)..self.end.saturating_sub(inset);
-            return Cow::Borrowed(plain.get(range).unwrap_or_default());
+            return Cow::Borrowed(text.get(range).unwrap_or_default());
         }
-        let raw = self.raw(source.bytes);
         match std::str::from_utf8(raw) {
             Ok(text) if !raw.contains(&b'\\') => Cow::Borrowed(text),
             _ => Cow::Owned(unescape(raw)),
