@@ -270,7 +270,7 @@ impl<'a> State<'a> {
         let tree = &self.config.tree;
         if tree.first(self.block, "alias").is_some() && tree.name(self.block) == "location" {
             let (_, name) = super::location_select::kind(tree, self.block);
-            let rest = self.uri.strip_prefix(&name).unwrap_or_default();
+            let rest = self.uri.strip_prefix(name).unwrap_or_default();
             return format!("{}{rest}", self.root());
         }
         format!("{}{}", self.root(), self.uri)

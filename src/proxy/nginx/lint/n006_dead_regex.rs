@@ -45,12 +45,12 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                 continue;
             }
             let wider = simple.iter().find(|(earlier, earlier_caseless, _)| {
-                (*earlier_caseless || !caseless) && contains(earlier, &text)
+                (*earlier_caseless || !caseless) && contains(earlier, text)
             });
             if let Some((_, _, earlier)) = wider {
                 problems.push(dead(config, node, *earlier, ProblemLevel::Info));
             }
-            if simple.len() < MOST_COMPARED && is_simple(&text) {
+            if simple.len() < MOST_COMPARED && is_simple(text) {
                 simple.push((text, caseless, node));
             }
             known.entry(text).or_insert((caseless, node));

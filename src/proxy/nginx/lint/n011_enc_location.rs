@@ -24,14 +24,14 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             continue;
         }
         let (kind, name) = location_select::kind(tree, node);
-        if !matches!(kind, Kind::Exact | Kind::Prefix | Kind::PrefixNoRegex) || !has_escape(&name) {
+        if !matches!(kind, Kind::Exact | Kind::Prefix | Kind::PrefixNoRegex) || !has_escape(name) {
             continue;
         }
         let message =
             format!("location \"{name}\" never gets a request: nginx compares it with the decoded path");
         let mut found = problem(config, &CHECK.rule, node, message);
         "requests get the answer of another location".clone_into(&mut found.effect);
-        let decoded = uri::parse(&name, false).map(|target| target.uri);
+        let decoded = uri::parse(name, false).map(|target| target.uri);
         if let Some(decoded) = decoded.filter(|text| {
             !text.contains(['"', '\\', '\u{fffd}', '%', '$']) && !text.contains(char::is_control)
         }) {

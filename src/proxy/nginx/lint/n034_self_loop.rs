@@ -144,7 +144,7 @@ fn sample(config: &Config, node: NodeId) -> Option<RouteRequest> {
             host
         },
         method: "GET".to_owned(),
-        target: crate::proxy::nginx::uri::escape(&path),
+        target: crate::proxy::nginx::uri::escape(path),
         ..RouteRequest::default()
     })
 }
