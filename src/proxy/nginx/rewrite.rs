@@ -26,6 +26,7 @@ enum Flow {
 /// Runs the directives of a server or location block.
 pub(super) fn run(state: &mut State<'_>, block: NodeId) -> Outcome {
     let mut changed = false;
+    state.escapes_captures = true;
     match run_block(state, block, &mut changed) {
         Flow::Return(status, node) => Outcome::Return(status, node),
         Flow::Next | Flow::Stop => Outcome::Continue { changed },
@@ -39,7 +40,11 @@ fn run_block(state: &mut State<'_>, block: NodeId, changed: &mut bool) -> Flow {
         let flow = match tree.name(node) {
             "set" => {
                 if let Some(name) = tree.argument(node, 0).strip_prefix('$') {
-                    let value = state.evaluate(tree.argument(node, 1));
+                    let value = if state.escapes_captures {
+                        state.evaluate_escaped(tree.argument(node, 1), true)
+                    } else {
+                        state.evaluate(tree.argument(node, 1))
+                    };
                     state.set(&name.to_ascii_lowercase(), value);
                 }
                 Flow::Next
@@ -149,6 +154,7 @@ fn rewrite(state: &mut State<'_>, node: NodeId, changed: &mut bool) -> Flow {
     let keeps_arguments = !written.ends_with('?');
     let replacement = written.strip_suffix('?').unwrap_or(written);
     state.internal = true;
+    state.escapes_captures = false;
     state.valid_raw = false;
     if flag == "break" {
         state.valid_location = false;

@@ -27,6 +27,8 @@ pub(super) struct State<'a> {
     request_uri: String,
     pub(super) quoted: bool,
     pub(super) plus: bool,
+    /// Captures in a `set` are escaped as in a query, until a `rewrite` of the same run changes the URI.
+    pub(super) escapes_captures: bool,
     /// The raw target may still be sent upstream.
     pub(super) valid_raw: bool,
     /// The location's name may still be cut off.
@@ -70,6 +72,7 @@ impl<'a> State<'a> {
             request_uri: target.request_uri.clone(),
             quoted: target.quoted,
             plus: target.plus,
+            escapes_captures: true,
             // `http://h?x` has no path to be sent on as it is.
             valid_raw: target.request_uri.starts_with('/'),
             valid_location: true,
