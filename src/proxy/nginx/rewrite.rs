@@ -173,10 +173,10 @@ fn rewrite(state: &mut State<'_>, node: NodeId, changed: &mut bool) -> Flow {
             } else if !keeps_arguments {
                 state.arguments.clear();
             }
-            if uri.is_empty() {
+            state.uri = uri;
+            if state.uri.is_empty() {
                 return Flow::Return(500, node);
             }
-            state.uri = uri;
         }
         Err(variable) => {
             let text = format!(

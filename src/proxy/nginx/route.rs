@@ -183,7 +183,8 @@ impl Walk {
         let found = tree
             .named(state.server, "location")
             .find(|location| tree.argument(*location, 0) == name);
-        let Some(location) = found else {
+        // A rewrite may have left nothing of the URI: nginx enters no named location without one.
+        let Some(location) = found.filter(|_| !state.uri.is_empty()) else {
             return self.answered(state, 500, at);
         };
         state.internal = true;
