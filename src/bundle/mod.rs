@@ -177,6 +177,11 @@ pub fn public_file_name(snapshot: &Snapshot) -> String {
     file_name(&nameless)
 }
 
+/// Builds what [`without_secrets`] needs; for a thread that has nothing else to do while something else is read.
+pub fn prepare_redaction() {
+    Redactor::prepare();
+}
+
 /// Something that is printed, without its secrets: a report, a finding, a route. Addresses and names of hosts
 /// stay; the `names` are never taken for a secret.
 ///

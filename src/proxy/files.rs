@@ -1,7 +1,7 @@
 //! How the readers get bytes: implemented by the caller on top of the host.
 
-/// Where a reader's files come from.
-pub trait Files {
+/// Where a reader's files come from. A reader may ask from more than one thread.
+pub trait Files: Sync {
     /// The bytes of a file. The error is a lower-case reason such as "permission denied", "is a directory",
     /// "no such file".
     ///

@@ -7,6 +7,8 @@
 
 mod suppression;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::evidence::{ConfigFile, ConfigProblem, Place, ProblemLevel, ProxyKind, Snapshot};
 
 use super::{apache, nginx, squid};
@@ -64,36 +66,44 @@ pub(super) fn run<C: Source + Sync>(
 ) -> Vec<ConfigProblem> {
     // Where nothing is known of the host, a rule that needs it has nothing to say.
     let nothing_known = *around == Snapshot::default();
-    let all_of = |checks: &[&Check<C>]| {
-        let mut problems = Vec::new();
-        for check in checks {
-            (check.find)(config, around, &mut problems);
-        }
-        problems
-    };
     let asked: Vec<&Check<C>> = checks
         .iter()
         .filter(|check| !(check.rule.needs_host && nothing_known))
         .collect();
+    // Each thread takes the next rule that nobody has taken, as some take ten times as long as others.
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut found = Vec::new();
+        while let Some((index, check)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            asked.get(index).map(|check| (index, check))
+        } {
+            let mut problems = Vec::new();
+            (check.find)(config, around, &mut problems);
+            found.push((index, problems));
+        }
+        found
+    };
     let bytes: u64 = config.files().iter().map(|file| file.bytes).sum();
-    let mut problems = if bytes < WORTH_A_THREAD_BYTES {
-        all_of(&asked)
+    let mut found = if bytes < WORTH_A_THREAD_BYTES {
+        take()
     } else {
-        let (first, second) = asked.split_at(asked.len() / 2);
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| all_of(second));
-            let mut problems = all_of(first);
+            let other = scope.spawn(take);
+            let mut found = take();
             match other.join() {
-                Ok(others) => problems.extend(others),
+                Ok(others) => found.extend(others),
                 // A rule that panics does so here as well.
                 Err(panic) => std::panic::resume_unwind(panic),
             }
-            problems
+            found
         })
     };
+    found.sort_by_key(|(index, _)| *index);
+    let mut problems: Vec<ConfigProblem> = found.into_iter().flat_map(|(_, problems)| problems).collect();
     let files = config.files();
     suppression::apply(&config.contents(), &mut problems);
-    let order: std::collections::HashMap<&str, usize> = files
+    let order: foldhash::HashMap<&str, usize> = files
         .iter()
         .enumerate()
         .rev()

@@ -65,6 +65,8 @@ pub(super) fn lint(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
 pub(super) fn files(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
     let host = Host::unrecorded(options.root.clone(), options.deadline);
     let paths: Vec<String> = paths.iter().map(|path| located(path, options)).collect();
+    // Whatever is found goes through the redaction; nobody waits for this thread.
+    std::thread::spawn(crate::bundle::prepare_redaction);
     let configurations = read_named(&host, &paths, options.proxy_kind)
         .map_err(|error| UsageError::new(error.to_string()).hint(hint(&error)))?;
     let (scope, findings) = examined(&configurations, &Snapshot::default(), false);

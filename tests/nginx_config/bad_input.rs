@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Environment, MAIN, config, config_of};
 use fix502::proxy::nginx::{self, Config};
-use fix502::proxy::{FileBytes, Files};
+use fix502::proxy::{FileBytes, Files, RouteRequest};
 
 /// Rule, file, line and column of every error.
 fn places(config: &Config) -> Vec<(String, String, u32, u32)> {
@@ -149,4 +149,65 @@ fn a_byte_order_mark_belongs_to_the_first_word() {
     let found = places(&raw(b"\xef\xbb\xbfevents {}\nhttp {}\n"));
     let rules: Vec<&str> = found.iter().map(|found| found.0.as_str()).collect();
     assert_eq!(rules, ["events-missing"]);
+}
+
+/// A main file with an `http` block of these includes, and sixty files below it: each with a server, a part
+/// that all share, and here and there a mistake.
+fn sixty_files(includes: &str) -> Config {
+    let mut files = vec![
+        (MAIN.to_owned(), format!("events {{}} http {{ {includes} }}")),
+        (
+            "/etc/nginx/shared.conf".to_owned(),
+            "proxy_set_header Host $host; wrong on".to_owned(),
+        ),
+    ];
+    for number in 0..60 {
+        let mistake = match number % 20 {
+            7 => "include missing.conf;",
+            13 => "unknown_word of a module;",
+            19 => "listen 127.0.0.1:80 default_server; }",
+            _ => "",
+        };
+        let text = format!(
+            "upstream u{number} {{ server 127.0.0.1:9000 down; }} server {{ server_name s{}.example; {mistake} \
+             location / {{ include shared.conf; proxy_pass http://u{number}; }} }}",
+            number % 50
+        );
+        files.push((format!("/etc/nginx/sites/{number:02}.conf"), text));
+    }
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    config_of(&files)
+}
+
+#[test]
+fn files_of_a_pattern_that_are_read_at_the_same_time_give_what_they_give_one_after_the_other() {
+    let at_once = sixty_files("include sites/*.conf;");
+    let each: String = (0..60)
+        .map(|number| format!("include sites/{number:02}.conf; "))
+        .collect();
+    let one_by_one = sixty_files(&each);
+    assert_eq!(at_once.summary().files.len(), 62);
+    assert!(places(&at_once).len() > 60, "{:?}", places(&at_once));
+    let seen = |config: &Config| {
+        let mut summary = config.summary();
+        // The main file itself differs.
+        summary.files.remove(0);
+        serde_json::to_value(summary).unwrap()
+    };
+    assert_eq!(seen(&at_once), seen(&one_by_one));
+    let routes = |config: &Config| {
+        let request = |number| RouteRequest {
+            port: 80,
+            host: format!("s{number}.example"),
+            method: "GET".to_owned(),
+            target: "/".to_owned(),
+            ..RouteRequest::default()
+        };
+        let routes = (0..60).map(|number| format!("{:?}", config.route(&request(number))));
+        routes.collect::<Vec<_>>()
+    };
+    assert_eq!(routes(&at_once), routes(&one_by_one));
 }

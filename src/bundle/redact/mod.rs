@@ -83,6 +83,11 @@ impl Redactor {
         Self::default()
     }
 
+    /// Builds what every redaction needs, so that another thread can do it before the first text is there.
+    pub fn prepare() {
+        trigger::build();
+    }
+
     /// False when no text of a value, and no name of a field with a text, has a sign of a secret.
     pub fn may_hold_secrets(value: &Value) -> bool {
         match value {

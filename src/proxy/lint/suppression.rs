@@ -5,7 +5,7 @@
 //! reported; so is one that has nothing to suppress. Comments look alike for every server, so that this
 //! knows no server. What the reader of a configuration refuses never comes through here.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::{Rule, rule};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
@@ -36,7 +36,7 @@ enum Comment<'a> {
 pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) {
     let mut suppressions = Vec::new();
     // By file and line, for each rule.
-    let mut at: HashMap<(&str, u32, &str), usize> = HashMap::new();
+    let mut at: HashMap<(&str, u32, &str), usize> = HashMap::default();
     let mut told = Vec::new();
     for (path, bytes) in files {
         // Most files have no such comment, and need not be cut into lines.

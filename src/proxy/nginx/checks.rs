@@ -7,9 +7,9 @@
 mod blocks;
 mod values;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Config;
 use super::directives::{self, Symbol};
@@ -66,6 +66,9 @@ const SCALARS: [&str; 36] = [
 /// A configuration of this many directives is checked by two threads.
 const WORTH_A_THREAD: usize = 10_000;
 
+/// A thread takes this many directives at once.
+const SHARE: usize = 1_024;
+
 /// What the checks need to know of a directive before they look at it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Traits {
@@ -92,34 +95,53 @@ static TRAITS: LazyLock<Vec<Traits>> = LazyLock::new(|| {
         .collect()
 });
 
-/// All certain errors.
-pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
-    let mut problems = Vec::new();
-    let tree = &config.tree;
-    let ids = tree.all();
-    if ids.len() < WORTH_A_THREAD {
-        directives_of(config, ids, &mut problems);
+/// What is certainly wrong with the directives and blocks by themselves, and the answer to another question
+/// about the same configuration, which is looked for at the same time when the configuration is large.
+pub(super) fn with_directives<T>(config: &Config, other: impl FnOnce() -> T) -> (T, Vec<ConfigProblem>) {
+    let all = config.tree.all();
+    // Each thread takes the next directives that nobody has taken.
+    let next = AtomicUsize::new(all.start);
+    let take = || {
+        let mut found = Vec::new();
+        loop {
+            let start = next.fetch_add(SHARE, Ordering::Relaxed);
+            if start >= all.end {
+                return found;
+            }
+            let mut problems = Vec::new();
+            directives_of(
+                config,
+                start..start.saturating_add(SHARE).min(all.end),
+                &mut problems,
+            );
+            if !problems.is_empty() {
+                found.push((start, problems));
+            }
+        }
+    };
+    let both = || (other(), duplicates(config), take());
+    let ((answer, duplicates, mut found), others) = if config.tree.len() < WORTH_A_THREAD {
+        (both(), Vec::new())
     } else {
-        let middle = ids.len() / 2;
-        let (first, second) = (ids.start..middle, middle..ids.end);
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| {
-                let mut problems = Vec::new();
-                directives_of(config, second, &mut problems);
-                problems
-            });
-            directives_of(config, first, &mut problems);
-            match other.join() {
-                Ok(others) => problems.extend(others),
+            let others = scope.spawn(take);
+            let own = both();
+            match others.join() {
+                Ok(others) => (own, others),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
-        });
-    }
-    for id in (0..tree.len()).filter(|id| tree.is_block(*id)) {
-        if problems.len() < MOST_PROBLEMS {
-            duplicates(config, id, &mut problems);
-        }
-    }
+        })
+    };
+    found.extend(others);
+    found.sort_by_key(|(start, _)| *start);
+    let found = found.into_iter().flat_map(|(_, problems)| problems);
+    (answer, found.chain(duplicates).collect())
+}
+
+/// All certain errors: these, and what is wrong between the blocks.
+pub(super) fn check(config: &Config, mut problems: Vec<ConfigProblem>) -> Vec<ConfigProblem> {
+    let tree = &config.tree;
+    problems.truncate(MOST_PROBLEMS);
     super::lint::buffers(config, &mut problems);
     blocks::listens(config, &mut problems);
     if tree.first(ROOT, "events").is_none() && !tree.files.is_empty() && config.errors.is_empty() {
@@ -269,32 +291,40 @@ fn usage(
     true
 }
 
-fn duplicates(config: &Config, block: NodeId, problems: &mut Vec<ConfigProblem>) {
+/// Directives that a block may have only once, the second time.
+fn duplicates(config: &Config) -> Vec<ConfigProblem> {
     let tree = &config.tree;
-    if !tree.is_block(block)
-        || LISTS.contains(&tree.name(block))
-        || (block != ROOT && is_list_entry(config, block))
-    {
-        return;
-    }
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    for id in tree.children(block) {
-        let Some(symbol) = tree.symbol(id) else {
-            continue;
-        };
-        if !TRAITS.get(symbol.index()).is_some_and(|traits| traits.only_once) {
+    let mut problems = Vec::new();
+    // The block in which a name was seen last, by the number of the name.
+    let mut seen = vec![None; TRAITS.len()];
+    let alias = directives::symbol("alias").map(Symbol::index);
+    let root = directives::symbol("root").map(Symbol::index);
+    for block in (0..tree.len()).filter(|id| tree.is_block(*id)) {
+        if problems.len() >= MOST_PROBLEMS {
+            break;
+        }
+        if LISTS.contains(&tree.name(block)) || (block != ROOT && is_list_entry(config, block)) {
             continue;
         }
-        let name = symbol.text();
-        // `root` and `alias` are two names of one setting.
-        if seen.insert(if name == "alias" { "root" } else { name }) {
-            continue;
+        for id in tree.children(block) {
+            let Some(symbol) = tree.symbol(id) else {
+                continue;
+            };
+            if !TRAITS.get(symbol.index()).is_some_and(|traits| traits.only_once) {
+                continue;
+            }
+            // `root` and `alias` are two names of one setting.
+            let setting = root
+                .filter(|_| alias == Some(symbol.index()))
+                .unwrap_or(symbol.index());
+            let Some(last) = seen.get_mut(setting) else {
+                continue;
+            };
+            if last.replace(block) == Some(block) {
+                let message = format!("\"{}\" directive is duplicate", symbol.text());
+                problems.push(error(config, "duplicate", id, message));
+            }
         }
-        problems.push(error(
-            config,
-            "duplicate",
-            id,
-            format!("\"{name}\" directive is duplicate"),
-        ));
     }
+    problems
 }

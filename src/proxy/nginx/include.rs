@@ -19,6 +19,8 @@ const DEEPEST_INCLUDE: usize = 40;
 const MOST_NODES: usize = 1_000_000;
 /// Problems of one file beyond this number say nothing new.
 const MOST_FAULTS: usize = 100;
+/// A pattern that stands for this many files is read by two threads: below it, starting one takes longer.
+const WORTH_A_THREAD: usize = 16;
 
 pub(super) struct Reader<'a> {
     files: &'a dyn Files,
@@ -30,6 +32,8 @@ pub(super) struct Reader<'a> {
     /// The directory that relative includes start from.
     pub(super) base: String,
     full: bool,
+    /// It reads a share of the files of a pattern, and shares them with nobody in turn.
+    is_share: bool,
 }
 
 /// Reads the main file with everything it includes.
@@ -68,6 +72,7 @@ impl<'a> Reader<'a> {
             open: Vec::new(),
             base: String::new(),
             full: false,
+            is_share: false,
         }
     }
 
@@ -270,11 +275,65 @@ impl<'a> Reader<'a> {
             self.include(&target, &place, parent, depth);
             return;
         }
-        for path in self.matching(&target) {
-            self.include(&path, &place, parent, depth);
+        let paths = self.matching(&target);
+        if paths.len() < WORTH_A_THREAD || self.is_share {
+            self.include_all(&paths, &place, parent, depth);
+            return;
+        }
+        let (first, second) = paths.split_at(paths.len() / 2);
+        let mut share = self.share();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                share.include_all(second, &place, ROOT, depth);
+                share
+            });
+            self.include_all(first, &place, parent, depth);
+            match other.join() {
+                Ok(share) => {
+                    // Where the limit lies depends on what was read before.
+                    if share.full || self.tree.len().saturating_add(share.tree.len()) > MOST_NODES {
+                        self.include_all(second, &place, parent, depth);
+                    } else {
+                        self.take_over(share, parent);
+                    }
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        });
+    }
+
+    fn include_all(&mut self, paths: &[String], place: &Place, parent: NodeId, depth: usize) {
+        for path in paths {
             if self.full {
                 return;
             }
+            self.include(path, place, parent, depth);
+        }
+    }
+
+    /// A reader that goes on from here with a tree of its own.
+    fn share(&self) -> Self {
+        Self {
+            open: self.open.clone(),
+            base: self.base.clone(),
+            is_share: true,
+            ..Self::new(self.files)
+        }
+    }
+
+    /// Adds what another reader read after this one, as if this one had read it.
+    fn take_over(&mut self, share: Self, parent: NodeId) {
+        for error in share.errors {
+            // A file that both have read is reported once.
+            let is_known = error.rule == "file-too-large" && self.known.contains_key(&error.place.file);
+            if !is_known {
+                self.errors.push(error);
+            }
+        }
+        let indexes = self.tree.append(share.tree, parent);
+        for (path, outcome) in share.known {
+            let outcome = outcome.map(|index| indexes.get(index).copied().unwrap_or(index));
+            self.known.entry(path).or_insert(outcome);
         }
     }
 

@@ -122,8 +122,9 @@ fn checked((tree, errors): (Tree, Vec<ConfigProblem>), environment: &Environment
         parts,
         facts: lint::upstreams::Facts::default(),
     };
-    config.servers = server_select::servers(&config);
-    let found = checks::check(&config);
+    let (servers, found) = checks::with_directives(&config, || server_select::servers(&config));
+    config.servers = servers;
+    let found = checks::check(&config, found);
     config.errors.extend(found);
     if parts {
         fragment::fair(&mut config.errors);
@@ -137,7 +138,7 @@ impl Config {
         let mut server_names = Vec::new();
         let mut known_names = std::collections::BTreeSet::new();
         let mut listeners: Vec<Listen> = Vec::new();
-        let mut known_listeners = std::collections::HashMap::new();
+        let mut known_listeners = foldhash::HashMap::default();
         for server in &self.servers {
             for name in &server.names {
                 if !name.text.is_empty() && known_names.insert(name.text.as_str()) {

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use fancy_regex::Regex;
+use foldhash::HashMap;
 
 use super::uri;
 
@@ -24,7 +25,7 @@ const MOST_KEPT: usize = 2048;
 type Compiled = Result<Rc<Regex>, String>;
 
 thread_local! {
-    static KEPT: RefCell<HashMap<(bool, bool, String), Compiled>> = RefCell::new(HashMap::new());
+    static KEPT: RefCell<HashMap<(bool, bool, String), Compiled>> = RefCell::new(HashMap::default());
 }
 
 /// Matches a text. The error says why it cannot be decided.

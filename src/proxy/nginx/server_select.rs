@@ -1,7 +1,9 @@
 //! Servers: what they listen on, their names, and which of them takes a request.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use foldhash::HashMap;
 
 use super::pattern;
 use super::tree::NodeId;
@@ -344,7 +346,7 @@ fn names<'a>(config: &'a Config, servers: &[(usize, &ListenEntry)]) -> (Names<'a
 
 /// The names that nginx ignores, for each socket in the order of the first `listen` of it.
 pub(super) fn all_conflicts(config: &Config) -> Vec<Vec<Conflict>> {
-    let mut numbers: HashMap<&Socket, usize> = HashMap::new();
+    let mut numbers: HashMap<&Socket, usize> = HashMap::default();
     let mut sockets: Vec<Vec<(usize, &ListenEntry)>> = Vec::new();
     for (index, server) in config.servers.iter().enumerate() {
         for listen in &server.listens {

@@ -4,8 +4,9 @@
 //! that the table of directives knows are numbers; lines and columns are found when somebody asks for them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::directives::{self, Symbol};
 use super::lexer::{Token, number};
@@ -182,9 +183,9 @@ impl Tree {
             words: Vec::new(),
             texts: String::new(),
             files: Vec::new(),
-            paths: HashMap::new(),
+            paths: HashMap::default(),
             index: foldhash::HashMap::default(),
-            upstreams: HashMap::new(),
+            upstreams: HashMap::default(),
             passes: Vec::new(),
         }
     }
@@ -199,10 +200,21 @@ impl Tree {
         1..self.nodes.len()
     }
 
-    /// Every directive of a name, in the order in which they were read.
-    pub(super) fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = NodeId> + 'a {
-        let symbol = directives::symbol(name);
-        self.all().filter(move |id| self.is(*id, symbol, name))
+    /// Every directive that has one of these names, which are nginx's own, in the order in which they were
+    /// read: one pass for all of them.
+    pub(super) fn every_of(&self, names: &[String]) -> Vec<NodeId> {
+        let mut wanted = vec![false; directives::names().len()];
+        for symbol in names.iter().filter_map(|name| directives::symbol(name)) {
+            if let Some(wanted) = wanted.get_mut(symbol.index()) {
+                *wanted = true;
+            }
+        }
+        let is_wanted = |name: Symbol| wanted.get(name.index()).copied().unwrap_or(false);
+        let named = self.nodes.iter().enumerate();
+        named
+            .filter(|(_, node)| node.name.is_some_and(is_wanted))
+            .map(|(id, _)| id)
+            .collect()
     }
 
     pub(super) fn add_file(&mut self, file: SourceFile) -> usize {
@@ -241,6 +253,54 @@ impl Tree {
             end: token.map_or(NONE, |token| number(token.end)),
         });
         self.texts.push_str(text);
+    }
+
+    /// Makes the directives of another tree the last ones of this tree, and those at its top the last children
+    /// of a block. Gives the number here of each of its files; one that both have is kept once.
+    pub(super) fn append(&mut self, other: Self, parent: NodeId) -> Vec<usize> {
+        let files: Vec<usize> = other
+            .files
+            .into_iter()
+            .map(|file| match self.paths.get(&file.path) {
+                Some(known) => *known,
+                None => self.add_file(file),
+            })
+            .collect();
+        // The other root is left out, so that the first directive there follows the last one here.
+        let (nodes, words) = (
+            number(self.nodes.len().saturating_sub(1)),
+            number(self.words.len()),
+        );
+        let texts = number(self.texts.len());
+        let moved = |id: u32| {
+            if id == NONE {
+                NONE
+            } else {
+                id.saturating_add(nodes)
+            }
+        };
+        let mut at_top = Vec::new();
+        for (id, node) in other.nodes.iter().enumerate().skip(1) {
+            let is_at_top = index(node.parent) == ROOT;
+            if is_at_top {
+                at_top.push(index(moved(number(id))));
+            }
+            self.nodes.push(Node {
+                file: files.get(index(node.file)).map_or(NONE, |file| number(*file)),
+                parent: moved(node.parent),
+                first_word: node.first_word.saturating_add(words),
+                last_child: moved(node.last_child),
+                next: moved(node.next),
+                ..*node
+            });
+        }
+        self.words.extend(other.words.iter().map(|word| Word {
+            text: word.text.saturating_add(texts),
+            ..*word
+        }));
+        self.texts.push_str(&other.texts);
+        self.move_to(parent, &at_top);
+        files
     }
 
     /// Makes a directive the last child of a block.
@@ -386,7 +446,7 @@ impl Tree {
                 (id, names)
             })
             .collect();
-        let mut upstreams = HashMap::new();
+        let mut upstreams = HashMap::default();
         for http in self.http_blocks() {
             for upstream in self.named(http, "upstream").filter(|id| self.is_block(*id)) {
                 upstreams

@@ -1,6 +1,8 @@
 //! Locations, upstreams, passes and listens that nginx refuses.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
+
+use foldhash::HashSet;
 
 use super::super::location_select::{self, Kind};
 use super::super::server_select::Socket;
@@ -222,9 +224,9 @@ fn passes(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
 
 /// The same address twice in one server, or two default servers for one address.
 pub(super) fn listens(config: &Config, problems: &mut Vec<ConfigProblem>) {
-    let mut defaults: HashSet<&Socket> = HashSet::new();
+    let mut defaults: HashSet<&Socket> = HashSet::default();
     for server in &config.servers {
-        let mut own: HashSet<&Socket> = HashSet::new();
+        let mut own: HashSet<&Socket> = HashSet::default();
         for listen in &server.listens {
             let Some(node) = listen.node else { continue };
             if !own.insert(&listen.socket) {

@@ -1,7 +1,8 @@
 //! Which application server of this host a `*_pass` leads to.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use foldhash::HashMap;
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass};
@@ -19,8 +20,8 @@ pub(super) struct Applications<'a> {
 impl<'a> Applications<'a> {
     pub(super) fn of(around: &'a Snapshot) -> Self {
         let mut found = Self {
-            by_port: HashMap::new(),
-            by_path: HashMap::new(),
+            by_port: HashMap::default(),
+            by_path: HashMap::default(),
             local: around.limits.addresses.iter().map(|(address, _)| *address).collect(),
         };
         for application in &around.applications {

@@ -84,7 +84,7 @@ pub(super) fn asked(around: &Snapshot) -> Option<RouteRequest> {
 
 /// All sockets, each with its servers in the order of the configuration.
 pub(super) fn by_socket(config: &Config) -> Vec<(&Socket, Vec<&Server>)> {
-    let mut index = std::collections::HashMap::new();
+    let mut index = foldhash::HashMap::default();
     let mut sockets: Vec<(&Socket, Vec<&Server>)> = Vec::new();
     for server in &config.servers {
         for listen in &server.listens {

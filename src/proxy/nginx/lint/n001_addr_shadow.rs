@@ -1,7 +1,8 @@
 //! A server on one address and port hides all servers that listen on the port of every address.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use foldhash::HashMap;
 
 use super::super::Config;
 use super::super::server_select::{Server, Socket};
@@ -23,7 +24,7 @@ pub(super) const CHECK: Check<Config> = Check {
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let sockets = edits::by_socket(config);
     // Servers of the wildcard, by family and port.
-    let mut everywhere: HashMap<(bool, u16), &[&Server]> = HashMap::new();
+    let mut everywhere: HashMap<(bool, u16), &[&Server]> = HashMap::default();
     for (socket, servers) in &sockets {
         if let Socket::Ip(address) = socket
             && address.ip().is_unspecified()

@@ -1,6 +1,6 @@
 //! A name that an earlier server of the same address and port has already: ignored here.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, server_select};

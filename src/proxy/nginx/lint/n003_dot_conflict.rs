@@ -1,6 +1,6 @@
 //! `.name` is dropped as a whole when `name` is taken: the subdomains go elsewhere.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::super::tree::NodeId;
@@ -42,7 +42,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 /// Names with a leading dot that nginx drops because of an exact name, each once.
 pub(super) fn dropped(config: &Config) -> Vec<(NodeId, String)> {
     let mut found: Vec<(NodeId, String)> = Vec::new();
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for (_, servers) in edits::by_socket(config) {
         if servers.len() < 2 {
             // No table of names is built for one server.
@@ -51,8 +51,8 @@ pub(super) fn dropped(config: &Config) -> Vec<(NodeId, String)> {
         let names = || servers.iter().flat_map(|server| &server.names);
         // Whoever else takes the subdomains.
         let wildcards: HashSet<&str> = names().filter_map(|name| name.text.strip_prefix("*.")).collect();
-        let mut exact: HashSet<&str> = HashSet::new();
-        let mut dotted: HashSet<&str> = HashSet::new();
+        let mut exact: HashSet<&str> = HashSet::default();
+        let mut dotted: HashSet<&str> = HashSet::default();
         for name in names() {
             let Some(bare) = name.text.strip_prefix('.') else {
                 exact.insert(&name.text);

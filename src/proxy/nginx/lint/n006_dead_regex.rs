@@ -1,6 +1,6 @@
 //! A regular expression that an earlier one on the same level always forestalls.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::super::Config;
 use super::super::location_select::{self, Kind};
@@ -29,7 +29,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if !matches!(tree.name(block), "server" | "location") || !tree.in_http(block) {
             continue;
         }
-        let mut known: HashMap<&str, (bool, NodeId)> = HashMap::new();
+        let mut known: HashMap<&str, (bool, NodeId)> = HashMap::default();
         let mut simple: Vec<(&str, bool, NodeId)> = Vec::new();
         for node in tree.named(block, "location") {
             let (kind, text) = location_select::kind(tree, node);

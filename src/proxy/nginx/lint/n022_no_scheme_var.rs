@@ -1,6 +1,6 @@
 //! The value of a variable in `proxy_pass` has to begin with `http://` or `https://`, or nginx answers 500.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::variables::{Part, has_variables, parts};

@@ -19,10 +19,10 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let around = Around::new(around);
-    let mut told = std::collections::HashSet::new();
+    let mut told = foldhash::HashSet::default();
     let lines: Vec<_> = upstreams::lines(config).collect();
     // Groups in which another server can take the request.
-    let saved: std::collections::HashSet<_> = lines
+    let saved: foldhash::HashSet<_> = lines
         .iter()
         .filter(|line| line.port_written)
         .filter_map(|line| line.hop.group)

@@ -1,7 +1,8 @@
 //! A literal name is resolved when nginx loads, and never again.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
+
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::upstreams::{self, Around, Line};
@@ -40,7 +41,7 @@ const MOVING: [&str; 12] = [
 
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let around = Around::new(around);
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for line in upstreams::lines(config) {
         let PeerAddress::Name(name) = line.address else {
             continue;

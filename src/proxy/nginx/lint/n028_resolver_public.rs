@@ -1,7 +1,8 @@
 //! A name server on the Internet cannot know names of the inside; one that is not there knows nothing.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashSet};
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass};
@@ -46,8 +47,8 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let names = RunTimeNames::new(config);
     let answers = Around::new(around);
-    let mut told: HashSet<(NodeId, String)> = HashSet::new();
-    let mut servers: HashMap<NodeId, Servers> = HashMap::new();
+    let mut told: HashSet<(NodeId, String)> = HashSet::default();
+    let mut servers: HashMap<NodeId, Servers> = HashMap::default();
     for hop in upstreams::hops(config).iter().filter(|hop| hop.variables) {
         let Some(resolver) = tree.nearest(hop.block, "resolver") else {
             continue;
@@ -151,7 +152,7 @@ fn is_answered(around: &Around<'_>, host: &str) -> bool {
 
 /// Name servers that were asked and gave no answer to anything.
 fn silent_servers(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    let mut answers: HashMap<&str, (bool, &NameOutcome)> = HashMap::new();
+    let mut answers: HashMap<&str, (bool, &NameOutcome)> = HashMap::default();
     for server in around.names.iter().flat_map(|name| &name.servers) {
         if server.used_by != "nginx" {
             continue;

@@ -1,7 +1,8 @@
 //! `localhost` is two peers where it has two addresses; a service often listens on one.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashSet};
 
 use super::super::Config;
 use super::upstreams::{self, Around};
@@ -35,13 +36,13 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if !both {
         return;
     }
-    let mut by_port: HashMap<u16, Vec<&Listener>> = HashMap::new();
+    let mut by_port: HashMap<u16, Vec<&Listener>> = HashMap::default();
     for listener in listeners {
         if let Some(address) = listener.endpoint.tcp() {
             by_port.entry(address.port()).or_default().push(listener);
         }
     }
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for line in upstreams::lines(config) {
         let PeerAddress::Name(name) = line.address else {
             continue;

@@ -1,7 +1,8 @@
 //! A request that nginx passes to itself, and that never leaves it.
 
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use foldhash::HashSet;
 
 use super::super::location_select::{self, Kind};
 use super::super::server_select::Socket;
@@ -152,7 +153,7 @@ fn sample(config: &Config, node: NodeId) -> Option<RouteRequest> {
 /// Where a request comes back to, when it certainly does, in words.
 fn looped(config: &Config, own: &HashSet<&Socket>, first: &RouteRequest, place: &Place) -> Option<String> {
     let mut request = first.clone();
-    let mut seen: HashSet<(Place, String, String)> = HashSet::new();
+    let mut seen: HashSet<(Place, String, String)> = HashSet::default();
     for hop in 0..=MOST_HOPS {
         let route = config.route(&request)?;
         let passed = certain_pass(&route)?;

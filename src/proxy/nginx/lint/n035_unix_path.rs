@@ -1,6 +1,6 @@
 //! The path of a unix socket: it has to be absolute, to be there, and to let the worker in.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::super::tree::ROOT;
@@ -26,7 +26,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let seen = Around::new(around);
     let private_tmp = unix_sockets::private_tmp(around).is_some();
     let directory = config.tree.first(ROOT, "working_directory").is_some();
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for line in upstreams::lines(config) {
         let PeerAddress::Unix(path) = line.address else {
             continue;

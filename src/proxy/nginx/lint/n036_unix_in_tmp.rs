@@ -1,6 +1,6 @@
 //! `PrivateTmp` gives a unit a `/tmp` of its own: the sockets of others are not in it.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::super::server_select::Socket;
@@ -35,7 +35,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         })
         .collect();
     let seen = Around::new(around);
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for line in upstreams::lines(config) {
         let PeerAddress::Unix(path) = line.address else {
             continue;

@@ -1,7 +1,8 @@
 //! An address in `proxy_bind` that no interface has: nginx cannot bind to it and answers 500.
 
-use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
+
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::upstreams;
@@ -27,7 +28,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
     let own: HashSet<IpAddr> = limits.addresses.iter().map(|(address, _)| *address).collect();
     let tree = &config.tree;
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for hop in upstreams::hops(config) {
         let Some(node) = hop.directive(config, "bind") else {
             continue;

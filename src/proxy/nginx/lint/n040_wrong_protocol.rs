@@ -1,7 +1,8 @@
 //! A pass and the program that listens there speak different protocols.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashSet};
 
 use super::super::Config;
 use super::upstreams::{self, Around, Line};
@@ -162,8 +163,8 @@ impl<'s> Services<'s> {
             })
             .collect();
         let mut services = Self {
-            ports: HashMap::new(),
-            paths: HashMap::new(),
+            ports: HashMap::default(),
+            paths: HashMap::default(),
             own: around.limits.addresses.iter().map(|(address, _)| *address).collect(),
         };
         for listener in listeners {

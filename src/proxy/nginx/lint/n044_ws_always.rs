@@ -1,6 +1,6 @@
 //! `Connection: upgrade` on every request, where it is meant for WebSocket alone.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::super::tree::NodeId;
@@ -41,7 +41,7 @@ const SOCKET_WORDS: [&str; 14] = [
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let connection = maps_of_upgrade(config);
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for hop in upstreams::hops(config) {
         let Some(group) = hop.group.filter(|_| hop.protocol == Protocol::Http) else {
             continue;

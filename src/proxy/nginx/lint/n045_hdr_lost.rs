@@ -1,6 +1,6 @@
 //! One `proxy_set_header` at a lower level discards all of those around it, `Host` among them.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::super::tree::{NodeId, ROOT};
@@ -26,7 +26,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         return;
     }
     let tree = &config.tree;
-    let mut told: HashSet<(NodeId, &str)> = HashSet::new();
+    let mut told: HashSet<(NodeId, &str)> = HashSet::default();
     for hop in upstreams::hops(config) {
         let Some(directive) = hop.header_directive() else {
             continue;

@@ -1,6 +1,6 @@
 //! Two `Host` headers in one request, which most backends refuse.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::super::variables::has_variables;
@@ -29,7 +29,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         return;
     }
     let tree = &config.tree;
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for hop in upstreams::hops(config)
         .iter()
         .filter(|hop| hop.protocol == Protocol::Http)

@@ -44,7 +44,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 fn name(
     config: &Config,
     run_time: &RunTimeNames<'_>,
-    groups: &std::collections::HashMap<super::super::tree::NodeId, upstreams::GroupNames>,
+    groups: &foldhash::HashMap<super::super::tree::NodeId, upstreams::GroupNames>,
     hop: &Hop,
 ) -> Option<NameAndPort> {
     let of = |authority: &str| {

@@ -24,7 +24,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
     let groups = upstreams::group_names(config);
     let around = Around::new(around);
-    let mut judged = std::collections::HashSet::new();
+    let mut judged = foldhash::HashSet::default();
     for line in upstreams::lines(config) {
         let hop = line.hop;
         if !hop.destination.tls || !hop.is_on(config, "ssl_verify") {

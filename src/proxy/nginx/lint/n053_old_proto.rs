@@ -1,6 +1,6 @@
 //! The versions of TLS that nginx offers and those that the upstream takes.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::upstreams::{self, Around, Hop, Line};
@@ -22,7 +22,7 @@ pub(super) const CHECK: Check<Config> = Check {
 fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let hops = upstreams::hops(config);
     let around = Around::new(around);
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for hop in hops.iter().filter(|hop| hop.destination.tls) {
         only_old(config, hop, &mut told, problems);
     }

@@ -1,6 +1,6 @@
 //! The upstream demands a certificate of its clients, and the pass sends none.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::Config;
 use super::upstreams::{self, Around};
@@ -24,7 +24,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         return;
     }
     let around = Around::new(around);
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for line in upstreams::lines(config) {
         let hop = line.hop;
         if !hop.destination.tls || hop.directive(config, "ssl_certificate").is_some() {

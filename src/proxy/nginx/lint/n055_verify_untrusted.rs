@@ -1,6 +1,6 @@
 //! Verification without a list of trusted certificates; nginx refuses it for a literal `https://`.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass, units};
@@ -21,7 +21,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for node in pass::all_passes(config) {
         let protocol = pass::protocol(tree.name(node));
         let destination = pass::destination(protocol, tree.argument(node, 0));

@@ -1,6 +1,6 @@
 //! The buffer for a response header is one memory page, and what is proxied is known to send more.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, location_select, pass, units};

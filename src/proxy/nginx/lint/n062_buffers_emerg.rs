@@ -22,13 +22,16 @@ pub(super) const RULE: Rule = Rule {
 pub(in super::super) fn find(config: &Config, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let mut told: BTreeSet<NodeId> = BTreeSet::new();
-    for prefix in ["proxy", "fastcgi", "uwsgi", "scgi"] {
-        let names =
-            ["buffer_size", "buffers", "busy_buffers_size"].map(|suffix| format!("{prefix}_{suffix}"));
+    let names = ["proxy", "fastcgi", "uwsgi", "scgi"].map(|prefix| {
+        ["buffer_size", "buffers", "busy_buffers_size"].map(|suffix| format!("{prefix}_{suffix}"))
+    });
+    let all_set = tree.every_of(names.as_flattened());
+    for names in names {
         // What is in force in a block without a word of its own is in force around it; of servers that only
         // inherit, the first speaks for all.
-        let set = names.iter().flat_map(|name| tree.every(name));
-        let mut blocks: BTreeSet<NodeId> = set.map(|node| tree.parent(node)).collect();
+        let is_meant = |node: &&NodeId| names.iter().any(|name| tree.name(**node) == name);
+        let set = all_set.iter().filter(is_meant);
+        let mut blocks: BTreeSet<NodeId> = set.map(|node| tree.parent(*node)).collect();
         if blocks.is_empty() {
             continue;
         }

@@ -1,6 +1,6 @@
 //! A group of several servers, and a failed request is not given to the next of them.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass, units};
@@ -21,7 +21,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    let mut told: HashSet<NodeId> = HashSet::new();
+    let mut told: HashSet<NodeId> = HashSet::default();
     for (node, _, group) in super::passes_to_groups(config) {
         let block = tree.parent(node);
         let prefix = pass::protocol(tree.name(node)).directive_prefix();

@@ -1,6 +1,6 @@
 //! Limits that contradict those of the system or of the application behind.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass, units};
@@ -58,7 +58,7 @@ fn connect_timeouts(config: &Config, problems: &mut Vec<ConfigProblem>) {
 fn killed_first(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let applications = Applications::of(around);
-    let mut told: HashSet<(NodeId, u32)> = HashSet::new();
+    let mut told: HashSet<(NodeId, u32)> = HashSet::default();
     for node in pass::all_passes(config) {
         let Some(application) = applications.behind(config, node) else {
             continue;

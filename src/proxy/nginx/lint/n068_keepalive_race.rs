@@ -1,6 +1,6 @@
 //! nginx keeps an idle connection for longer than the application does.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass, units};
@@ -26,7 +26,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
     let tree = &config.tree;
     let applications = Applications::of(around);
-    let mut told: HashSet<NodeId> = HashSet::new();
+    let mut told: HashSet<NodeId> = HashSet::default();
     for (node, _, group_node) in super::passes_to_groups(config) {
         let group = pass::group(config, group_node);
         let (Some(_), Some(kept_ms)) = (group.keepalive, group.keepalive_timeout_ms) else {

@@ -1,7 +1,7 @@
 //! Before 1.29.7 `keepalive` of a group has no effect without HTTP/1.1 and an empty Connection header, and none
 //! before the method that chooses a server.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::tree::NodeId;
 use super::super::{Config, pass};
@@ -28,7 +28,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         return;
     }
     let tree = &config.tree;
-    let mut told: HashSet<NodeId> = HashSet::new();
+    let mut told: HashSet<NodeId> = HashSet::default();
     for (node, _, group) in super::passes_to_groups(config) {
         let Some(keepalive) = tree.first(group, "keepalive") else {
             continue;

@@ -1,6 +1,8 @@
 //! The page for a failed upstream is asked of the same upstream, or of a location that does not exist.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
 
 use super::super::location_select::{self, Found};
 use super::super::tree::NodeId;
@@ -23,8 +25,8 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    let mut upstreams: HashMap<NodeId, BTreeSet<String>> = HashMap::new();
-    let mut pages: HashMap<(NodeId, &str), Option<(NodeId, String)>> = HashMap::new();
+    let mut upstreams: HashMap<NodeId, BTreeSet<String>> = HashMap::default();
+    let mut pages: HashMap<(NodeId, &str), Option<(NodeId, String)>> = HashMap::default();
     for node in 0..tree.len() {
         if tree.name(node) != "error_page" {
             continue;

@@ -1,6 +1,6 @@
 //! The location that `auth_request` asks can only fail, and each failure is a 500.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::location_select::{self, Found};
 use super::super::tree::NodeId;
@@ -24,7 +24,7 @@ pub(super) const CHECK: Check<Config> = Check {
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     // One word for each place, however many locations ask it.
-    let mut known: HashSet<(NodeId, &str)> = HashSet::new();
+    let mut known: HashSet<(NodeId, &str)> = HashSet::default();
     for node in 0..tree.len() {
         let target = tree.argument(node, 0);
         if tree.name(node) != "auth_request" || !target.starts_with('/') || has_variables(target) {

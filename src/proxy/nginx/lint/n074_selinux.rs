@@ -1,6 +1,6 @@
 //! `SELinux` keeps nginx from connecting to ports that are not those of web servers.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::super::{Config, pass};
 use super::{Check, Rule};
@@ -40,7 +40,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if !confined || !closed {
         return;
     }
-    let mut told = HashSet::new();
+    let mut told = HashSet::default();
     for peer in pass::all_peers(config) {
         let port = match &peer.address {
             PeerAddress::Ip(address) => address.port(),

@@ -1,8 +1,9 @@
 //! Names in a `*_pass` that are only resolved at run time, as far as the files tell what they can be.
 
 use std::cell::LazyCell;
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashSet};
 
 use super::super::tree::NodeId;
 use super::super::variables::{Part, has_variables, parts};
@@ -32,7 +33,7 @@ pub(super) struct RunTimeNames<'c> {
 impl<'c> RunTimeNames<'c> {
     pub(super) fn new(config: &'c Config) -> Self {
         let tree = &config.tree;
-        let mut maps: HashMap<String, Vec<NodeId>> = HashMap::new();
+        let mut maps: HashMap<String, Vec<NodeId>> = HashMap::default();
         for http in tree.http_blocks() {
             for map in tree.named(http, "map") {
                 if let Some(name) = tree.argument(map, 1).strip_prefix('$') {

@@ -1,8 +1,9 @@
 //! Where the `*_pass` directives lead, and what was seen there: read once for a whole rule, so that a rule
 //! stays linear in the size of the configuration.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
+
+use foldhash::{HashMap, HashSet};
 
 use super::super::pass::{self, Destination};
 use super::super::tree::NodeId;
@@ -145,7 +146,7 @@ pub(super) fn lines(config: &Config) -> impl Iterator<Item = Line<'_>> + Clone {
 
 fn all_lines(config: &Config) -> Vec<KeptLine> {
     let tree = &config.tree;
-    let mut known: HashSet<(NodeId, &str, bool)> = HashSet::new();
+    let mut known: HashSet<(NodeId, &str, bool)> = HashSet::default();
     let mut lines = Vec::new();
     for (index, hop) in hops(config).iter().enumerate().filter(|(_, hop)| !hop.variables) {
         let tls = hop.destination.tls;
@@ -202,7 +203,7 @@ pub(super) struct GroupNames {
 /// The names of all groups.
 pub(super) fn group_names(config: &Config) -> HashMap<NodeId, GroupNames> {
     let tree = &config.tree;
-    let mut all = HashMap::new();
+    let mut all = HashMap::default();
     for http in tree.http_blocks() {
         for group in tree.named(http, "upstream").filter(|node| tree.is_block(*node)) {
             let mut names = GroupNames::default();
@@ -287,14 +288,14 @@ pub(super) struct Around<'s> {
 
 impl<'s> Around<'s> {
     pub(super) fn new(snapshot: &'s Snapshot) -> Self {
-        let mut named: HashMap<(String, u16), Vec<&EndpointEvidence>> = HashMap::new();
+        let mut named: HashMap<(String, u16), Vec<&EndpointEvidence>> = HashMap::default();
         for evidence in &snapshot.endpoints {
             if let (Some(name), Some(address)) = (&evidence.name, evidence.endpoint.tcp()) {
                 let key = (name.to_ascii_lowercase(), address.port());
                 named.entry(key).or_default().push(evidence);
             }
         }
-        let mut names: HashMap<String, Vec<&NameEvidence>> = HashMap::new();
+        let mut names: HashMap<String, Vec<&NameEvidence>> = HashMap::default();
         for name in &snapshot.names {
             names.entry(name.name.to_ascii_lowercase()).or_default().push(name);
         }
