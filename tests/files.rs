@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::formats::{report_schema, valid};
+use super::formats::{SARIF, report_schema, valid};
 
 const SOUND: &str = "server {\n    listen 8080;\n    server_name shop.test;\n    location / {\n        proxy_pass \
                      http://127.0.0.1:9000;\n    }\n}\n";
@@ -298,4 +298,49 @@ fn parts_for_apache_and_squid_are_all_read_and_miss_nothing_that_another_file_br
     );
     let (code, found) = report(directory, "lint . --proxy-kind squid");
     assert_eq!((code, rules(&found)), (1, vec!["unknown-directive"]), "{found:#}");
+}
+
+#[test]
+fn what_a_comment_suppresses_is_still_told_with_its_reason() {
+    let place = tempfile::tempdir().expect("a directory");
+    let line = "proxy_pass http://127.0.0.1:9000;";
+    let off = "proxy_connect_timeout 300s; # fix502: allow N067 because the tunnel\u{1b} wakes up slowly";
+    write(
+        place.path(),
+        "a.conf",
+        &SOUND.replace(line, &format!("{off}\n        {line}")),
+    );
+    let (code, report) = report(place.path(), "lint a.conf");
+    assert_eq!((code, rules(&report)), (0, Vec::new()), "{report:#}");
+    let suppressed = &report["lint"]["suppressed"][0];
+    assert_eq!(suppressed["finding"]["rule"], "N067-timeout-inversion");
+    assert_eq!(suppressed["comment"]["line"], 5);
+    let reason = suppressed["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("the tunnel") && reason.ends_with("wakes up slowly"),
+        "{reason}"
+    );
+    let (_, text, _) = said(&run(place.path(), "lint a.conf"));
+    assert!(
+        text.contains("suppressed by comments: N067-timeout-inversion in "),
+        "{text}"
+    );
+    let (_, sarif, _) = said(&run(place.path(), "lint a.conf --format sarif"));
+    let log: Value = serde_json::from_str(&sarif).expect("JSON");
+    let results = log["runs"][0]["results"].as_array().expect("results");
+    let [result] = results
+        .iter()
+        .filter(|result| result["suppressions"].is_array())
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one result is suppressed: {sarif}");
+    };
+    assert_eq!(result["ruleId"], "N067-timeout-inversion");
+    assert_eq!(result["suppressions"][0]["kind"], "inSource");
+    let told = result["suppressions"][0]["justification"].as_str().expect("a reason");
+    assert!(
+        told.contains("wakes up slowly") && !told.contains('\u{1b}'),
+        "{told}"
+    );
+    valid(&SARIF, &sarif, "suppressed");
 }

@@ -44,7 +44,7 @@ fn close(schema: &mut Value) {
 
 static REPORT: LazyLock<jsonschema::Validator> = LazyLock::new(|| report_schema(None));
 
-static SARIF: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+pub(crate) static SARIF: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
     let mut schema: Value =
         serde_json::from_str(&file("tests/fixtures/schemas/sarif-2.1.0.json")).expect("JSON");
     // This one pattern has a bracket too many; only ECMAScript without its `u` flag reads it.
@@ -182,7 +182,7 @@ fn hostile() -> Report {
             title: HOSTILE.to_owned(),
             level: ProblemLevel::Error,
             cause: Some("dns-no-resolver".to_owned()),
-            skipped: false,
+            lacks: None,
         }],
         fail_on: ProblemLevel::Error,
         ..Examined::default()
@@ -343,7 +343,7 @@ fn many_long_findings_stay_below_the_sizes_that_github_and_gitlab_take() {
                 title: "a fixed 502".to_owned(),
                 level: ProblemLevel::Error,
                 cause: Some("configured-502".to_owned()),
-                skipped: false,
+                lacks: None,
             }],
             ..Examined::default()
         }),
@@ -374,11 +374,11 @@ fn what_nobody_could_look_at_is_skipped_in_junit_and_never_passed() {
     let mut report = hostile();
     report.findings.clear();
     if let Some(rule) = report.lint.as_mut().and_then(|lint| lint.rules.first_mut()) {
-        rule.skipped = true;
+        rule.lacks = Some("the listening sockets".to_owned());
     }
     let text = rendered(&report, "junit");
     assert!(
-        text.contains("<skipped message=\"it needs the host\"/>"),
+        text.contains("<skipped message=\"it needs the listening sockets\"/>"),
         "{text}"
     );
     assert!(text.contains("skipped=\"1\""), "{text}");

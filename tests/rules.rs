@@ -183,7 +183,7 @@ fn said(example: &Example) -> (Vec<ConfigProblem>, Vec<ConfigProblem>) {
         .errors
         .into_iter()
         .partition(|problem| lint::rule(&problem.rule).is_some());
-    found.extend(configuration.lint(&around));
+    found.extend(configuration.lint(&around).problems);
     (errors, found)
 }
 
@@ -418,13 +418,13 @@ fn a_good_example_is_sound() {
 fn without_facts_of_the_host_a_rule_that_needs_them_is_silent() {
     for example in examples().iter().filter(|example| example.bad) {
         let rule = lint::rule(&example.rule).expect("its rule");
-        if !rule.needs_host {
+        if rule.needs.is_none() {
             continue;
         }
         assert!(example.host.is_some(), "{}: no host is given", example.name());
         let text = whole(&example.server, &example.text);
         let configuration = read(&example.server, &text, example.version("version="));
-        let found = configuration.lint(&Snapshot::default());
+        let found = configuration.lint(&Snapshot::default()).problems;
         assert!(
             found.iter().all(|problem| problem.rule != example.rule),
             "{}\n{}",
@@ -441,7 +441,7 @@ fn an_edit_repairs_what_was_found() {
         let text = whole(&example.server, &example.text);
         let around = example.host.clone().unwrap_or_default();
         let version = example.version("version=");
-        let found = read(&example.server, &text, version).lint(&around);
+        let found = read(&example.server, &text, version).lint(&around).problems;
         for problem in found.iter().filter(|problem| problem.rule == example.rule) {
             let Some(edit) = &problem.edit else { continue };
             let changed = with_edit(&text, edit);
@@ -450,7 +450,7 @@ fn an_edit_repairs_what_was_found() {
                 problems.iter().filter(|problem| problem.rule == example.rule).count()
             };
             assert!(
-                count(&after.lint(&around)) < count(&found),
+                count(&after.lint(&around).problems) < count(&found),
                 "{}: the edit does not help\n{changed}",
                 example.name()
             );
@@ -517,7 +517,7 @@ fn the_page_about_lint_lists_every_rule_as_it_is() {
     let expected: Vec<String> = lint::rules()
         .map(|rule| {
             let level = format!("{:?}", rule.level).to_lowercase();
-            let host = if rule.needs_host { "yes" } else { "no" };
+            let host = if rule.needs.is_some() { "yes" } else { "no" };
             format!("| `{}` | {level} | {host} | {} |", rule.id, rule.title)
         })
         .collect();

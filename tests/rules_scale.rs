@@ -252,7 +252,7 @@ fn lint(files: &dyn Files, main: &str) -> (usize, Vec<ConfigProblem>, Vec<Config
     };
     let configuration = Configuration::Nginx(Box::new(nginx::read(main, files, &environment)));
     let summary = configuration.summary();
-    let found = configuration.lint(&Snapshot::default());
+    let found = configuration.lint(&Snapshot::default()).problems;
     (summary.files.len(), summary.errors, found)
 }
 

@@ -17,6 +17,9 @@ pub struct ConfigSummary {
     pub errors: Vec<ConfigProblem>,
     /// Lint findings.
     pub lint: Vec<ConfigProblem>,
+    /// Lint findings that comments in the files suppress.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressed: Vec<SuppressedProblem>,
     /// `server_name`s that the configuration serves (for the wizard's offer).
     pub server_names: Vec<String>,
     /// All `listen` addresses.
@@ -61,6 +64,17 @@ pub struct ConfigProblem {
     /// The repair as a change of the file, when it is certain what has to be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<TextEdit>,
+}
+
+/// A lint finding that a comment in the file suppresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressedProblem {
+    /// What would be reported.
+    pub problem: ConfigProblem,
+    /// The reason that the comment gives.
+    pub reason: String,
+    /// Where the comment stands.
+    pub comment: Place,
 }
 
 /// A stretch of a file and what is to stand there instead. Lines and columns count from 1, columns in bytes;

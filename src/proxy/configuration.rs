@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::lint::Linted;
 use super::{Files, apache, lint, nginx, squid};
 use crate::evidence::{ConfigFile, ConfigProblem, ConfigSummary, ProxyKind, Route, Snapshot};
 
@@ -148,8 +149,8 @@ impl Configuration {
     }
 
     /// All findings of the lint rules, with what is known of the host in `around`
-    /// (`&Snapshot::default()`: nothing), suppressed ones left out.
-    pub fn lint(&self, around: &Snapshot) -> Vec<ConfigProblem> {
+    /// (`&Snapshot::default()`: nothing), suppressed ones set apart.
+    pub fn lint(&self, around: &Snapshot) -> Linted {
         match self {
             Self::Apache(config) => lint::run(config.as_ref(), apache::lint::CHECKS, around),
             Self::Nginx(config) => config.lint(around),

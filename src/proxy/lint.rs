@@ -5,13 +5,18 @@
 //! `docs/rules/<id>.md`, whose examples are run as tests. A rule must be silent on a sound configuration and
 //! on whatever it cannot know: the page says what keeps it quiet.
 
+mod need;
 mod suppression;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::evidence::{ConfigFile, ConfigProblem, Place, ProblemLevel, ProxyKind, Snapshot};
+use crate::evidence::{
+    ConfigFile, ConfigProblem, Place, ProblemLevel, ProxyKind, Snapshot, SuppressedProblem,
+};
 
 use super::{apache, nginx, squid};
+
+pub use need::Need;
 
 /// A lint rule as lists, pages and reports show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +31,8 @@ pub struct Rule {
     pub level: ProblemLevel,
     /// The root cause in the catalogue that it would lead to, where there is one.
     pub cause: Option<&'static str>,
-    /// It needs facts of the host, and is silent without them.
-    pub needs_host: bool,
+    /// The facts of the host that it needs, without which it is silent; `None`: the files are enough.
+    pub needs: Option<Need>,
 }
 
 impl Rule {
@@ -58,17 +63,23 @@ pub(super) trait Source {
 /// A configuration of this many bytes is judged by two threads: below it, starting one takes longer.
 const WORTH_A_THREAD_BYTES: u64 = 256 << 10;
 
-/// Runs all checks and leaves out what comments in the files suppress; the problems come in the order of the files, lines and columns, then of the table.
-pub(super) fn run<C: Source + Sync>(
-    config: &C,
-    checks: &[Check<C>],
-    around: &Snapshot,
-) -> Vec<ConfigProblem> {
+/// What the rules found in a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Linted {
+    /// What they report.
+    pub problems: Vec<ConfigProblem>,
+    /// What comments in the files suppress.
+    pub suppressed: Vec<SuppressedProblem>,
+}
+
+/// Runs all checks and sets apart what comments in the files suppress; the problems come in the order of the
+/// files, lines and columns, then of the table.
+pub(super) fn run<C: Source + Sync>(config: &C, checks: &[Check<C>], around: &Snapshot) -> Linted {
     // Where nothing is known of the host, a rule that needs it has nothing to say.
     let nothing_known = *around == Snapshot::default();
     let asked: Vec<&Check<C>> = checks
         .iter()
-        .filter(|check| !(check.rule.needs_host && nothing_known))
+        .filter(|check| !(check.rule.needs.is_some() && nothing_known))
         .collect();
     // Each thread takes the next rule that nobody has taken, as some take ten times as long as others.
     let next = AtomicUsize::new(0);
@@ -102,7 +113,7 @@ pub(super) fn run<C: Source + Sync>(
     found.sort_by_key(|(index, _)| *index);
     let mut problems: Vec<ConfigProblem> = found.into_iter().flat_map(|(_, problems)| problems).collect();
     let files = config.files();
-    suppression::apply(&config.contents(), &mut problems);
+    let mut suppressed = suppression::apply(&config.contents(), &mut problems);
     let order: foldhash::HashMap<&str, usize> = files
         .iter()
         .enumerate()
@@ -110,8 +121,11 @@ pub(super) fn run<C: Source + Sync>(
         .map(|(index, file)| (file.path.as_str(), index))
         .collect();
     let position = |place: &Place| order.get(place.file.as_str()).copied().unwrap_or(usize::MAX);
-    problems.sort_by_key(|problem| (position(&problem.place), problem.place.line, problem.place.column));
-    problems
+    let order =
+        |problem: &ConfigProblem| (position(&problem.place), problem.place.line, problem.place.column);
+    problems.sort_by_key(order);
+    suppressed.sort_by_key(|suppressed| order(&suppressed.problem));
+    Linted { problems, suppressed }
 }
 
 /// All rules of all servers, in the order of their ids within each server.

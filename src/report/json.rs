@@ -48,6 +48,15 @@ fn value(report: &Report) -> Value {
             "proxies": lint.proxies,
             "files": lint.files,
             "rules": lint.rules.iter().map(|rule| &rule.id).collect::<Vec<_>>(),
+            "not_checked": lint.rules.iter().filter(|rule| rule.lacks.is_some()).map(|rule| json!({
+                "rule": rule.id,
+                "lacks": rule.lacks,
+            })).collect::<Vec<_>>(),
+            "suppressed": lint.suppressed.iter().map(|suppressed| json!({
+                "finding": suppressed.finding,
+                "reason": suppressed.reason,
+                "comment": place(&suppressed.comment),
+            })).collect::<Vec<_>>(),
         });
         fields.insert("lint".to_owned(), lint);
     }

@@ -83,21 +83,21 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn of_lint(report: &Report, scope: &Examined) -> Vec<Case> {
-    let mut names: Vec<(String, String, bool)> = vec![(
+    let mut names: Vec<(String, String, Option<&str>)> = vec![(
         "configuration".to_owned(),
         "the server reads the configuration".to_owned(),
-        false,
+        None,
     )];
     names.extend(
         scope
             .rules
             .iter()
-            .map(|rule| (rule.id.clone(), rule.title.clone(), rule.skipped)),
+            .map(|rule| (rule.id.clone(), rule.title.clone(), rule.lacks.as_deref())),
     );
     names
         .into_iter()
         .enumerate()
-        .map(|(index, (id, title, skipped))| {
+        .map(|(index, (id, title, lacks))| {
             // Whatever has no test of its own is an error of the reader.
             let own: Vec<&Finding> = report
                 .findings
@@ -107,12 +107,18 @@ fn of_lint(report: &Report, scope: &Examined) -> Vec<Case> {
                     if index == 0 { !known } else { name(finding) == id }
                 })
                 .collect();
-            case(report, format!("{id}: {title}"), &own, scope.fail_on, skipped)
+            case(report, format!("{id}: {title}"), &own, scope.fail_on, lacks)
         })
         .collect()
 }
 
-fn case(report: &Report, title: String, own: &[&Finding], fail_on: ProblemLevel, skipped: bool) -> Case {
+fn case(
+    report: &Report,
+    title: String,
+    own: &[&Finding],
+    fail_on: ProblemLevel,
+    lacks: Option<&str>,
+) -> Case {
     let least = match fail_on {
         ProblemLevel::Error => Severity::Error,
         ProblemLevel::Warning => Severity::Warning,
@@ -120,10 +126,10 @@ fn case(report: &Report, title: String, own: &[&Finding], fail_on: ProblemLevel,
     };
     let (failing, other): (Vec<&Finding>, Vec<&Finding>) =
         own.iter().copied().partition(|finding| finding.severity >= least);
-    let outcome = match failing.first() {
-        None if skipped && other.is_empty() => Outcome::Skipped("it needs the host".to_owned()),
-        None => Outcome::Passed,
-        Some(first) => Outcome::Failed {
+    let outcome = match (failing.first(), lacks) {
+        (None, Some(lacks)) if other.is_empty() => Outcome::Skipped(format!("it needs {lacks}")),
+        (None, _) => Outcome::Passed,
+        (Some(first), _) => Outcome::Failed {
             message: match failing.len() {
                 1 => first.message.clone(),
                 count => format!("{} (and {} more)", first.message, count - 1),

@@ -24,7 +24,7 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{ProblemLevel, ProxyKind, Snapshot};
+use crate::evidence::{Place, ProblemLevel, ProxyKind, Snapshot};
 use crate::finding::{Finding, Severity, StepId};
 use crate::verdict::{Diagnosis, Incomplete, MadeBy, Verdict, Where};
 
@@ -66,8 +66,23 @@ pub struct Examined {
     pub files: Vec<String>,
     /// The rules that were run.
     pub rules: Vec<RuleNote>,
+    /// What comments in the files suppress.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suppressed: Vec<Suppressed>,
     /// The least that counts as a failure.
     pub fail_on: ProblemLevel,
+}
+
+/// A finding that a comment in the file suppresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Suppressed {
+    /// What would be reported.
+    pub finding: Finding,
+    /// The reason that the comment gives.
+    pub reason: String,
+    /// Where the comment stands.
+    pub comment: Place,
 }
 
 /// A lint rule, as reports speak of it.
@@ -82,8 +97,9 @@ pub struct RuleNote {
     pub level: ProblemLevel,
     /// The root cause that it leads to.
     pub cause: Option<String>,
-    /// It needs facts of the host, and nobody looked at the host.
-    pub skipped: bool,
+    /// The facts of the host that it needs and nobody has: it was not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
 }
 
 /// One line for a step.

@@ -38,11 +38,29 @@ fn log(report: &Report) -> Value {
         .map(|(index, rule)| (rule.id.as_str(), index))
         .collect();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    let results: Vec<Value> = findings
+    let mut results: Vec<Value> = findings
         .iter()
         .take(MOST_RESULTS)
         .map(|finding| result(report, finding, &index, &mut seen))
         .collect();
+    let suppressed = report.lint.iter().flat_map(|lint| &lint.suppressed);
+    let room = MOST_RESULTS.saturating_sub(results.len());
+    for suppressed in suppressed.take(room) {
+        let mut value = result(report, &suppressed.finding, &index, &mut seen);
+        if let Value::Object(fields) = &mut value {
+            let suppression = json!({
+                "kind": "inSource",
+                "status": "accepted",
+                "justification": message(&suppressed.reason),
+                "location": {"physicalLocation": {
+                    "artifactLocation": artifact(report, &suppressed.comment.file),
+                    "region": {"startLine": suppressed.comment.line.max(1)},
+                }},
+            });
+            fields.insert("suppressions".to_owned(), json!([suppression]));
+        }
+        results.push(value);
+    }
     let mut notifications: Vec<Value> = report
         .incomplete
         .iter()
@@ -58,10 +76,10 @@ fn log(report: &Report) -> Value {
         notifications.push(notification("warning", &text));
     }
     let lint = report.lint.iter().flat_map(|lint| &lint.rules);
-    for rule in lint.filter(|rule| rule.skipped) {
+    for (rule, lacks) in lint.filter_map(|rule| Some((rule, rule.lacks.as_deref()?))) {
         notifications.push(notification(
             "note",
-            &format!("{} was not checked: it needs the host", rule.id),
+            &format!("{} was not checked: it needs {lacks}", rule.id),
         ));
     }
     let mut run = json!({
@@ -119,7 +137,7 @@ fn rules(report: &Report, findings: &[&Finding]) -> Vec<RuleNote> {
                 Severity::Info => ProblemLevel::Info,
             },
             cause: (!finding.cause.is_empty()).then(|| finding.cause.clone()),
-            skipped: false,
+            lacks: None,
         });
     }
     rules

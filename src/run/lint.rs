@@ -69,7 +69,7 @@ pub(super) fn files(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result
     std::thread::spawn(crate::bundle::prepare_redaction);
     let configurations = read_named(&host, &paths, options.proxy_kind)
         .map_err(|error| UsageError::new(error.to_string()).hint(hint(&error)))?;
-    let (scope, findings) = examined(&configurations, &Snapshot::default(), false);
+    let (scope, findings) = examined(&configurations, &Snapshot::default());
     if let Some(finding) = findings
         .iter()
         .find(|finding| finding.rule.as_deref() == Some("config-unreadable"))

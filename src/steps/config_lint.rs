@@ -107,7 +107,7 @@ pub(super) fn judge(configuration: Option<&Configuration>, snapshot: &mut Snapsh
         return;
     };
     if let Observed::Seen(summary) = &mut snapshot.config {
-        summary.lint = found;
+        (summary.lint, summary.suppressed) = (found.problems, found.suppressed);
     }
 }
 

@@ -4,11 +4,13 @@
 use super::config_lint::HostFiles;
 use super::plan::Plan;
 use super::{config_lint, machine};
-use crate::evidence::{ConfigProblem, Observed, ProblemLevel, ProxyKind, Route, Snapshot, Target};
+use crate::evidence::{
+    ConfigProblem, Observed, ProblemLevel, ProxyKind, Route, Snapshot, SuppressedProblem, Target,
+};
 use crate::finding::{Applicability, Confidence, Finding, Remedy, Severity, StepId};
 use crate::host::{Host, ListDirectory, ReadFile, StatPath};
 use crate::proxy::{self, Around, Configuration, Extent, lint};
-use crate::report::{Examined, RuleNote};
+use crate::report::{Examined, RuleNote, Suppressed};
 
 /// Bytes that are enough to tell whose configuration a file is.
 const ENOUGH_BYTES: u64 = 256 << 10;
@@ -242,13 +244,9 @@ pub fn follow(configuration: &Configuration, target: &Target) -> Option<Route> {
 }
 
 /// Everything found in configurations, as findings: errors of the reader, then what the rules found, each in
-/// the order of the files. `hosted`: the rules also saw the host.
-pub fn examined(
-    configurations: &[Configuration],
-    around: &Snapshot,
-    hosted: bool,
-) -> (Examined, Vec<Finding>) {
-    let mut problems = Vec::new();
+/// the order of the files.
+pub fn examined(configurations: &[Configuration], around: &Snapshot) -> (Examined, Vec<Finding>) {
+    let (mut problems, mut suppressed) = (Vec::new(), Vec::new());
     let mut files = Vec::new();
     let mut proxies = Vec::new();
     for configuration in configurations {
@@ -256,12 +254,14 @@ pub fn examined(
         errors.retain(|problem| !may_stand_elsewhere(configuration, problem));
         files.extend(read.into_iter().map(|file| file.path));
         problems.extend(errors);
-        problems.extend(configuration.lint(around));
+        let found = configuration.lint(around);
+        problems.extend(found.problems);
+        suppressed.extend(found.suppressed);
         if !proxies.contains(&configuration.kind()) {
             proxies.push(configuration.kind());
         }
     }
-    (noted(proxies, files, hosted), findings(problems))
+    (noted(proxies, files, suppressed, around), findings(problems))
 }
 
 /// True for what a part of a configuration need not hold: modules of Apache httpd are loaded, and lists of Squid
@@ -287,10 +287,16 @@ pub fn examined_on_host(snapshot: &Snapshot) -> (Examined, Vec<Finding>) {
         .unwrap_or_default();
     let files = summary.files.iter().map(|file| file.path.clone()).collect();
     let problems = summary.errors.iter().chain(&summary.lint).cloned().collect();
-    (noted(vec![kind], files, true), findings(problems))
+    let suppressed = summary.suppressed.clone();
+    (noted(vec![kind], files, suppressed, snapshot), findings(problems))
 }
 
-fn noted(proxies: Vec<ProxyKind>, mut files: Vec<String>, hosted: bool) -> Examined {
+fn noted(
+    proxies: Vec<ProxyKind>,
+    mut files: Vec<String>,
+    suppressed: Vec<SuppressedProblem>,
+    around: &Snapshot,
+) -> Examined {
     let mut known = std::collections::BTreeSet::new();
     files.retain(|file| known.insert(file.clone()));
     let rules = lint::rules()
@@ -300,13 +306,22 @@ fn noted(proxies: Vec<ProxyKind>, mut files: Vec<String>, hosted: bool) -> Exami
             title: rule.title.to_owned(),
             level: rule.level,
             cause: rule.cause.map(str::to_owned),
-            skipped: rule.needs_host && !hosted,
+            lacks: rule
+                .needs
+                .filter(|need| !need.is_met(around))
+                .map(|need| need.words().to_owned()),
         })
         .collect();
+    let suppressed = suppressed.into_iter().map(|suppressed| Suppressed {
+        finding: finding(suppressed.problem),
+        reason: suppressed.reason,
+        comment: suppressed.comment,
+    });
     Examined {
         proxies,
         files,
         rules,
+        suppressed: suppressed.collect(),
         ..Examined::default()
     }
 }

@@ -232,7 +232,8 @@ pub(super) fn join(
                 snapshot.route = route.into();
             }
             if let Observed::Seen(summary) = &mut snapshot.config {
-                summary.lint = configuration.lint(&Snapshot::default());
+                let found = configuration.lint(&Snapshot::default());
+                (summary.lint, summary.suppressed) = (found.problems, found.suppressed);
             }
         }
         None => snapshot.config = Observed::Unavailable(not_sent()),

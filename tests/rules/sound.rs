@@ -43,6 +43,7 @@ fn configurations_that_work_get_no_error() {
             let errors = configuration.summary().errors;
             let found: Vec<_> = configuration
                 .lint(&Snapshot::default())
+                .problems
                 .into_iter()
                 // What is said of those of nginx is known: see below.
                 .filter(|problem| {
@@ -70,7 +71,7 @@ fn what_is_said_of_configurations_that_work_is_known() {
     let mut said = String::new();
     for (name, text) in texts("nginx") {
         let text = super::whole("nginx", &text);
-        for problem in super::read("nginx", &text, None).lint(&Snapshot::default()) {
+        for problem in super::read("nginx", &text, None).lint(&Snapshot::default()).problems {
             use std::fmt::Write as _;
             let (level, line) = (problem.level, problem.place.line);
             writeln!(said, "{name}:{line}: {level:?} {}", problem.rule).unwrap();
@@ -84,7 +85,7 @@ fn configurations_of_squid_that_work_get_no_warning() {
     let texts = texts("squid");
     assert!(texts.len() >= 5, "only {} files", texts.len());
     for (name, text) in texts {
-        let found = super::read("squid", &text, None).lint(&Snapshot::default());
+        let found = super::read("squid", &text, None).lint(&Snapshot::default()).problems;
         let loud: Vec<_> = found
             .into_iter()
             .filter(|problem| problem.level != ProblemLevel::Info)

@@ -27,7 +27,7 @@ mod edits;
 
 use super::{Backend, Config, StatementId};
 use crate::evidence::{ConfigFile, ConfigProblem};
-use crate::proxy::lint::{Check, Rule, Source};
+use crate::proxy::lint::{Check, Need, Rule, Source};
 
 /// All rules about Apache httpd, by id.
 pub static CHECKS: &[Check<Config>] = &[

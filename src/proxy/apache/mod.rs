@@ -165,6 +165,7 @@ impl Config {
                 }
             }
         }
+        let found = crate::proxy::lint::run(self, lint::CHECKS, &Snapshot::default());
         ConfigSummary {
             main_file: self
                 .tree
@@ -174,7 +175,8 @@ impl Config {
                 .unwrap_or_default(),
             files: self.config_files(),
             errors: self.errors.clone(),
-            lint: crate::proxy::lint::run(self, lint::CHECKS, &Snapshot::default()),
+            lint: found.problems,
+            suppressed: found.suppressed,
             server_names,
             listeners: servers::shown_listeners(self),
             upstream_addresses: workers::addresses(self),

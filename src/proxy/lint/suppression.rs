@@ -8,7 +8,7 @@
 use foldhash::HashMap;
 
 use super::{Rule, rule};
-use crate::evidence::{ConfigProblem, Place, ProblemLevel};
+use crate::evidence::{ConfigProblem, Place, ProblemLevel, SuppressedProblem};
 
 /// What every such comment holds.
 const NAME: &[u8] = b"fix502";
@@ -21,19 +21,22 @@ struct Suppression {
     rule: &'static Rule,
     place: Place,
     excerpt: String,
+    /// What follows `because`.
+    reason: String,
     used: bool,
 }
 
 /// What a comment says.
 #[derive(Debug, PartialEq, Eq)]
 enum Comment<'a> {
-    Allow(&'a str),
+    /// A rule, and the reason.
+    Allow(&'a str, String),
     WithoutReason(&'a str),
     NotUnderstood,
 }
 
-/// Takes out what is suppressed, and adds what is wrong with the comments.
-pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) {
+/// Takes out what is suppressed, and adds what is wrong with the comments. Gives what was taken out.
+pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) -> Vec<SuppressedProblem> {
     let mut suppressions = Vec::new();
     // By file and line, for each rule.
     let mut at: HashMap<(&str, u32, &str), usize> = HashMap::default();
@@ -85,8 +88,9 @@ pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) 
         }
     }
     if suppressions.is_empty() && told.is_empty() {
-        return;
+        return Vec::new();
     }
+    let mut suppressed = Vec::new();
     problems.retain(|problem| {
         let key = (
             problem.place.file.as_str(),
@@ -97,6 +101,11 @@ pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) 
         match suppression {
             Some(suppression) => {
                 suppression.used = true;
+                suppressed.push(SuppressedProblem {
+                    problem: problem.clone(),
+                    reason: suppression.reason.clone(),
+                    comment: suppression.place.clone(),
+                });
                 false
             }
             None => true,
@@ -105,7 +114,7 @@ pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) 
     // A rule that needs the host may only have had too little to go by.
     let unused = suppressions
         .into_iter()
-        .filter(|suppression| !suppression.used && !suppression.rule.needs_host)
+        .filter(|suppression| !suppression.used && suppression.rule.needs.is_none())
         .map(|suppression| {
             finding(
                 "suppression-unused",
@@ -117,11 +126,12 @@ pub(super) fn apply(files: &[(&str, &[u8])], problems: &mut Vec<ConfigProblem>) 
         });
     problems.extend(unused);
     problems.append(&mut told);
+    suppressed
 }
 
 fn understood(text: &str, place: Place, excerpt: String) -> Result<Suppression, Box<ConfigProblem>> {
-    let name = match read(text) {
-        Comment::Allow(name) => name,
+    let (name, reason) = match read(text) {
+        Comment::Allow(name, reason) => (name, reason),
         Comment::WithoutReason(name) => {
             let message = format!("{name} is not suppressed: the comment gives no reason");
             let mut problem = finding(
@@ -152,6 +162,7 @@ fn understood(text: &str, place: Place, excerpt: String) -> Result<Suppression, 
             rule,
             place,
             excerpt,
+            reason,
             used: false,
         }),
         None => Err(Box::new(finding(
@@ -191,9 +202,9 @@ fn read(text: &str) -> Comment<'_> {
         return Comment::NotUnderstood;
     };
     let because = words.next().is_some_and(|word| word.eq_ignore_ascii_case("because"));
-    let reason = words.any(|word| word.contains(char::is_alphanumeric));
-    if because && reason {
-        Comment::Allow(name)
+    let reason = words.collect::<Vec<_>>().join(" ");
+    if because && reason.contains(char::is_alphanumeric) {
+        Comment::Allow(name, reason)
     } else {
         Comment::WithoutReason(name)
     }

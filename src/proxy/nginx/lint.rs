@@ -69,7 +69,7 @@ use super::tree::NodeId;
 use super::variables::has_variables;
 use super::{Config, pass};
 use crate::evidence::{ConfigFile, ConfigProblem, TextEdit};
-use crate::proxy::lint::{Check, Rule, Source};
+use crate::proxy::lint::{Check, Need, Rule, Source};
 
 /// All rules about nginx, by id.
 pub static CHECKS: &[Check<Config>] = &[

@@ -35,6 +35,7 @@ use crate::evidence::{
     ConfigFile, ConfigProblem, ConfigSummary, Listen, PeerAddress, Place, ProblemLevel, Route, Snapshot,
 };
 
+use super::lint::Linted;
 use super::{Files, RouteRequest};
 use server_select::Server;
 use tree::{NodeId, Tree};
@@ -174,6 +175,7 @@ impl Config {
                 upstream_addresses.push(shown);
             }
         }
+        let found = self.lint(&Snapshot::default());
         ConfigSummary {
             main_file: self
                 .tree
@@ -183,7 +185,8 @@ impl Config {
                 .unwrap_or_default(),
             files: self.config_files(),
             errors: self.errors.clone(),
-            lint: self.lint(&Snapshot::default()),
+            lint: found.problems,
+            suppressed: found.suppressed,
             server_names,
             listeners,
             upstream_addresses,
@@ -196,12 +199,12 @@ impl Config {
     }
 
     /// All findings of the rules, with what is known of the host.
-    pub fn lint(&self, around: &Snapshot) -> Vec<ConfigProblem> {
-        let mut problems = crate::proxy::lint::run(self, lint::CHECKS, around);
+    pub fn lint(&self, around: &Snapshot) -> Linted {
+        let mut found = crate::proxy::lint::run(self, lint::CHECKS, around);
         if self.parts {
-            fragment::fair(&mut problems);
+            fragment::fair(&mut found.problems);
         }
-        problems
+        found
     }
 
     /// The way of a request. `None`: nothing listens on that address and port.

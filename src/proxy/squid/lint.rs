@@ -13,7 +13,7 @@ use super::access::AccessLine;
 use super::{Config, ports, source::Statement};
 use crate::evidence::{ConfigFile, ConfigProblem, Route, TextEdit};
 use crate::proxy::RouteRequest;
-use crate::proxy::lint::{Check, Rule, Source};
+use crate::proxy::lint::{Check, Need, Rule, Source};
 
 /// All rules about Squid, by id.
 pub static CHECKS: &[Check<Config>] = &[

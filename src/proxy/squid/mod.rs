@@ -130,6 +130,7 @@ impl Config {
                 upstream_addresses.push(shown);
             }
         }
+        let found = super::lint::run(self, lint::CHECKS, &Snapshot::default());
         ConfigSummary {
             main_file: self
                 .source
@@ -139,7 +140,8 @@ impl Config {
                 .unwrap_or_default(),
             files: self.config_files(),
             errors: self.errors.clone(),
-            lint: super::lint::run(self, lint::CHECKS, &Snapshot::default()),
+            lint: found.problems,
+            suppressed: found.suppressed,
             server_names,
             listeners: self.ports.iter().map(|port| self.listen(port)).collect(),
             upstream_addresses,

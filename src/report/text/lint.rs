@@ -1,9 +1,11 @@
 //! What `fix502 lint` found, for a person: every finding with the line it speaks of.
 
+use std::collections::BTreeMap;
+
 use super::layout::{Page, Tone};
 use super::{excerpt, severity_tone};
 use crate::finding::{Finding, Severity};
-use crate::report::{Examined, Report};
+use crate::report::{Examined, Report, Suppressed};
 use crate::verdict::Status;
 
 /// All findings, then what was looked at.
@@ -31,15 +33,19 @@ pub(super) fn draw(page: &mut Page<'_>, report: &Report, scope: &Examined) {
     }
     page.labelled(&[], 0, &report.verdict.title, tone);
     if page.style.detail > 0 {
-        let skipped: Vec<&str> = scope
-            .rules
-            .iter()
-            .filter(|rule| rule.skipped)
-            .map(|rule| rule.id.as_str())
-            .collect();
-        if !skipped.is_empty() {
-            let words = format!("not checked without the host: {}", skipped.join(", "));
-            page.prose(0, &words, Tone::Faint);
+        not_checked(page, report, scope);
+        if !scope.suppressed.is_empty() {
+            let one = |suppressed: &Suppressed| {
+                let place = &suppressed.comment;
+                let rule = suppressed.finding.rule.as_deref().unwrap_or_default();
+                format!("{rule} in {}:{}", place.file, place.line)
+            };
+            let all: Vec<String> = scope.suppressed.iter().map(one).collect();
+            page.prose(
+                0,
+                &format!("suppressed by comments: {}", all.join(", ")),
+                Tone::Faint,
+            );
         }
         if page.style.detail > 1 {
             for file in &scope.files {
@@ -96,5 +102,22 @@ fn one(page: &mut Page<'_>, finding: &Finding) {
             page.labelled(&[(label, Tone::Strong)], 9, line.trim_end(), Tone::Command);
             label = "";
         }
+    }
+}
+
+/// The rules that lacked facts of the host: all in one line where nobody looked at the host, else by what they
+/// lacked.
+fn not_checked(page: &mut Page<'_>, report: &Report, scope: &Examined) {
+    let mut lacking: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let looked_at = report.snapshot.processes.seen().is_some();
+    for rule in &scope.rules {
+        if let Some(lacks) = &rule.lacks {
+            let what = if looked_at { lacks.as_str() } else { "the host" };
+            lacking.entry(what).or_default().push(&rule.id);
+        }
+    }
+    for (what, rules) in lacking {
+        let words = format!("not checked without {what}: {}", rules.join(", "));
+        page.prose(0, &words, Tone::Faint);
     }
 }

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the path of a pass ends in a slash and its backend has none",
         level: ProblemLevel::Error,
         cause: Some("proxy-path-mismatch"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a pass never gets a request, because an earlier one takes its paths",
         level: ProblemLevel::Warning,
         cause: Some("proxy-path-mismatch"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

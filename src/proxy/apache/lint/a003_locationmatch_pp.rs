@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "ProxyPass takes the expression of a LocationMatch as a plain path",
         level: ProblemLevel::Warning,
         cause: Some("proxy-path-mismatch"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

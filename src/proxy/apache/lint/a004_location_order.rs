@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a later Location takes the paths of an earlier, more exact one",
         level: ProblemLevel::Warning,
         cause: Some("proxy-path-mismatch"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a module that the configuration needs is not loaded",
         level: ProblemLevel::Error,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "TLS is spoken to a backend and SSLProxyEngine is off",
         level: ProblemLevel::Error,
         cause: Some("proxy-tls-not-enabled"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -1,7 +1,7 @@
 //! The name in the certificate of the backend is checked, even without `SSLProxyVerify`.
 
 use super::super::{Config, ROOT, target};
-use super::{Check, Rule, backends, problem};
+use super::{Check, Need, Rule, backends, problem};
 use crate::evidence::{Certificate, ConfigProblem, Endpoint, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the certificate of the backend is not for the name that is checked",
         level: ProblemLevel::Error,
         cause: Some("tls-cert-name-mismatch"),
-        needs_host: true,
+        needs: Some(Need::Probes),
     },
     find,
 };

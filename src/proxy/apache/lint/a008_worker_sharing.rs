@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "parameters of a pass are ignored, because it shares an earlier worker",
         level: ProblemLevel::Warning,
         cause: Some("proxy-worker-sharing"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a balancer has no members",
         level: ProblemLevel::Error,
         cause: Some("upstreams-all-disabled"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

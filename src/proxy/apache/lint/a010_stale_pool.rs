@@ -1,7 +1,7 @@
 //! A connection that the application has closed is used again, and the request fails.
 
 use super::super::{Config, settings};
-use super::{Check, Rule, backends, edits, problem};
+use super::{Check, Need, Rule, backends, edits, problem};
 use crate::evidence::{AppServer, ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "idle connections are kept for longer than the application keeps them",
         level: ProblemLevel::Warning,
         cause: Some("keepalive-race"),
-        needs_host: true,
+        needs: Some(Need::Processes),
     },
     find,
 };

@@ -1,7 +1,7 @@
 //! Apache gives up on an application that is still at work.
 
 use super::super::{Config, settings, target::Url};
-use super::{Check, Rule, backends, problem};
+use super::{Check, Need, Rule, backends, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the application may take longer than the proxy waits",
         level: ProblemLevel::Warning,
         cause: Some("upstream-too-slow"),
-        needs_host: true,
+        needs: Some(Need::Processes),
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a balancer without a working member waits before it tries one again",
         level: ProblemLevel::Warning,
         cause: Some("upstreams-marked-down"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a variable in the address of a backend is not defined",
         level: ProblemLevel::Error,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a proxying RewriteRule of the main server does not run in virtual hosts",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

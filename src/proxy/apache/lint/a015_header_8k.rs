@@ -1,7 +1,7 @@
 //! A header line of the backend does not fit into the buffer: the log says so.
 
 use super::super::Config;
-use super::{Check, Rule, problem};
+use super::{Check, Need, Rule, problem};
 use crate::evidence::{ConfigProblem, Handler, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a header line of the backend is longer than the buffer",
         level: ProblemLevel::Error,
         cause: Some("response-header-too-big"),
-        needs_host: true,
+        needs: Some(Need::ErrorLog),
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a handler hands scripts to a proxy module that is not there, so their source is served",
         level: ProblemLevel::Error,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

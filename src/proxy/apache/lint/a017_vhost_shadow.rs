@@ -13,7 +13,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a virtual host hides another one",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

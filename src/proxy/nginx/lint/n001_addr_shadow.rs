@@ -16,7 +16,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a listen on one address hides the servers of all addresses",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

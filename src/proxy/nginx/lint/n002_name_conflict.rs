@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a server name is taken by an earlier server on the same address and port",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the subdomains of a name with a leading dot are not served",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a server name holds a port, a scheme or a slash",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

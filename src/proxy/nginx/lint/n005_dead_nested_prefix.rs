@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a prefix or exact location inside a regular expression location is never chosen",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -18,7 +18,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a regular expression location never gets a request",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -30,7 +30,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a location inside a proxied one serves files instead",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -2,7 +2,7 @@
 
 use super::super::Config;
 use super::super::location_select::{self, Kind, has_pass};
-use super::{Check, Rule, edits, problem};
+use super::{Check, Need, Rule, edits, problem};
 use crate::evidence::{ConfigProblem, Handler, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a path without its last slash is redirected, not passed on",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: true,
+        needs: Some(Need::Attempts),
     },
     find,
 };

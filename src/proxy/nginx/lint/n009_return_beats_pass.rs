@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "return in a location keeps its upstream from being asked",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

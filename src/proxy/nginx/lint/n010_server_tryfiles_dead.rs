@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "try_files of a server is never used",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the name of a location holds an escape, which is never in a path",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

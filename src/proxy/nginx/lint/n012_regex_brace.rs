@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a brace in a regular expression without quotes opens a block",
         level: ProblemLevel::Error,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

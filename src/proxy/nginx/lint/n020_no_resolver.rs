@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a name is resolved at run time and no resolver is set",
         level: ProblemLevel::Error,
         cause: Some("dns-no-resolver"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a variable holds the name of an upstream group with a port",
         level: ProblemLevel::Error,
         cause: Some("dns-no-resolver"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

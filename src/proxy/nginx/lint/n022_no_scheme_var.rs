@@ -17,7 +17,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a variable in proxy_pass yields no http:// or https:// address",
         level: ProblemLevel::Error,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

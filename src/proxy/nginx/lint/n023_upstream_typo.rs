@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a host is nearly the name of an upstream group",
         level: ProblemLevel::Error,
         cause: Some("dns-startup-unresolvable"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

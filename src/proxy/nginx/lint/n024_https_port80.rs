@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "TLS is spoken to a server of a group that has no port, which means port 80",
         level: ProblemLevel::Error,
         cause: Some("tls-to-plaintext-port"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "plain HTTP goes to a port of TLS, or TLS to a port of plain HTTP",
         level: ProblemLevel::Error,
         cause: Some("plaintext-to-tls-port"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -18,7 +18,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a name is resolved once, when nginx loads, and its addresses change",
         level: ProblemLevel::Error,
         cause: Some("dns-stale-address"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

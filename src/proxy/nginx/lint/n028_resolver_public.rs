@@ -18,7 +18,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the resolver cannot know the name, or does not answer",
         level: ProblemLevel::Error,
         cause: Some("dns-nxdomain"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

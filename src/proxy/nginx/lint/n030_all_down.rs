@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "every server of an upstream group is marked down",
         level: ProblemLevel::Error,
         cause: Some("upstreams-all-disabled"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -6,7 +6,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::super::Config;
 use super::upstreams::{self, Around};
-use super::{Check, Rule, edits, problem};
+use super::{Check, Need, Rule, edits, problem};
 use crate::evidence::{ConfigProblem, Listener, PeerAddress, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "localhost is two addresses, and the service listens on one of them",
         level: ProblemLevel::Warning,
         cause: Some("ipv6-unreachable"),
-        needs_host: true,
+        needs: Some(Need::Listeners),
     },
     find,
 };

@@ -28,7 +28,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "requests come back to nginx itself without end",
         level: ProblemLevel::Error,
         cause: Some("proxy-loop"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

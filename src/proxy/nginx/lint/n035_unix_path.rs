@@ -17,7 +17,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a unix socket cannot be reached",
         level: ProblemLevel::Error,
         cause: Some("unix-socket-path-mismatch"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -5,7 +5,7 @@ use foldhash::HashSet;
 use super::super::Config;
 use super::super::server_select::Socket;
 use super::upstreams::{self, Around};
-use super::{Check, Rule, edits, problem, unix_sockets};
+use super::{Check, Need, Rule, edits, problem, unix_sockets};
 use crate::evidence::{ConfigProblem, PeerAddress, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a unix socket in /tmp is hidden from the proxy by PrivateTmp",
         level: ProblemLevel::Error,
         cause: Some("unix-socket-private-namespace"),
-        needs_host: true,
+        needs: Some(Need::Units),
     },
     find,
 };

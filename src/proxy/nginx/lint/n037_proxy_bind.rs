@@ -6,7 +6,7 @@ use foldhash::HashSet;
 
 use super::super::Config;
 use super::upstreams;
-use super::{Check, Rule, problem};
+use super::{Check, Need, Rule, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "connections to the upstream are bound to an address that is not of this host",
         level: ProblemLevel::Error,
         cause: Some("proxy-source-bind-failed"),
-        needs_host: true,
+        needs: Some(Need::Machine),
     },
     find,
 };

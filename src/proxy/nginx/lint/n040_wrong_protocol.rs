@@ -6,7 +6,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::super::Config;
 use super::upstreams::{self, Around, Line};
-use super::{Check, Rule, problem};
+use super::{Check, Need, Rule, problem};
 use crate::evidence::{ConfigProblem, Listener, PeerAddress, ProblemLevel, Protocol, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the service behind a pass speaks another protocol",
         level: ProblemLevel::Error,
         cause: Some("fastcgi-protocol-mismatch"),
-        needs_host: true,
+        needs: Some(Need::Listeners),
     },
     find,
 };

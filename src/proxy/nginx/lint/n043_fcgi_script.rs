@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "no SCRIPT_FILENAME is among the parameters in force",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

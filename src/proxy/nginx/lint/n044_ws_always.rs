@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "every request asks to upgrade the connection",
         level: ProblemLevel::Warning,
         cause: Some("upgrade-mismatch"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "headers set further out are lost, the Host header among them",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

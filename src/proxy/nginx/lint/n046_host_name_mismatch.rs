@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the name of an upstream group is sent as the Host header",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

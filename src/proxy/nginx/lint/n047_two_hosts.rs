@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the Host header is set twice",
         level: ProblemLevel::Warning,
         cause: Some("upstream-returned-502"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "TLS to a host with a name is spoken without the name",
         level: ProblemLevel::Error,
         cause: Some("tls-sni-missing"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the name of an upstream group is sent as the server name of TLS",
         level: ProblemLevel::Error,
         cause: Some("tls-sni-missing"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

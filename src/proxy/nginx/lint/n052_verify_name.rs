@@ -13,7 +13,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the certificate is verified for a name that it is not for",
         level: ProblemLevel::Error,
         cause: Some("tls-cert-name-mismatch"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

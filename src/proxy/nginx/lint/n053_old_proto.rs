@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "nginx and the upstream have no version of TLS in common",
         level: ProblemLevel::Error,
         cause: Some("tls-version-cipher-mismatch"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

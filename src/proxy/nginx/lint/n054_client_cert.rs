@@ -4,7 +4,7 @@ use foldhash::HashSet;
 
 use super::super::Config;
 use super::upstreams::{self, Around};
-use super::{Check, Rule, problem};
+use super::{Check, Need, Rule, problem};
 use crate::evidence::{ConfigProblem, EndpointEvidence, Exchange, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the upstream demands a client certificate and none is sent",
         level: ProblemLevel::Error,
         cause: Some("tls-client-cert-required"),
-        needs_host: true,
+        needs: Some(Need::Probes),
     },
     find,
 };

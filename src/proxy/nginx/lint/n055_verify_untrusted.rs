@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the certificate of the upstream is verified against nothing",
         level: ProblemLevel::Error,
         cause: Some("tls-cert-untrusted"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -17,7 +17,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the buffer for response headers is one memory page, and headers are known to be larger",
         level: ProblemLevel::Warning,
         cause: Some("response-header-too-big"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

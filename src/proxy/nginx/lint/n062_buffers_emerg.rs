@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
     title: "the buffers for responses do not fit together, and nginx refuses them",
     level: ProblemLevel::Error,
     cause: None,
-    needs_host: false,
+    needs: None,
 };
 
 /// The buffers of the buffering modules must fit together in every server and location.

@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a failed request is not tried on the next server of the group",
         level: ProblemLevel::Warning,
         cause: Some("upstream-not-running"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "one failure takes each server of a small group out for more than a minute",
         level: ProblemLevel::Warning,
         cause: Some("upstreams-marked-down"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

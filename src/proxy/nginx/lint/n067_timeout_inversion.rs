@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a timeout is longer than what it waits for can last",
         level: ProblemLevel::Warning,
         cause: Some("upstream-worker-timeout-kill"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -5,7 +5,7 @@ use foldhash::HashSet;
 use super::super::tree::NodeId;
 use super::super::{Config, pass, units};
 use super::applications::Applications;
-use super::{Check, Rule, inserted, problem, replaced};
+use super::{Check, Need, Rule, inserted, problem, replaced};
 use crate::evidence::{AppServer, ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "idle connections are kept for longer than the application keeps them",
         level: ProblemLevel::Warning,
         cause: Some("keepalive-race"),
-        needs_host: true,
+        needs: Some(Need::Processes),
     },
     find,
 };

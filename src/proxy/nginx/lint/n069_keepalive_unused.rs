@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "kept connections of a group are never used",
         level: ProblemLevel::Warning,
         cause: Some("ephemeral-ports-exhausted"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

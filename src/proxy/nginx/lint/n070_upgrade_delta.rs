@@ -1,7 +1,7 @@
 //! nginx was upgraded over a version that changed what users get from the same configuration.
 
 use super::super::{Config, pass};
-use super::{Check, Rule, problem};
+use super::{Check, Need, Rule, problem};
 use crate::evidence::{ConfigProblem, PackageChange, ProblemLevel, Protocol, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "nginx was upgraded lately over a version that changed how this configuration behaves",
         level: ProblemLevel::Warning,
         cause: Some("upgrade-mismatch"),
-        needs_host: true,
+        needs: Some(Need::Packages),
     },
     find,
 };

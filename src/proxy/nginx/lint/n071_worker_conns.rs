@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "worker_connections is too small, or larger than the limit of open files",
         level: ProblemLevel::Error,
         cause: Some("proxy-connection-slots-exhausted"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

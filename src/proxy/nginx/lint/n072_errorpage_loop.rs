@@ -18,7 +18,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the page for a 502 comes from the upstream that failed",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -16,7 +16,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the location that auth_request asks can only fail",
         level: ProblemLevel::Error,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

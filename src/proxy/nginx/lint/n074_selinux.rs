@@ -3,7 +3,7 @@
 use foldhash::HashSet;
 
 use super::super::{Config, pass};
-use super::{Check, Rule};
+use super::{Check, Need, Rule};
 use crate::evidence::{ConfigProblem, PeerAddress, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -13,7 +13,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "SELinux does not let nginx connect to this port",
         level: ProblemLevel::Error,
         cause: Some("selinux-denied"),
-        needs_host: true,
+        needs: Some(Need::Machine),
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "nginx is told to answer 502 itself",
         level: ProblemLevel::Info,
         cause: Some("configured-502"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a 502 of the backend is kept in the cache",
         level: ProblemLevel::Warning,
         cause: Some("cached-502"),
-        needs_host: false,
+        needs: None,
     },
     find,
 };

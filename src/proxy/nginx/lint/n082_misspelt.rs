@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "an unknown directive nearly has the name of a known one",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

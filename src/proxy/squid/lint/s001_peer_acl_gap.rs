@@ -15,7 +15,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "requests are let in for a site that no peer may be asked for",
         level: ProblemLevel::Error,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "cache_peer_access names a peer that is not there",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

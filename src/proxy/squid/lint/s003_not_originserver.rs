@@ -13,7 +13,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the server of an accelerated site is asked as if it were a proxy",
         level: ProblemLevel::Warning,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::ports::Mode;
 use super::super::{Config, settings};
-use super::{Check, Rule, problem};
+use super::{Check, Need, Rule, problem};
 use crate::evidence::{ConfigProblem, NameOutcome, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -14,7 +14,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "the name servers that Squid asks do not answer",
         level: ProblemLevel::Error,
         cause: Some("dns-server-failure"),
-        needs_host: true,
+        needs: Some(Need::Names),
     },
     find,
 };

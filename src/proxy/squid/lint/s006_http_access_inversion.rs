@@ -12,7 +12,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "who may send requests is decided by the wrong line of http_access",
         level: ProblemLevel::Error,
         cause: None,
-        needs_host: false,
+        needs: None,
     },
     find,
 };
