@@ -19,6 +19,10 @@ use fix502::proxy::apache::{self, Config};
 
 const MODULES: &str = "/usr/lib/apache2/modules";
 
+/// Requests for each configuration: few, as a difference shows after many configurations sooner than after many
+/// requests.
+const REQUESTS: usize = 250;
+
 /// The addresses that httpd listens on, each at a port of its own.
 const LISTENERS: [IpAddr; 4] = [
     IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -237,7 +241,20 @@ impl Layout<'_> {
                 }
                 7 => into.push_str("SetHandler none\n"),
                 0 => into.push_str("ProxyPass !\n"),
-                1 => into.push_str("Redirect 301 /l/x /r\n"),
+                1 => {
+                    let url = self.url();
+                    let pass = if self.dice.chance(50) {
+                        format!("ProxyPass {url}\n")
+                    } else {
+                        String::new()
+                    };
+                    writeln!(
+                        into,
+                        "{pass}Redirect {}",
+                        self.dice.one(&["301 /l/x /r", "302 /r", "gone"])
+                    )
+                    .unwrap();
+                }
                 2 if name == "LocationMatch" => {
                     let url = self.url();
                     writeln!(into, "ProxyPassMatch {}", url.trim_end_matches('/')).unwrap();
@@ -268,12 +285,14 @@ impl Layout<'_> {
         if self.dice.chance(30) {
             into.push_str("RewriteEngine On\n");
             for _ in 0..=self.dice.roll(2) {
-                if self.dice.chance(40) {
+                for _ in 0..[0, 0, 1, 2][self.dice.roll(4)] {
                     writeln!(
                         into,
                         "RewriteCond {}",
                         self.dice.one(&[
                             "%{HTTP_HOST} ^a",
+                            "%{HTTP_HOST} ^a [OR]",
+                            "%{REQUEST_URI} ^/b [OR]",
                             "%{HTTP_HOST} !^(.)\\. [OR]",
                             "%{QUERY_STRING} q=(.)",
                             "%{REQUEST_URI} ^/b",
@@ -295,13 +314,20 @@ impl Layout<'_> {
                 writeln!(into, "RewriteRule {rule}").unwrap();
             }
         }
+        if self.dice.chance(15) {
+            let (status, page) = (
+                self.dice.one(&["403", "410"]),
+                self.dice.one(&["/a/x", "/b?e=1", "/ab", "gone"]),
+            );
+            writeln!(into, "ErrorDocument {status} {page}").unwrap();
+        }
         if self.dice.chance(10) {
             writeln!(into, "ProxyPassInherit {}", self.dice.one(&["On", "Off"])).unwrap();
         }
         if self.dice.chance(10) {
             writeln!(into, "MergeSlashes {}", self.dice.one(&["On", "Off"])).unwrap();
         }
-        if self.dice.chance(10) {
+        if self.dice.chance(25) {
             let option = self.dice.one(&[
                 "Inherit",
                 "InheritBefore",
@@ -392,7 +418,8 @@ impl Layout<'_> {
                 writeln!(
                     text,
                     "ServerAlias {}",
-                    self.dice.one(&["*.test", "b.test", "x.test y.test", "?.test"])
+                    self.dice
+                        .one(&["*.test", "b.test", "x.test y.test", "?.test", "X.Test", "*.TEST"])
                 )
                 .unwrap();
             }
@@ -606,13 +633,15 @@ fn requests_go_where_the_real_server_sends_them() {
                 open: None,
             })
             .collect();
-        for _ in 0..600 {
+        for _ in 0..REQUESTS {
             let which = layout.dice.roll(LISTENERS.len());
             let host = layout.dice.one(&[
                 "a.test",
                 "b.test",
                 "c.test",
                 "x.test",
+                "X.TEST",
+                "Y.test",
                 "a.b.test",
                 "A.TEST",
                 "b.test:81",

@@ -266,6 +266,8 @@ impl Texts {
                     "use pair a \"b c\"",
                     "Use Pair $x 'q\"q'",
                     "Use Outer x",
+                    "Use Start one two",
+                    "Use Start $a $b",
                     "Use Pair ${one} \"\\\\\"",
                     "Use Section /s",
                 ]);
@@ -316,6 +318,7 @@ fn header(directory: &Path) -> String {
         "ServerName x\nErrorLog err\nListen 127.0.0.1:1\nDefine one 1\nDefine two \"2 3\"\n\
          <Macro Plain>\nHeader set M-Plain 1\n# comment\nHeader set M-Two \\\n two\n</Macro>\n\
          <Macro Pair $x @y>\nHeader set M-Pair-$x @y\nHeader set M-$xx ${one}\n</Macro>\n\
+         <Macro Start $a $ab>\nHeader set M-$ab-$a $abc\n</Macro>\n\
          <Macro Outer $a>\nUse Pair $a$a $a\nUse Plain\n<IfDefine one>\nHeader set M-Outer $a\n</IfDefine>\n</Macro>\n\
          <Macro Section $path>\n<Location $path>\nHeader set M-S $path\n</Location>\n</Macro>\n",
     );

@@ -241,8 +241,8 @@ const HOSTS: &[&str] = &[
 ];
 
 /// Configurations in an ordinary run, and requests to each.
-const ROUNDS: usize = 12;
-const REQUESTS: usize = 600;
+const ROUNDS: usize = 20;
+const REQUESTS: usize = 360;
 /// Clients that ask at the same time.
 const CLIENTS: usize = 4;
 /// What takes longer has no answer.
@@ -327,7 +327,11 @@ fn world(dice: &mut Dice, peers: [u16; 3], origin: u16, directory: &Path) -> Wor
         "to_localhost".to_owned(),
     ];
     for index in 0..14 {
-        let kind = dice.roll(14);
+        // Most lists are of domains.
+        let kind = match dice.roll(16) {
+            14 | 15 => 1,
+            kind => kind,
+        };
         let line = match kind {
             0 => format!(
                 "src {}",
