@@ -135,21 +135,24 @@ pub(super) fn nearly(name: &str, context: char) -> Option<&'static str> {
 }
 
 /// True when one letter is missing, too many, different, or changed places with its neighbour.
-pub(super) fn one_slip(left: &[u8], right: &[u8]) -> bool {
+pub(super) fn one_slip<'a>(left: &'a [u8], right: &'a [u8]) -> bool {
+    if left.len().abs_diff(right.len()) > 1 {
+        return false;
+    }
     let same = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     let (left, right) = (
         left.get(same..).unwrap_or_default(),
         right.get(same..).unwrap_or_default(),
     );
-    let after = |bytes: &[u8], count: usize| bytes.get(count..).map(<[u8]>::to_vec);
+    let after = |bytes: &'a [u8], count: usize| bytes.get(count..);
     match (left, right) {
         ([], [_]) | ([_], []) => true,
         ([a, b, ..], [c, d, ..]) if a == d && b == c && after(left, 2) == after(right, 2) => true,
         _ if left.is_empty() || right.is_empty() => false,
         _ => {
             after(left, 1) == after(right, 1)
-                || after(left, 1).as_deref() == Some(right)
-                || after(right, 1).as_deref() == Some(left)
+                || after(left, 1) == Some(right)
+                || after(right, 1) == Some(left)
         }
     }
 }

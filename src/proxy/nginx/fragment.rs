@@ -152,7 +152,7 @@ fn block(tree: &mut Tree, parent: NodeId, name: &str, arguments: &[&str]) -> Nod
 }
 
 fn directive(tree: &mut Tree, parent: NodeId, name: &str, arguments: &[&str], is_block: bool) -> NodeId {
-    let id = tree.push(parent, name, None, is_block);
+    let id = tree.push(parent, name, None, is_block, false);
     for argument in arguments {
         tree.push_word(argument, None);
     }

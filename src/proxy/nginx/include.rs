@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::lexer::{End, Fault, Lexer, Source, Token};
+use super::lexer::{End, Fault, Faults, Lexer, Source, Token};
 use super::tree::{NodeId, ROOT, SourceFile, Tree};
 use super::{Files, directives, uri};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
@@ -17,8 +17,8 @@ const DEEPEST_BLOCK: usize = 100;
 const DEEPEST_INCLUDE: usize = 40;
 /// No configuration has more directives, includes counted each time.
 const MOST_NODES: usize = 1_000_000;
-/// Problems of one file beyond this number say nothing new.
-const MOST_FAULTS: usize = 100;
+/// Problems beyond this number say nothing new.
+const MOST_PROBLEMS: usize = 1_000;
 /// A pattern that stands for this many files is read by two threads: below it, starting one takes longer.
 const WORTH_A_THREAD: usize = 16;
 
@@ -77,6 +77,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn error(&mut self, rule: &str, place: Place, message: String) {
+        if self.errors.len() >= MOST_PROBLEMS {
+            return;
+        }
         let excerpt = self.tree.excerpt(&place);
         self.errors.push(ConfigProblem {
             rule: rule.to_owned(),
@@ -171,7 +174,7 @@ impl<'a> Reader<'a> {
                         .is_some_and(|word| word.text(source).ends_with("_by_lua_block"));
                     let opened = match current {
                         Some(current) if blocks.len().saturating_add(depth) <= DEEPEST_BLOCK => {
-                            let at = rest.first().map_or(ended_at, |name| name.start);
+                            let at = rest.first().map_or(ended_at, Token::start);
                             self.push(file, source, rest, at, current, true)
                         }
                         Some(_) if !told_depth => {
@@ -202,7 +205,7 @@ impl<'a> Reader<'a> {
         }
         let faults = std::mem::take(&mut lexer.faults);
         let unclosed: Vec<NodeId> = blocks.into_iter().skip(1).rev().take(3).flatten().collect();
-        for fault in faults.into_iter().take(MOST_FAULTS) {
+        for fault in faults.0 {
             self.error("syntax", self.place(file, fault.at), fault.message);
         }
         for block in unclosed {
@@ -247,7 +250,8 @@ impl<'a> Reader<'a> {
             return None;
         }
         let name = words.first().map(|word| word.text(source)).unwrap_or_default();
-        let id = self.tree.push(parent, &name, Some((file, at)), is_block);
+        let is_plain = words.first().is_some_and(|word| word.is_plain(source));
+        let id = self.tree.push(parent, &name, Some((file, at)), is_block, is_plain);
         for word in words.iter().skip(1) {
             self.tree.push_word(&word.text(source), Some(*word));
         }
@@ -261,11 +265,11 @@ impl<'a> Reader<'a> {
         let written = match words {
             [name, target] if name.raw(source.bytes) == b"include" => target.text(source),
             _ => {
-                self.push(file, source, words, name.start, parent, false);
+                self.push(file, source, words, name.start(), parent, false);
                 return;
             }
         };
-        let place = self.place(file, name.start);
+        let place = self.place(file, name.start());
         let target = if written.starts_with('/') {
             written.clone().into_owned()
         } else {
@@ -474,17 +478,17 @@ fn until_missing_semicolon(
     source: Source<'_>,
     words: &[Token],
     opens_block: bool,
-    faults: &mut Vec<Fault>,
+    faults: &mut Faults,
 ) -> usize {
     let Some((name, arguments)) = words.split_first() else {
         return 0;
     };
     // Nearly every statement is over here: nothing was swallowed within one line.
-    let last = words.last().map_or(name.start, |word| word.start);
+    let last = words.last().map_or(name.start(), Token::start);
     let on_one_line = |from: usize, to: usize| {
         memchr::memchr(b'\n', source.bytes.get(from..to).unwrap_or_default()).is_none()
     };
-    if on_one_line(name.start, last) {
+    if on_one_line(name.start(), last) {
         return words.len();
     }
     let name_text = name.text(source);
@@ -499,7 +503,7 @@ fn until_missing_semicolon(
     }
     let mut before = name;
     let cut = arguments.iter().position(|word| {
-        let starts_line = !on_one_line(before.start, word.start);
+        let starts_line = !on_one_line(before.start(), word.start());
         before = word;
         if !starts_line || word.quoted {
             return false;
@@ -515,7 +519,7 @@ fn until_missing_semicolon(
     if let Some(last) = words.get(cut) {
         faults.push(Fault {
             message: format!("the \";\" after \"{}\" is missing", last.text(source)),
-            at: last.end,
+            at: last.end(),
         });
     }
     cut.saturating_add(1)

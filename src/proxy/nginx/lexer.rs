@@ -9,6 +9,9 @@ use std::borrow::Cow;
 /// The size of nginx's read buffer, in bytes: no word and no comment may be longer.
 const BUFFER_BYTES: usize = 4096;
 
+/// Faults of one file beyond this number say nothing new.
+const MOST_FAULTS: usize = 100;
+
 /// The bytes of one file.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'b> {
@@ -32,20 +35,43 @@ impl<'b> Source<'b> {
 /// Where one word of a statement stands in its file, in bytes from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Token {
-    /// Its first byte, an opening quote included.
-    pub(super) start: usize,
-    /// After its last byte, a closing quote included.
-    pub(super) end: usize,
+    start: u32,
+    end: u32,
     /// It was written in quotes.
     pub(super) quoted: bool,
 }
 
 impl Token {
+    fn new(start: usize, end: usize, quoted: bool) -> Self {
+        Self {
+            start: number(start),
+            end: number(end),
+            quoted,
+        }
+    }
+
+    /// Its first byte, an opening quote included.
+    pub(super) fn start(&self) -> usize {
+        index(self.start)
+    }
+
+    /// After its last byte, a closing quote included.
+    pub(super) fn end(&self) -> usize {
+        index(self.end)
+    }
+
+    /// True when its text is what is written, without quotes and escapes, and ends at a blank, `;` or `{`.
+    pub(super) fn is_plain(&self, source: Source<'_>) -> bool {
+        !self.quoted
+            && source.text.is_some()
+            && !self.raw(source.bytes).iter().any(|byte| b"\\$".contains(byte))
+    }
+
     /// The bytes between the quotes, or all of them.
     pub(super) fn raw<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
         let inset = usize::from(self.quoted);
         bytes
-            .get(self.start.saturating_add(inset)..self.end.saturating_sub(inset))
+            .get(self.start().saturating_add(inset)..self.end().saturating_sub(inset))
             .unwrap_or_default()
     }
 
@@ -56,7 +82,7 @@ impl Token {
             && !(source.escapes && raw.contains(&b'\\'))
         {
             let inset = usize::from(self.quoted);
-            let range = self.start.saturating_add(inset)..self.end.saturating_sub(inset);
+            let range = self.start().saturating_add(inset)..self.end().saturating_sub(inset);
             return Cow::Borrowed(text.get(range).unwrap_or_default());
         }
         match std::str::from_utf8(raw) {
@@ -95,7 +121,19 @@ pub(super) struct Lexer<'a> {
     window_end: usize,
     /// The words of the statement that was read last.
     pub(super) words: Vec<Token>,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Faults,
+}
+
+/// What is wrong with a file: the first of it, as what follows says nothing new.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Faults(pub(super) Vec<Fault>);
+
+impl Faults {
+    pub(super) fn push(&mut self, fault: Fault) {
+        if self.0.len() < MOST_FAULTS {
+            self.0.push(fault);
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,6 +169,10 @@ fn is_special(byte: u8) -> bool {
     SPECIAL.get(usize::from(byte)).copied().unwrap_or(true)
 }
 
+fn index(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
 /// A count as nginx shows it: never overflows.
 pub(super) fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
@@ -144,7 +186,7 @@ impl<'a> Lexer<'a> {
             at: 0,
             window_end: 0,
             words: Vec::new(),
-            faults: Vec::new(),
+            faults: Faults::default(),
         }
     }
 
@@ -280,7 +322,7 @@ impl<'a> Lexer<'a> {
                             "unexpected \"}}\": the \";\" after \"{}\" is missing",
                             last.text(self.source)
                         );
-                        self.fault(message, last.start);
+                        self.fault(message, last.start());
                         self.at = position;
                         return End::Statement;
                     }
@@ -324,11 +366,8 @@ impl<'a> Lexer<'a> {
                 continue;
             }
             let quoted = quote != Quote::None;
-            self.words.push(Token {
-                start: first,
-                end: position.saturating_add(usize::from(quoted)),
-                quoted,
-            });
+            let end = position.saturating_add(usize::from(quoted));
+            self.words.push(Token::new(first, end, quoted));
             if quoted {
                 quote = Quote::None;
                 need_space = true;
@@ -350,16 +389,12 @@ impl<'a> Lexer<'a> {
         if quote == Quote::None {
             if !last_space
                 && start < self.bytes.len()
-                && self.words.last().is_none_or(|word| word.start != first)
+                && self.words.last().is_none_or(|word| word.start() != first)
             {
-                self.words.push(Token {
-                    start: first,
-                    end: self.bytes.len(),
-                    quoted: false,
-                });
+                self.words.push(Token::new(first, self.bytes.len(), false));
             }
             let message = "unexpected end of file, expecting \";\" or \"}\"".to_owned();
-            let at = self.words.last().map_or(first, |word| word.start);
+            let at = self.words.last().map_or(first, Token::start);
             self.fault(message, at);
             self.at = self.bytes.len();
         } else {
@@ -378,6 +413,8 @@ impl<'a> Lexer<'a> {
         let mut depth = 1_usize;
         // A long bracket without an end is not looked for twice: that would take quadratic time.
         let mut endless: Vec<usize> = Vec::new();
+        // Neither is the end of a string that is not closed on its line: the quote, and where the line ends.
+        let mut open: Option<(u8, usize)> = None;
         while let Some(&byte) = self.bytes.get(self.at) {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
             let length = match byte {
@@ -389,7 +426,14 @@ impl<'a> Lexer<'a> {
                     depth = depth.saturating_sub(1);
                     1
                 }
-                b'"' | b'\'' => lua_string(rest, byte),
+                b'"' | b'\'' if open.is_some_and(|(quote, end)| quote == byte && self.at < end) => 1,
+                b'"' | b'\'' => match lua_string(rest, byte) {
+                    Ok(length) => length,
+                    Err(line_end) => {
+                        open = Some((byte, self.at.saturating_add(line_end)));
+                        1
+                    }
+                },
                 b'[' => lua_long(rest, &mut endless).unwrap_or(1),
                 b'-' if rest.get(1) == Some(&b'-') => rest
                     .get(2..)
@@ -411,19 +455,19 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// The length of a quoted Lua string at the start of `rest`; 1 when it is not closed on its line.
-fn lua_string(rest: &[u8], quote: u8) -> usize {
+/// The length of a quoted Lua string at the start of `rest`, or that of the line when it is not closed there.
+fn lua_string(rest: &[u8], quote: u8) -> Result<usize, usize> {
     let mut escaped = false;
     for (index, byte) in rest.iter().enumerate().skip(1) {
         match *byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
-            b'\n' => return 1,
-            byte if byte == quote => return index.saturating_add(1),
+            b'\n' => return Err(index),
+            byte if byte == quote => return Ok(index.saturating_add(1)),
             _ => {}
         }
     }
-    1
+    Err(rest.len())
 }
 
 /// The length of a Lua long bracket (`[[ ]]`, `[==[ ]==]`) at the start of `rest`.
@@ -492,7 +536,7 @@ mod tests {
     fn a_word_knows_where_it_ends() {
         let mut lexer = Lexer::new(Source::new(b"a \"b\nc\"\n dd;"));
         lexer.next_statement();
-        let ends: Vec<usize> = lexer.words.iter().map(|word| word.end).collect();
+        let ends: Vec<usize> = lexer.words.iter().map(Token::end).collect();
         assert_eq!(ends, [1, 7, 11]);
     }
 
@@ -526,7 +570,7 @@ mod tests {
                 End::File
             ]
         );
-        assert_eq!(lexer.faults.len(), 1);
-        assert_eq!(lexer.faults[0].at, 7);
+        assert_eq!(lexer.faults.0.len(), 1);
+        assert_eq!(lexer.faults.0[0].at, 7);
     }
 }

@@ -92,6 +92,8 @@ struct Node {
     /// `None`: not a name of the table.
     name: Option<Symbol>,
     is_block: bool,
+    /// A name that is not of the table is what is written at the position; otherwise it is the first word.
+    is_plain: bool,
 }
 
 /// One word of a directive.
@@ -128,7 +130,8 @@ pub(super) struct Tree {
     /// Files by path.
     paths: HashMap<String, usize>,
     /// Children by name, for blocks with many: a lookup must not take the time of the whole `http` block.
-    index: foldhash::HashMap<NodeId, foldhash::HashMap<Option<Symbol>, Vec<u32>>>,
+    /// Names that are not nginx's own are not among them.
+    index: HashMap<NodeId, HashMap<Symbol, Vec<u32>>>,
     /// `upstream` blocks of `http` by lower-case name; the first of a name counts.
     upstreams: HashMap<String, NodeId>,
     /// Every `*_pass` of `http`, in order: most rules begin with them.
@@ -179,12 +182,13 @@ impl Tree {
                 next: 0,
                 name: None,
                 is_block: true,
+                is_plain: false,
             }],
             words: Vec::new(),
             texts: String::new(),
             files: Vec::new(),
             paths: HashMap::default(),
-            index: foldhash::HashMap::default(),
+            index: HashMap::default(),
             upstreams: HashMap::default(),
             passes: Vec::new(),
         }
@@ -225,7 +229,15 @@ impl Tree {
     }
 
     /// Adds a directive without arguments; [`Tree::push_word`] adds these, before the next directive.
-    pub(super) fn push(&mut self, parent: NodeId, name: &str, at: Position, is_block: bool) -> NodeId {
+    /// `is_plain`: the name is what is written at its position, up to a blank, `;` or `{`.
+    pub(super) fn push(
+        &mut self,
+        parent: NodeId,
+        name: &str,
+        at: Position,
+        is_block: bool,
+        is_plain: bool,
+    ) -> NodeId {
         let id = self.nodes.len();
         let symbol = directives::symbol(name);
         self.nodes.push(Node {
@@ -237,8 +249,9 @@ impl Tree {
             next: number(id),
             name: symbol,
             is_block,
+            is_plain,
         });
-        if symbol.is_none() {
+        if symbol.is_none() && !is_plain {
             self.push_word(name, None);
         }
         self.adopt(parent, id);
@@ -249,8 +262,8 @@ impl Tree {
     pub(super) fn push_word(&mut self, text: &str, token: Option<Token>) {
         self.words.push(Word {
             text: number(self.texts.len()),
-            start: token.map_or(NONE, |token| number(token.start)),
-            end: token.map_or(NONE, |token| number(token.end)),
+            start: token.map_or(NONE, |token| number(token.start())),
+            end: token.map_or(NONE, |token| number(token.end())),
         });
         self.texts.push_str(text);
     }
@@ -342,9 +355,20 @@ impl Tree {
     pub(super) fn name(&self, id: NodeId) -> &str {
         match self.nodes.get(id) {
             Some(Node { name: Some(name), .. }) => name.text(),
+            Some(node) if node.is_plain => self.written_name(node),
             Some(node) if id != ROOT => self.text(index(node.first_word)),
             _ => "",
         }
+    }
+
+    /// The name that is written where a directive stands.
+    fn written_name(&self, node: &Node) -> &str {
+        let file = self.files.get(index(node.file));
+        let rest = file.and_then(|file| file.bytes.get(index(node.position)..));
+        let rest = rest.unwrap_or_default();
+        let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{');
+        let end = rest.iter().position(ends).unwrap_or(rest.len());
+        std::str::from_utf8(rest.get(..end).unwrap_or_default()).unwrap_or_default()
     }
 
     /// The name as a number of the table.
@@ -371,7 +395,7 @@ impl Tree {
         let Some(node) = self.nodes.get(id) else {
             return 0..0;
         };
-        let own_name = usize::from(node.name.is_none() && id != ROOT);
+        let own_name = usize::from(node.name.is_none() && !node.is_plain && id != ROOT);
         let end = self.nodes.get(id.saturating_add(1));
         index(node.first_word).saturating_add(own_name)
             ..end.map_or(self.words.len(), |next| index(next.first_word))
@@ -435,13 +459,17 @@ impl Tree {
                 *count = count.saturating_add(1);
             }
         }
-        let large =
-            (0..self.nodes.len()).filter(|id| counts.get(*id).is_some_and(|count| *count >= MANY_CHILDREN));
+        let is_large = |id: &NodeId| counts.get(*id).is_some_and(|count| *count >= MANY_CHILDREN);
+        let large: Vec<NodeId> = (0..self.nodes.len()).filter(is_large).collect();
+        drop(counts);
         self.index = large
+            .into_iter()
             .map(|id| {
-                let mut names: foldhash::HashMap<Option<Symbol>, Vec<u32>> = foldhash::HashMap::default();
+                let mut names: HashMap<Symbol, Vec<u32>> = HashMap::default();
                 for child in self.children(id) {
-                    names.entry(self.symbol(child)).or_default().push(number(child));
+                    if let Some(name) = self.symbol(child) {
+                        names.entry(name).or_default().push(number(child));
+                    }
                 }
                 (id, names)
             })
@@ -480,9 +508,11 @@ impl Tree {
 
     /// The children among which those of this name are.
     fn candidates(&self, block: NodeId, name: Option<Symbol>) -> Children<'_> {
-        match self.index.get(&block) {
-            Some(names) => Children::Listed(names.get(&name).map_or(&[][..], Vec::as_slice).iter()),
-            None => self.linked(block),
+        match (self.index.get(&block), name) {
+            (Some(names), Some(name)) => {
+                Children::Listed(names.get(&name).map_or(&[][..], Vec::as_slice).iter())
+            }
+            _ => self.linked(block),
         }
     }
 
