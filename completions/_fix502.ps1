@@ -96,6 +96,7 @@ Register-ArgumentCompleter -Native -CommandName 'fix502' -ScriptBlock {
             break
         }
         'fix502;triage' {
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Of the logs only so much before their newest line: 10m, 6h, 2d, all [default: all]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The format of the report [default: text]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file instead of stdout')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; NO_COLOR is honoured')

@@ -845,12 +845,16 @@ _fix502() {
             return 0
             ;;
         fix502__subcmd__triage)
-            opts="-q -v -h --format --output --non-interactive --ci --color --width --quiet --verbose --help"
+            opts="-q -v -h --since --format --output --non-interactive --ci --color --width --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json html sarif junit github markdown" -- "${cur}"))
                     return 0

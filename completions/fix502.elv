@@ -90,6 +90,7 @@ set edit:completion:arg-completer[fix502] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'fix502;triage'= {
+            cand --since 'Of the logs only so much before their newest line: 10m, 6h, 2d, all [default: all]'
             cand --format 'The format of the report [default: text]'
             cand --output 'Write to this file instead of stdout'
             cand --color 'When to use colour; NO_COLOR is honoured'

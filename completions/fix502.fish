@@ -117,6 +117,7 @@ complete -c fix502 -n "__fish_fix502_using_subcommand demo" -l ci -l non-interac
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s q -l quiet -d 'Only verdict and repair'
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s v -l verbose -d 'All findings and all evidence; twice: also what fix502 asked'
 complete -c fix502 -n "__fish_fix502_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fix502 -n "__fish_fix502_using_subcommand triage" -l since -d 'Of the logs only so much before their newest line: 10m, 6h, 2d, all [default: all]' -r
 complete -c fix502 -n "__fish_fix502_using_subcommand triage" -l format -d 'The format of the report [default: text]' -r -f -a "text\t'for a person'
 json\t'fix502.report/v1, for a program'
 html\t'one page for a browser, with everything in it'

@@ -154,6 +154,9 @@ enum Word {
         /// Files, directories, archives; "-" is standard input
         #[arg(value_name = "FILE", required = true)]
         paths: Vec<PathBuf>,
+        /// Of the logs only so much before their newest line: 10m, 6h, 2d, all [default: all]
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
         #[command(flatten)]
         report: ReportArguments,
     },
@@ -346,7 +349,11 @@ impl Line {
             Word::Proxy(inner) => (Action::Step(StepId::Route), outer.with(inner)?),
             Word::Bundle(inner) => return inner.understood(outer, &screen),
             Word::Demo { fault, list, report } => (Action::Demo { fault, list }, outer.reporting(report)?),
-            Word::Triage { paths, report } => (Action::Triage(paths), outer.reporting(report)?),
+            Word::Triage { paths, since, report } => {
+                let mut arguments = outer.reporting(report)?;
+                arguments.search.since = since;
+                (Action::Triage(paths), arguments)
+            }
             Word::Explain { topic } => (Action::Explain(topic), outer.alone()?),
             Word::Completions { shell } => (Action::Completions(shell), outer.alone()?),
             Word::Man => (Action::Man, outer.alone()?),

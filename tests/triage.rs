@@ -2,6 +2,7 @@
 
 mod captures;
 mod hostile;
+mod window;
 
 use std::path::{Path, PathBuf};
 

@@ -16,6 +16,19 @@ pub struct Pieces {
     pub product: Option<String>,
     /// The failures that the logs tell of, the one that is judged first.
     pub failures: Vec<LoggedFailure>,
+    /// The part of the logs that was asked for; `None`: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<LogWindow>,
+}
+
+/// The end of the logs that were sent, counted back from their newest line and not from the clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogWindow {
+    /// Lines before this time were left out, milliseconds since 1970; `None`: no line has a time, nothing was left out.
+    pub from_ms: Option<i64>,
+    /// The newest time on any line.
+    pub newest_ms: Option<i64>,
 }
 
 /// One piece that was recognised.

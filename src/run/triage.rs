@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Failure, exit, judged, say};
 use crate::bundle::Redactor;
-use crate::evidence::Snapshot;
+use crate::evidence::{LogAccount, Snapshot};
 use crate::exit::Exit;
 use crate::explain;
 use crate::finding::StepId;
@@ -27,15 +27,23 @@ const LONG_LIMIT: Duration = Duration::from_mins(10);
 
 /// Whatever was sent: a recorded host is asked again, everything else is sorted and joined.
 pub(super) fn triage(paths: &[PathBuf], options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
+    let window_ms = options.since_ms;
     let report = match paths {
         // A long log is no bundle, and is not read into memory to find that out.
-        [path] if long_log_begins(path) => sent(paths, None)?,
+        [path] if long_log_begins(path) => sent(paths, window_ms, None)?,
         [path] => match recorded(path) {
+            Ok(Some(_)) if window_ms.is_some() => {
+                return Err(UsageError::new(
+                    "how far back the logs of a bundle go was set when it was recorded",
+                )
+                .hint("leave out --since; on the failing host: fix502 bundle --since 6h URL")
+                .into());
+            }
             Ok(Some(report)) => report,
-            Ok(None) => sent(paths, None)?,
-            Err(error) => sent(paths, Some(error))?,
+            Ok(None) => sent(paths, window_ms, None)?,
+            Err(error) => sent(paths, window_ms, Some(error))?,
         },
-        _ => sent(paths, None)?,
+        _ => sent(paths, window_ms, None)?,
     };
     say(&report, options, ui)?;
     Ok(exit(&report))
@@ -73,13 +81,13 @@ fn recorded(path: &Path) -> Result<Option<Report>, UsageError> {
 
 /// Files, directories, archives and pasted text. `no_bundle`: why it is no bundle that can be read; what is a
 /// bundle, and damaged or of a later version, must not be taken for anything else.
-fn sent(paths: &[PathBuf], no_bundle: Option<UsageError>) -> Result<Report, Failure> {
-    let mut inputs = Vec::new();
+fn sent(paths: &[PathBuf], window_ms: Option<u64>, no_bundle: Option<UsageError>) -> Result<Report, Failure> {
+    let (mut inputs, mut long) = (Vec::new(), Vec::new());
     let mut left = INPUT_CAP_BYTES;
     for path in paths {
         let shown = path.display().to_string();
-        if let Some(input) = long_log(path, &shown) {
-            inputs.push(input);
+        if let Some(log) = long_log(path, &shown) {
+            long.push(log);
             continue;
         }
         let found: Vec<(String, Vec<u8>)> = if path == Path::new("-") {
@@ -104,8 +112,15 @@ fn sent(paths: &[PathBuf], no_bundle: Option<UsageError>) -> Result<Report, Fail
             });
         }
     }
-    let single = inputs.len() == 1;
+    let single = inputs.len() + long.len() == 1;
     let mut sorted = triage::sort(inputs);
+    sorted.window_ms = window_ms;
+    if !long.is_empty() {
+        if window_ms.is_some() {
+            sorted.newest_ms = long.iter().filter_map(newest_of).max();
+        }
+        sorted.append(triage::sort(counted(&long, sorted.from_ms())));
+    }
     // What somebody pasted may hold a password; the report that is made of it is passed on.
     let mut redactor = Redactor::new();
     for piece in &mut sorted.pieces {
@@ -142,29 +157,61 @@ fn long_log_begins(path: &Path) -> bool {
             .is_some_and(|head| triage::log_kind(&head.bytes.0).is_some())
 }
 
-/// A log that is too long to be held: it is counted as it goes by, and of each kind of failure one line is kept.
+/// A log that is too long to be held.
+struct LongLog {
+    shown: String,
+    source: LogSource,
+    /// A line of it, for what it is.
+    first: Vec<u8>,
+}
+
 /// `None`: it is no log, or not long.
-fn long_log(path: &Path, shown: &str) -> Option<Input> {
+fn long_log(path: &Path, shown: &str) -> Option<LongLog> {
     if path == Path::new("-") || host::length_bytes(path)? < LONG_BYTES {
         return None;
     }
     let file = super::absolute(path);
-    let live = Host::live(None, LONG_LIMIT);
-    let head = live.ask(&ReadFile::start(&file, 64 << 10)).into_seen()?;
+    let head = Host::live(None, LONG_LIMIT)
+        .ask(&ReadFile::start(&file, 64 << 10))
+        .into_seen()?;
     let kind = triage::log_kind(&head.bytes.0)?;
-    let mut account = live
+    Some(LongLog {
+        shown: shown.to_owned(),
+        source: LogSource {
+            path: file,
+            kind: kind.to_owned(),
+            ..LogSource::default()
+        },
+        first: triage::log_line(&head.bytes.0),
+    })
+}
+
+/// The newest time in it: at its end, or, where it is packed, somewhere in it.
+fn newest_of(log: &LongLog) -> Option<i64> {
+    let end = Host::live(None, LONG_LIMIT)
+        .ask(&ReadFile::end(log.source.path.clone(), 256 << 10))
+        .into_seen()?;
+    triage::last_ms(&end.bytes.0, log.source.offset_s)
+        .or_else(|| read(std::slice::from_ref(log), None)?.last_ms)
+}
+
+fn read(long: &[LongLog], since_ms: Option<i64>) -> Option<LogAccount> {
+    Host::live(None, LONG_LIMIT)
         .ask(&ReadLogs {
-            logs: vec![LogSource {
-                path: file,
-                kind: kind.to_owned(),
-                ..LogSource::default()
-            }],
-            since_ms: None,
+            logs: long.iter().map(|log| log.source.clone()).collect(),
+            since_ms,
             until_ms: None,
             limit_ms: u64::try_from(LONG_LIMIT.as_millis()).unwrap_or(u64::MAX),
             digest: steps::digest,
         })
-        .into_seen()?;
+        .into_seen()
+}
+
+/// Long logs, counted together as they go by; of each kind of failure one line is kept.
+fn counted(long: &[LongLog], since_ms: Option<i64>) -> Vec<Input> {
+    let Some(mut account) = read(long, since_ms) else {
+        return Vec::new();
+    };
     let mut redactor = Redactor::new();
     for count in &mut account.symptoms {
         count.sample = redactor.text(&count.sample);
@@ -177,15 +224,31 @@ fn long_log(path: &Path, shown: &str) -> Option<Input> {
             line.text = redactor.text(&line.text);
         }
     }
-    let lines: Vec<&str> = account.symptoms.iter().map(|count| count.sample.as_str()).collect();
-    if lines.is_empty() {
-        return None;
+    let mut inputs: Vec<Input> = long
+        .iter()
+        .map(|log| Input {
+            name: log.shown.clone(),
+            ..Input::default()
+        })
+        .collect();
+    // A line goes to the first log of its kind.
+    for count in &account.symptoms {
+        let kind = triage::log_kind(count.sample.as_bytes());
+        let place = long.iter().position(|log| kind == Some(log.source.kind.as_str()));
+        if let Some(input) = inputs.get_mut(place.unwrap_or(0)) {
+            input.bytes.extend_from_slice(count.sample.as_bytes());
+            input.bytes.push(b'\n');
+        }
     }
-    Some(Input {
-        name: shown.to_owned(),
-        bytes: lines.join("\n").into_bytes(),
-        account: Some(account),
-    })
+    for (input, log) in inputs.iter_mut().zip(long) {
+        if input.bytes.is_empty() {
+            input.bytes = redactor.text(&String::from_utf8_lossy(&log.first)).into_bytes();
+        }
+    }
+    if let Some(first) = inputs.first_mut() {
+        first.account = Some(account);
+    }
+    inputs
 }
 
 fn report(snapshot: Snapshot) -> Report {

@@ -7,7 +7,8 @@ use super::logs::Failure;
 use super::{Sorted, answers, config, host, logs, subject};
 use crate::evidence::{
     Connect, End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Handler, Handshake, LogAccount, LogFile,
-    Observed, PeerAddress, Pieces, Probe, ProbeKind, ProxyKind, Snapshot, Symptom, UsedPiece, errno,
+    LogWindow, Observed, PeerAddress, Pieces, Probe, ProbeKind, ProxyKind, Snapshot, Symptom, UsedPiece,
+    errno,
 };
 
 /// The most lines that are kept.
@@ -22,7 +23,8 @@ pub fn snapshot(sorted: &Sorted) -> Snapshot {
         ..Snapshot::default()
     };
     let pieces = &sorted.pieces;
-    let mut logs = logs::read(pieces);
+    let from_ms = sorted.from_ms();
+    let mut logs = logs::read(pieces, from_ms);
     let saved = answers::saved(pieces);
     let from_answers = answers::failures(&saved);
     if logs.failures.iter().all(|failure| failure.entry.symptom.is_none()) {
@@ -98,6 +100,10 @@ pub fn snapshot(sorted: &Sorted) -> Snapshot {
         unused: sorted.unused.clone(),
         product,
         failures,
+        window: sorted.window_ms.map(|_| LogWindow {
+            from_ms,
+            newest_ms: sorted.newest_ms(),
+        }),
     });
     snapshot
 }

@@ -32,6 +32,40 @@ pub(super) struct Logs {
     pub(super) account: LogAccount,
 }
 
+impl Logs {
+    /// The times of all lines that have one.
+    fn times(&self) -> impl Iterator<Item = i64> {
+        let failures = self.failures.iter().filter_map(|failure| failure.entry.at_ms);
+        let requests = self.requests.iter().filter_map(|(_, request)| request.at_ms);
+        let application = self.application.iter().filter_map(|(_, line)| line.at_ms);
+        let journal = self.journal.iter().map(|(_, line)| line.at_ms);
+        let kernel = self.kernel.iter().filter_map(|(at_ms, _)| *at_ms);
+        failures
+            .chain(requests)
+            .chain(application)
+            .chain(journal)
+            .chain(kernel)
+            .chain(self.account.last_ms)
+    }
+
+    /// The newest time on any line.
+    pub(super) fn newest_ms(&self) -> Option<i64> {
+        self.times().filter(|at_ms| *at_ms > 0).max()
+    }
+
+    /// Leaves out what is older; a line without a time stays.
+    fn keep_since(&mut self, since_ms: i64) {
+        let young = |at_ms: Option<i64>| at_ms.is_none_or(|at_ms| at_ms >= since_ms);
+        self.failures.retain(|failure| young(failure.entry.at_ms));
+        self.requests.retain(|(_, request)| young(request.at_ms));
+        self.application.retain(|(_, line)| young(line.at_ms));
+        // A line of the journal without a year has the time 0.
+        self.journal
+            .retain(|(_, line)| line.at_ms == 0 || line.at_ms >= since_ms);
+        self.kernel.retain(|(at_ms, _)| young(*at_ms));
+    }
+}
+
 /// Of a long log so much of the end is read line by line; all of it is counted.
 const TAIL_BYTES: usize = 4 << 20;
 
@@ -58,11 +92,11 @@ fn counted(kind: Kind) -> Option<LogKind> {
     })
 }
 
-/// Reads the logs.
-pub(super) fn read(pieces: &[Piece]) -> Logs {
+/// Reads the logs; `since_ms`: lines of an earlier time are passed over.
+pub(super) fn read(pieces: &[Piece], since_ms: Option<i64>) -> Logs {
     let mut logs = Logs::default();
     let year = pieces.iter().find_map(year_of);
-    let mut reader = LogReader::default();
+    let mut reader = LogReader::between(since_ms, None);
     for piece in pieces {
         if let Some(kind) = counted(piece.kind) {
             reader.begin(&kind, &piece.name, 0);
@@ -136,6 +170,9 @@ pub(super) fn read(pieces: &[Piece]) -> Logs {
         }
     }
     logs.account = reader.account();
+    if let Some(since_ms) = since_ms {
+        logs.keep_since(since_ms);
+    }
     logs
 }
 

@@ -16,6 +16,7 @@ mod lines;
 mod logs;
 mod split;
 mod subject;
+mod window;
 
 pub use archive::TOTAL_CAP_BYTES;
 pub use explain::explain_line;
@@ -23,6 +24,7 @@ pub use join::snapshot;
 pub use kind::Kind;
 pub use lines::steps;
 pub use split::{Piece, split};
+pub use window::last_ms;
 
 use crate::evidence::{LogAccount, UnusedPiece};
 use crate::system::curl;
@@ -47,6 +49,33 @@ pub struct Sorted {
     pub unused: Vec<UnusedPiece>,
     /// What long logs say, counted.
     pub accounts: Vec<LogAccount>,
+    /// Only so much of the logs counts, in milliseconds back from [`newest_ms`]; `None`: all of them.
+    pub window_ms: Option<u64>,
+    /// The newest time in long logs, which are counted and no pieces.
+    pub newest_ms: Option<i64>,
+}
+
+impl Sorted {
+    /// Adds what came later.
+    pub fn append(&mut self, later: Self) {
+        self.pieces.extend(later.pieces);
+        self.unused.extend(later.unused);
+        self.accounts.extend(later.accounts);
+        self.newest_ms = self.newest_ms.max(later.newest_ms);
+    }
+
+    /// From which time on the logs count; `None`: from their beginning, or no line has a time.
+    pub fn from_ms(&self) -> Option<i64> {
+        window::from_ms(self.window_ms, self.newest_ms())
+    }
+
+    /// The newest time on any line of any log.
+    pub fn newest_ms(&self) -> Option<i64> {
+        let pieces = self
+            .window_ms
+            .and_then(|_| logs::read(&self.pieces, None).newest_ms());
+        self.newest_ms.max(pieces)
+    }
 }
 
 /// Archives in archives are followed this deep.
@@ -109,6 +138,15 @@ pub fn sort(inputs: Vec<Input>) -> Sorted {
 /// no log that it knows.
 pub fn log_kind(head: &[u8]) -> Option<&'static str> {
     crate::proxy::logs::recognise(&archive::beginning(head)).map(|kind| kind.name())
+}
+
+/// The first line of a log, by its first bytes (packed by gzip or not), that is one of its kind.
+pub fn log_line(head: &[u8]) -> Vec<u8> {
+    let head = archive::beginning(head);
+    head.split(|byte| *byte == b'\n')
+        .find(|line| crate::proxy::logs::recognise(line).is_some())
+        .map(<[u8]>::to_vec)
+        .unwrap_or_default()
 }
 
 /// Many zero bytes that are not the mark of UTF-16.

@@ -2,6 +2,8 @@
 
 use super::super::Report;
 use super::layout::{Page, Tone};
+use crate::evidence::LogWindow;
+use crate::report::history::utc;
 
 /// More pieces than this are only counted.
 const MOST: usize = 12;
@@ -26,6 +28,9 @@ pub(super) fn draw(page: &mut Page<'_>, report: &Report) {
     if pieces.used.len() > MOST {
         page.prose(9, &format!("and {} more", pieces.used.len() - MOST), Tone::Faint);
     }
+    if let Some(window) = &pieces.window {
+        page.labelled(&[("Window", Tone::Strong)], 9, &window_words(window), Tone::Plain);
+    }
     let mut label = "Not used";
     for piece in pieces.unused.iter().take(MOST) {
         let text = format!("{}: {}", piece.name, piece.why);
@@ -38,5 +43,18 @@ pub(super) fn draw(page: &mut Page<'_>, report: &Report) {
             &format!("and {} more", pieces.unused.len() - MOST),
             Tone::Faint,
         );
+    }
+}
+
+/// Which part of the logs counts.
+fn window_words(window: &LogWindow) -> String {
+    match (window.from_ms, window.newest_ms) {
+        (Some(from_ms), Some(newest_ms)) => format!(
+            "log lines from {} on, counted back from the newest line ({})",
+            utc(from_ms),
+            utc(newest_ms)
+        ),
+        (None, Some(_)) => "all log lines".to_owned(),
+        _ => "no line has a time: nothing was left out".to_owned(),
     }
 }
