@@ -246,11 +246,17 @@ pub(crate) fn incomplete(snapshot: &Snapshot) -> Vec<Incomplete> {
     }
     for file in &snapshot.log.files {
         if let Some(obstacle) = file.read.obstacle() {
-            add(
-                &format!("the log {}", file.path),
-                obstacle,
-                &format!("sudo tail -n 50 {}", crate::finding::quoted(&file.path)),
-            );
+            let carried = snapshot.log.carried.iter().find(|log| log.target == file.path);
+            let command = match carried.map(|log| (log.tag.as_str(), log.unit.as_deref())) {
+                None => format!("sudo tail -n 50 {}", crate::finding::quoted(&file.path)),
+                Some(("", Some(unit))) => {
+                    format!("sudo journalctl -n 50 -u {}", crate::finding::quoted(unit))
+                }
+                // What is out of reach has no command here.
+                Some(("", None)) => String::new(),
+                Some((tag, _)) => format!("sudo journalctl -n 50 -t {}", crate::finding::quoted(tag)),
+            };
+            add(&format!("the log {}", file.path), obstacle, &command);
         }
     }
     if failing && !snapshot.host.root && !snapshot.host.name.is_empty() {

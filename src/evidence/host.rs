@@ -292,6 +292,9 @@ pub struct AppServer {
     pub log: Vec<ErrorEntryText>,
     /// The configuration or log files that were read.
     pub files: Vec<String>,
+    /// The name under which it logs to syslog, when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syslog_tag: Option<String>,
 }
 
 /// A line of a backend's own log.

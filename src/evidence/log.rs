@@ -28,6 +28,40 @@ pub struct LogEvidence {
     /// Targets of logs that are no files: `syslog:…`, `stderr`, pipes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
+    /// Logs that are no files, and where their lines were found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<CarriedLog>,
+}
+
+/// A log that goes to syslog, to the journal or to the standard output of its service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedLog {
+    /// As the configuration has it: `syslog:server=unix:/dev/log`; of an application its kind and process id.
+    pub target: String,
+    /// The kind of its lines: `nginx error`, `application`, ….
+    pub kind: String,
+    /// The format of its lines.
+    #[serde(default)]
+    pub format: String,
+    /// The name in front of its messages; empty: those of the unit.
+    #[serde(default)]
+    pub tag: String,
+    /// The unit that writes it.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// The process that writes it.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// Where its lines are: [`CarriedLog::JOURNAL`], a file of syslog, or a file that the process writes to.
+    pub source: Observed<String>,
+    /// `source` is a file with nothing but this log.
+    #[serde(default)]
+    pub alone: bool,
+}
+
+impl CarriedLog {
+    /// The source that is no file.
+    pub const JOURNAL: &'static str = "journal";
 }
 
 impl LogEvidence {

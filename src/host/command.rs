@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::{Identity, Live, Query, obstacle};
 use crate::evidence::{Bytes, Observed, Obstacle};
 
+/// Bytes of a stream that are read at once.
+const STREAM_BYTES: usize = 64 * 1024;
+
 /// Runs a program that only reads.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunCommand {
@@ -118,28 +121,12 @@ fn run(
     cap_bytes: u64,
 ) -> Observed<CommandOutput> {
     let began = Instant::now();
-    let spawned = Command::new(path)
-        .args(arguments)
-        .env_clear()
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
-        .env("LC_ALL", "C")
-        .env("LANG", "C")
-        .env("SYSTEMD_COLORS", "0")
-        .env("SYSTEMD_PAGER", "")
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn();
-    let mut child = match spawned {
+    let mut child = match prepared(path, arguments).stderr(Stdio::piped()).spawn() {
         Ok(child) => child,
         Err(error) => return Observed::Unavailable(obstacle(&error)),
     };
     let (sender, receiver) = mpsc::channel();
+
     let streams = [
         child
             .stdout
@@ -188,6 +175,81 @@ fn run(
     }
     end(&mut child);
     Observed::Unavailable(Obstacle::TimedOut)
+}
+
+/// A program in its own process group, with nothing of our environment and nothing to read.
+fn prepared(path: &std::path::Path, arguments: &[String]) -> Command {
+    let mut command = Command::new(path);
+    command
+        .args(arguments)
+        .env_clear()
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+        .env("LC_ALL", "C")
+        .env("LANG", "C")
+        .env("SYSTEMD_COLORS", "0")
+        .env("SYSTEMD_PAGER", "")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0);
+    command
+}
+
+/// Hands over what a program prints, piece by piece, however much that is.
+///
+/// # Errors
+/// When it cannot be started, does not end in time, or ends with an error.
+pub(super) fn stream(argv: &[String], limit: Duration, mut each: impl FnMut(&[u8])) -> Result<(), Obstacle> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(Obstacle::Failed("empty command".to_owned()));
+    };
+    let path = locate(program).ok_or_else(|| Obstacle::NotInstalled(program.clone()))?;
+    let began = Instant::now();
+    let mut child = prepared(&path, arguments)
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| obstacle(&error))?;
+    // Two pieces may wait, so that a slow reader slows the program down and memory stays bounded.
+    let (sender, receiver) = mpsc::sync_channel::<Vec<u8>>(2);
+    let stdout = child.stdout.take();
+    std::thread::spawn(move || {
+        let Some(mut stdout) = stdout else { return };
+        loop {
+            let mut piece = vec![0_u8; STREAM_BYTES];
+            match stdout.read(&mut piece) {
+                Ok(0) => return,
+                Ok(length) => piece.truncate(length),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(_) => return,
+            }
+            if sender.send(piece).is_err() {
+                return;
+            }
+        }
+    });
+    loop {
+        match receiver.recv_timeout(limit.saturating_sub(began.elapsed())) {
+            Ok(piece) => each(&piece),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                end(&mut child);
+                return Err(Obstacle::TimedOut);
+            }
+        }
+    }
+    while began.elapsed() < limit {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(_)) => return Err(Obstacle::Failed(format!("{program} failed"))),
+            Ok(None) => std::thread::sleep(Duration::from_micros(300)),
+            Err(error) => return Err(obstacle(&error)),
+        }
+    }
+    end(&mut child);
+    Err(Obstacle::TimedOut)
 }
 
 /// Ends a child of ours with its process group, which is its own.

@@ -44,6 +44,9 @@ pub struct LogSource {
     pub format: String,
     /// The difference of its local time from UTC, in seconds.
     pub offset_s: i32,
+    /// It is no file: this program prints it. Its arguments hold how far back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
 }
 
 /// Reads logs from a time on, and keeps what they say.
@@ -100,6 +103,9 @@ fn read_log(
     digest: &mut dyn Digest,
     until: Duration,
 ) -> Observed<()> {
+    if !log.command.is_empty() {
+        return read_command(live, log, digest, until);
+    }
     let mut file = match open_regular(&live.located(&log.path)) {
         Observed::Seen(file) => file,
         Observed::Absent => return Observed::Absent,
@@ -150,6 +156,18 @@ fn read_log(
         pieces(file.take(length), live, digest, until)
     };
     digest.end(ended);
+    Observed::Seen(())
+}
+
+/// Reads what a program prints, as it comes.
+fn read_command(live: &Live, log: &LogSource, digest: &mut dyn Digest, until: Duration) -> Observed<()> {
+    let limit = live.remaining().saturating_sub(until);
+    if limit.is_zero() {
+        return Observed::Unavailable(Obstacle::TimedOut);
+    }
+    digest.begin(log);
+    let ended = super::command::stream(&log.command, limit, |bytes| digest.feed(bytes));
+    digest.end(ended.err().map(|obstacle| obstacle.to_string()));
     Observed::Seen(())
 }
 

@@ -38,7 +38,7 @@ pub use exchange::{ExchangeQuery, Framing, TlsOptions, TlsVersions};
 pub use fetch::{Fetch, Fetched};
 pub use files::{FileContent, ListDirectory, Metadata, ReadFile, StatPath};
 pub use identity::Identity;
-pub use links::ReadLink;
+pub use links::{ReadLink, WrittenFiles};
 pub use log_files::{Digest, LogSource, ReadLogs};
 pub use names::{NameserverLookup, SystemLookup};
 pub use processes::{DescriptorUse, ProcessTable, SocketOwners};

@@ -72,6 +72,9 @@ fn logs(report: &Report) -> Option<Value> {
     let mut value = serde_json::to_value(account).ok()?;
     if let Value::Object(fields) = &mut value {
         fields.insert("elsewhere".to_owned(), json!(report.snapshot.log.elsewhere));
+        if !report.snapshot.log.carried.is_empty() {
+            fields.insert("carried".to_owned(), json!(report.snapshot.log.carried));
+        }
         fields.insert(
             "history".to_owned(),
             json!(super::logbook::logbook(&report.snapshot)),

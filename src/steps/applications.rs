@@ -1,7 +1,8 @@
 //! Application servers on this host: their settings and their own logs.
 
+use super::carried;
 use crate::evidence::{AppServer, ErrorEntryText, Snapshot};
-use crate::host::{Clock, Host, ListDirectory, ReadFile, ReadLink};
+use crate::host::{Clock, Host, ListDirectory, ReadFile, ReadLink, WrittenFiles};
 use crate::system::applications::{self, FpmPool};
 use crate::system::java_servers;
 use crate::system::log_time;
@@ -70,8 +71,12 @@ fn fpm(host: &Host, server: &mut AppServer, file: &str) {
         }
     }
     server.files = seen;
-    if let Some(log) = global.get("error_log") {
-        server.files.push(log.to_owned());
+    match global.get("error_log") {
+        Some("syslog") => {
+            server.syslog_tag = Some(global.get("syslog.ident").unwrap_or("php-fpm").to_owned());
+        }
+        Some(log) => server.files.push(log.to_owned()),
+        None => {}
     }
 }
 
@@ -82,8 +87,14 @@ pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
         .into_seen()
         .unwrap_or_default()
         .offset_s;
+    let ends = ends(host, snapshot, offset_s);
     for server in &mut snapshot.applications {
         let files = log_files(host, server);
+        let ends = ends
+            .iter()
+            .filter(|(pid, _)| *pid == Some(server.pid))
+            .flat_map(|(_, lines)| lines.iter().cloned());
+        server.log.extend(ends);
         for file in files {
             let mut query = ReadFile::end(file.clone(), 128 * 1024);
             query.moment = 1;
@@ -108,6 +119,29 @@ pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
     }
 }
 
+/// The newest lines of those that log to syslog or the journal, by process.
+fn ends(host: &Host, snapshot: &Snapshot, offset_s: i32) -> Vec<(Option<u32>, Vec<ErrorEntryText>)> {
+    let pid = |target: &str| {
+        let logs = snapshot.log.carried.iter();
+        logs.filter(|log| log.target == target).find_map(|log| log.pid)
+    };
+    carried::ends(host, snapshot, 1, true)
+        .into_iter()
+        .filter_map(|end| {
+            let bytes = end.lines.into_seen()?;
+            let text = String::from_utf8_lossy(&bytes);
+            let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+            let newest = lines.get(lines.len().saturating_sub(200)..).unwrap_or_default();
+            let read = newest.iter().map(|line| ErrorEntryText {
+                file: end.target.clone(),
+                at_ms: log_time::line_ms(line, offset_s),
+                text: line.chars().take(500).collect(),
+            });
+            Some((pid(&end.target), read.collect()))
+        })
+        .collect()
+}
+
 /// The files that an application server logs to.
 pub(super) fn log_files(host: &Host, server: &AppServer) -> Vec<String> {
     let mut files: Vec<String> = server
@@ -127,6 +161,19 @@ pub(super) fn log_files(host: &Host, server: &AppServer) -> Vec<String> {
             && !files.contains(&target)
         {
             files.push(target);
+        }
+    }
+    // Whatever its configuration says: a regular file that is only written to, and named like a log, is one.
+    let written = host
+        .ask(&WrittenFiles { pid: server.pid })
+        .into_seen()
+        .unwrap_or_default();
+    for file in written {
+        let name = file.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let is_log = name.contains("log") || [".out", ".err", ".txt"].iter().any(|end| name.ends_with(end));
+        // Requests are counted from the proxy's own log; both together would count them twice.
+        if is_log && !name.contains("access") && !files.contains(&file) {
+            files.push(file);
         }
     }
     files

@@ -3,11 +3,11 @@
 //! By default the last hour is read; where errors were already being written when it began, further back, until
 //! their beginning is found or nobody could wait longer. The account leaves out what our own attempts brought about.
 
-use super::applications;
 use super::plan::Plan;
+use super::{applications, carried};
 use crate::evidence::{LogAccount, LogTarget, ProxyKind, Snapshot};
 use crate::host::{Clock, Digest, Host, ListDirectory, LogSource, ReadLogs, StatPath};
-use crate::proxy::logs::{LogKind, LogReader, line_ms};
+use crate::proxy::logs::{LogKind, LogReader, kind_ms};
 
 /// How far back is looked, one after the other.
 const WINDOWS_MS: [i64; 4] = [3_600_000, 6 * 3_600_000, 36 * 3_600_000, 9 * 86_400_000];
@@ -38,7 +38,13 @@ impl Digest for Reading {
     }
 
     fn time_of(&self, log: &LogSource, line: &[u8]) -> Option<i64> {
-        line_ms(line, log.offset_s)
+        kind_ms(
+            LogKind::named(&log.kind, &log.format)
+                .as_ref()
+                .unwrap_or(&LogKind::Application),
+            line,
+            log.offset_s,
+        )
     }
 
     fn account(self: Box<Self>) -> LogAccount {
@@ -56,7 +62,8 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     let clock = host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default();
     let (targets, elsewhere) = targets(host, snapshot);
     snapshot.log.elsewhere = elsewhere;
-    if targets.is_empty() || clock.now_ms == 0 {
+    let carries = snapshot.log.carried.iter().any(|log| log.source.seen().is_some());
+    if (targets.is_empty() && !carries) || clock.now_ms == 0 {
         return;
     }
     let began_ms = match snapshot.log.attempts_began_ms {
@@ -69,6 +76,9 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         let logs = targets
             .iter()
             .flat_map(|target| rotated(host, target, since_ms))
+            .chain(carried::sources(snapshot, since_ms, clock.now_ms, |log| {
+                rotated(host, log, since_ms)
+            }))
             .map(|log| LogSource {
                 offset_s: clock.offset_s,
                 ..log
@@ -123,18 +133,14 @@ fn as_far_as_needed(until_ms: i64, read: impl Fn(Option<i64>) -> Option<LogAccou
 /// files.
 fn targets(host: &Host, snapshot: &Snapshot) -> (Vec<LogSource>, Vec<String>) {
     let (mut logs, mut elsewhere): (Vec<LogSource>, Vec<String>) = (Vec::new(), Vec::new());
-    let below = snapshot
-        .proxy
-        .as_ref()
-        .filter(|proxy| proxy.other_mounts && snapshot.host.root)
-        .map_or_else(String::new, |proxy| format!("/proc/{}/root", proxy.master.pid));
+    let below = below(snapshot);
     let mut add = |path: String, kind: LogKind, format: &str| {
         if !logs.iter().any(|log: &LogSource| log.path == path) {
             logs.push(LogSource {
                 path,
                 kind: kind.name().to_owned(),
                 format: format.to_owned(),
-                offset_s: 0,
+                ..LogSource::default()
             });
         }
     };
@@ -142,7 +148,11 @@ fn targets(host: &Host, snapshot: &Snapshot) -> (Vec<LogSource>, Vec<String>) {
         let errors = route.settings.error_logs.iter().map(|target| (target, true));
         let accesses = route.settings.access_logs.iter().map(|target| (target, false));
         for (LogTarget { target, format, .. }, is_error) in errors.chain(accesses) {
-            if target.starts_with('/') {
+            if let Some(log) = snapshot.log.carried.iter().find(|log| log.target == *target) {
+                if log.source.seen().is_none() && !elsewhere.contains(target) {
+                    elsewhere.push(target.clone());
+                }
+            } else if target.starts_with('/') {
                 let format = if is_error { "" } else { format };
                 let kind = kind(route.proxy, is_error);
                 add(format!("{below}{target}"), kind, format);
@@ -159,7 +169,16 @@ fn targets(host: &Host, snapshot: &Snapshot) -> (Vec<LogSource>, Vec<String>) {
     (logs, elsewhere)
 }
 
-fn kind(proxy: ProxyKind, is_error: bool) -> LogKind {
+/// Where the proxy's own file system lies, when it is another one.
+pub(super) fn below(snapshot: &Snapshot) -> String {
+    snapshot
+        .proxy
+        .as_ref()
+        .filter(|proxy| proxy.other_mounts && snapshot.host.root)
+        .map_or_else(String::new, |proxy| format!("/proc/{}/root", proxy.master.pid))
+}
+
+pub(super) fn kind(proxy: ProxyKind, is_error: bool) -> LogKind {
     match (proxy, is_error) {
         (ProxyKind::Apache, true) => LogKind::ApacheError,
         (ProxyKind::Apache, false) => LogKind::ApacheAccess(String::new()),

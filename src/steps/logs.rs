@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::carried;
 use super::plan::Plan;
 use crate::evidence::{
     AccessEntry, Attempt, ErrorEntry, Handler, LogFile, LogTarget, Observed, PeerAddress, ProxyKind, Route,
     Snapshot, Symptom,
 };
 use crate::host::{Clock, Host, ReadFile, pause};
+use crate::proxy::logs::LogKind;
 use crate::proxy::{apache, nginx, squid};
 
 /// How much of the end of a log is read.
@@ -189,7 +191,8 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
         .map_or_else(String::new, |proxy| format!("/proc/{}/root", proxy.master.pid));
     let mut done: Vec<&str> = Vec::new();
     for (kind, target, is_error) in targets {
-        if !target.target.starts_with('/') || done.contains(&target.target.as_str()) {
+        let is_carried = snapshot.log.carried.iter().any(|log| log.target == target.target);
+        if is_carried || !target.target.starts_with('/') || done.contains(&target.target.as_str()) {
             continue;
         }
         done.push(&target.target);
@@ -203,24 +206,33 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
         });
         if let Observed::Seen(content) = answer {
             let (bytes, path) = (&content.bytes.0, &target.target);
-            match (kind, is_error) {
-                (ProxyKind::Apache, true) => {
-                    errors.extend(apache::error_log::entries(bytes, path, offset_s));
-                }
-                (ProxyKind::Apache, false) => {
-                    accesses.extend(apache::access_log::entries(bytes, &target.format));
-                }
-                (ProxyKind::Squid, true) => {
-                    errors.extend(squid::cache_log::entries(bytes, path, offset_s));
-                }
-                (ProxyKind::Squid, false) => accesses.extend(squid::access_log::entries(bytes)),
-                (ProxyKind::Haproxy | ProxyKind::Nginx, true) => {
-                    errors.extend(nginx::error_log::entries(bytes, path, offset_s));
-                }
-                (ProxyKind::Haproxy | ProxyKind::Nginx, false) => {
-                    accesses.extend(nginx::access_log::entries(bytes, &target.format));
-                }
-            }
+            let kind = match super::log_account::kind(kind, is_error) {
+                LogKind::NginxAccess(_) => LogKind::NginxAccess(target.format.clone()),
+                LogKind::ApacheAccess(_) => LogKind::ApacheAccess(target.format.clone()),
+                kind => kind,
+            };
+            entries(&kind, bytes, path, offset_s, &mut errors, &mut accesses);
+        }
+    }
+    for end in carried::ends(host, snapshot, moment, false) {
+        let is_error = !matches!(
+            end.kind,
+            LogKind::NginxAccess(_) | LogKind::ApacheAccess(_) | LogKind::SquidAccess
+        );
+        files.push(LogFile {
+            path: end.target.clone(),
+            kind: if is_error { "error" } else { "access" }.to_owned(),
+            read: end.lines.as_ref().map(|lines| lines.len() as u64),
+        });
+        if let Observed::Seen(lines) = &end.lines {
+            entries(
+                &end.kind,
+                lines,
+                &end.target,
+                offset_s,
+                &mut errors,
+                &mut accesses,
+            );
         }
     }
     if let Some(since_ms) = super::plan::recorded(host).and_then(|plan| plan.since_ms) {
@@ -229,6 +241,26 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
     }
     errors.sort_by_key(|entry| entry.at_ms);
     (errors, accesses, files)
+}
+
+/// The lines of one log.
+fn entries(
+    kind: &LogKind,
+    bytes: &[u8],
+    path: &str,
+    offset_s: i32,
+    errors: &mut Vec<ErrorEntry>,
+    accesses: &mut Vec<AccessEntry>,
+) {
+    match kind {
+        LogKind::ApacheError => errors.extend(apache::error_log::entries(bytes, path, offset_s)),
+        LogKind::ApacheAccess(format) => accesses.extend(apache::access_log::entries(bytes, format)),
+        LogKind::SquidCache => errors.extend(squid::cache_log::entries(bytes, path, offset_s)),
+        LogKind::SquidAccess => accesses.extend(squid::access_log::entries(bytes)),
+        LogKind::NginxError => errors.extend(nginx::error_log::entries(bytes, path, offset_s)),
+        LogKind::NginxAccess(format) => accesses.extend(nginx::access_log::entries(bytes, format)),
+        LogKind::Application | LogKind::Carried(_) => {}
+    }
 }
 
 /// What Squid's own error pages say about our attempts: its log has the status and not the reason.

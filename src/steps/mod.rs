@@ -8,6 +8,7 @@
 
 mod alternate_proxy;
 mod applications;
+mod carried;
 mod cloud;
 mod config_history;
 mod config_lint;

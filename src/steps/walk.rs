@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::plan::{Plan, RecordedPlan};
 use super::turn::Turn;
 use super::{
-    alternate_proxy, applications, config_history, config_lint, dns_flush, firewall, log_account, logs,
-    machine, packages, retry, timeline, units, upstream_probe,
+    alternate_proxy, applications, carried, config_history, config_lint, dns_flush, firewall, log_account,
+    logs, machine, packages, retry, timeline, units, upstream_probe,
 };
 use crate::evidence::Snapshot;
 use crate::finding::StepId;
@@ -40,6 +40,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         machine::limits(host, &mut snapshot);
         snapshot.units = units.join().unwrap_or_default();
         applications::ask(host, &mut snapshot);
+        carried::ask(host, plan, &mut snapshot);
         logs::before(host, &mut snapshot);
         dns_flush::ask(host, plan, &mut snapshot, url_name.join().unwrap_or_default());
         upstream_probe::endpoints(host, plan, &mut snapshot, turn);

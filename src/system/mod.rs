@@ -19,5 +19,6 @@ pub mod packages;
 pub mod socket_list;
 pub mod sockets;
 pub mod syslog;
+pub mod syslog_files;
 pub mod systemd;
 pub mod unit_status;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::generator::stamp;
 use crate::formats::{report_schema, valid};
 
-fn now_s() -> u64 {
+pub(super) fn now_s() -> u64 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .expect("after 1970")
@@ -26,7 +26,7 @@ fn error(at_s: u64, message: &str) -> String {
 }
 
 /// Writes a file that was last changed then.
-fn write(root: &Path, name: &str, bytes: &[u8], changed_s: u64) {
+pub(super) fn write(root: &Path, name: &str, bytes: &[u8], changed_s: u64) {
     let path = root.join(name);
     std::fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
     let mut file = std::fs::File::create(path).expect("a file");

@@ -32,6 +32,9 @@ pub(super) struct Counts {
     pub(super) oddities: LogOddities,
     pub(super) other_errors: u64,
     pub(super) files: Vec<LogRead>,
+    /// The file that is read.
+    path: String,
+    /// The same, with the name of the log in it that the line is of.
     file: String,
     first_ms: Option<i64>,
     last_ms: Option<i64>,
@@ -58,7 +61,18 @@ impl Counts {
     /// Another file begins.
     pub(super) fn begin(&mut self, path: &str) {
         path.clone_into(&mut self.file);
+        path.clone_into(&mut self.path);
         self.before_ms = None;
+    }
+
+    /// The next lines are of a log that the file carries.
+    pub(super) fn carried(&mut self, tag: &str) {
+        let path = &self.path;
+        self.file = if tag.is_empty() {
+            path.clone()
+        } else {
+            format!("{path}, {tag}")
+        };
     }
 
     /// Notes the time of a line; false when the line is not of the time that was asked for.

@@ -11,9 +11,11 @@
 mod access;
 mod apache;
 mod application;
+mod carried;
 mod counts;
 mod lines;
 mod nginx;
+mod place;
 mod recognise;
 mod requests;
 mod signatures;
@@ -23,6 +25,8 @@ mod tally;
 mod tests;
 mod time;
 
+pub use carried::{Carrier, Tagged, carried};
+pub use place::{LogPlace, place};
 pub use recognise::recognise;
 pub use time::line_ms;
 
@@ -47,11 +51,16 @@ pub enum LogKind {
     SquidAccess,
     /// The log of an application server: php-fpm, gunicorn, uwsgi and others.
     Application,
+    /// A file of syslog, or the journal as text, in which other logs are.
+    Carried(Carrier),
 }
 
 impl LogKind {
     /// The kind of this name, with this format of its lines.
     pub fn named(name: &str, format: &str) -> Option<Self> {
+        if name == CARRIED {
+            return serde_json::from_str(format).ok().map(Self::Carried);
+        }
         [
             Self::NginxError,
             Self::NginxAccess(format.to_owned()),
@@ -75,9 +84,13 @@ impl LogKind {
             Self::SquidCache => "squid cache",
             Self::SquidAccess => "squid access",
             Self::Application => "application",
+            Self::Carried(_) => CARRIED,
         }
     }
 }
+
+/// The name of the kind that carries others.
+const CARRIED: &str = "syslog";
 
 /// Reads logs.
 #[derive(Debug, Default)]
@@ -99,6 +112,7 @@ enum Reader {
     SquidCache(squid::CacheLog),
     SquidAccess,
     Application(application::Log),
+    Carried(Box<(carried::Opener, Vec<Self>)>),
 }
 
 impl LogReader {
@@ -120,21 +134,7 @@ impl LogReader {
             kind: kind.name().to_owned(),
             ..LogRead::default()
         });
-        self.reader = match kind {
-            LogKind::NginxError => Reader::NginxError(Box::new(nginx::ErrorLog::new(offset_s))),
-            LogKind::ApacheError => Reader::ApacheError(Box::new(apache::ErrorLog::new(offset_s))),
-            LogKind::NginxAccess(format) => {
-                let format = crate::proxy::nginx::access_log::reader(format);
-                Reader::Access(Box::new(access::AccessLog::new(format)))
-            }
-            LogKind::ApacheAccess(format) => {
-                let format = crate::proxy::apache::access_log::reader(format);
-                Reader::Access(Box::new(access::AccessLog::new(format)))
-            }
-            LogKind::SquidCache => Reader::SquidCache(squid::CacheLog::new(offset_s)),
-            LogKind::SquidAccess => Reader::SquidAccess,
-            LogKind::Application => Reader::Application(application::Log::new(offset_s)),
-        };
+        self.reader = Reader::new(kind, offset_s);
     }
 
     /// The next bytes of the log that began.
@@ -165,11 +165,7 @@ impl LogReader {
             counts.oddities.cut_lines += 1;
             reader.line(line, cut, counts, &mut read);
         });
-        match reader {
-            Reader::NginxError(reader) => reader.finish(counts),
-            Reader::ApacheError(reader) => reader.finish(counts),
-            _ => {}
-        }
+        reader.finish(counts);
         read.obstacle = obstacle;
         counts.files.push(read);
     }
@@ -194,6 +190,38 @@ impl LogReader {
 }
 
 impl Reader {
+    fn new(kind: &LogKind, offset_s: i32) -> Self {
+        match kind {
+            LogKind::NginxError => Self::NginxError(Box::new(nginx::ErrorLog::new(offset_s))),
+            LogKind::ApacheError => Self::ApacheError(Box::new(apache::ErrorLog::new(offset_s))),
+            LogKind::NginxAccess(format) => {
+                let format = crate::proxy::nginx::access_log::reader(format);
+                Self::Access(Box::new(access::AccessLog::new(format)))
+            }
+            LogKind::ApacheAccess(format) => {
+                let format = crate::proxy::apache::access_log::reader(format);
+                Self::Access(Box::new(access::AccessLog::new(format)))
+            }
+            LogKind::SquidCache => Self::SquidCache(squid::CacheLog::new(offset_s)),
+            LogKind::SquidAccess => Self::SquidAccess,
+            LogKind::Application => Self::Application(application::Log::new(offset_s)),
+            LogKind::Carried(carrier) => {
+                let opener = carried::Opener::new(carrier, offset_s);
+                let readers = opener.kinds().map(|kind| Self::new(kind, offset_s)).collect();
+                Self::Carried(Box::new((opener, readers)))
+            }
+        }
+    }
+
+    fn finish(&mut self, counts: &mut Counts) {
+        match self {
+            Self::NginxError(reader) => reader.finish(counts),
+            Self::ApacheError(reader) => reader.finish(counts),
+            Self::Carried(inner) => inner.1.iter_mut().for_each(|reader| reader.finish(counts)),
+            _ => {}
+        }
+    }
+
     fn line(&mut self, line: &[u8], cut: bool, counts: &mut Counts, read: &mut LogRead) {
         read.lines += 1;
         counts.oddities.long_lines += u64::from(cut);
@@ -209,7 +237,12 @@ impl Reader {
         } else {
             line
         };
-        let own = match self {
+        read.foreign_lines += u64::from(!self.own(line, counts));
+    }
+
+    /// Reads one line; false when this kind of log has none like it.
+    fn own(&mut self, line: &[u8], counts: &mut Counts) -> bool {
+        match self {
             Self::None => true,
             Self::NginxError(reader) => reader.line(line, counts),
             Self::ApacheError(reader) => reader.line(line, counts),
@@ -217,8 +250,27 @@ impl Reader {
             Self::SquidCache(reader) => reader.line(line, counts),
             Self::SquidAccess => squid::access_line(line, counts),
             Self::Application(reader) => reader.line(line, counts),
-        };
-        read.foreign_lines += u64::from(!own);
+            Self::Carried(inner) => {
+                let (opener, readers) = inner.as_mut();
+                let Some((number, tag, line)) = opener.open_next(line) else {
+                    // What others write is none of ours.
+                    return true;
+                };
+                if let Some(tag) = tag {
+                    counts.carried(&tag);
+                }
+                readers.get_mut(number).is_none_or(|reader| reader.own(line, counts))
+            }
+        }
+    }
+}
+
+/// The time of a line of a log of this kind, milliseconds since 1970. `offset_s` is the difference of local time from
+/// UTC.
+pub fn kind_ms(kind: &LogKind, line: &[u8], offset_s: i32) -> Option<i64> {
+    match kind {
+        LogKind::Carried(carrier) => carried::carried_ms(line, carrier.now_ms, offset_s),
+        _ => line_ms(line, offset_s),
     }
 }
 

@@ -170,6 +170,25 @@ pub(super) fn epoch(line: &[u8]) -> Option<i64> {
     Some(seconds * 1_000 + milliseconds)
 }
 
+/// `Nov 23 02:31:37 `, as syslog writes it: without a year, which is that of `now_ms` unless that would be more than a
+/// day later than it.
+pub(super) fn syslog_ms(line: &[u8], now_ms: i64, offset_s: i32) -> Option<i64> {
+    const DAY_MS: i64 = 86_400_000;
+    if line.get(3) != Some(&b' ') || line.get(6) != Some(&b' ') || line.get(15) != Some(&b' ') {
+        return None;
+    }
+    let month = month(line.get(..3)?)?;
+    let day = number(line.get(4..6)?.trim_ascii_start())?;
+    let time = clock(line.get(7..15)?)?;
+    let local_ms = now_ms.checked_add(i64::from(offset_s) * 1_000)?;
+    let year = jiff::Timestamp::from_millisecond(local_ms).ok()?;
+    let year = u32::try_from(jiff::tz::Offset::UTC.to_datetime(year).year()).ok()?;
+    // Of a leap day also the years between two.
+    (0..4)
+        .filter_map(|back| civil_ms((year.checked_sub(back)?, month, day), time, offset_s))
+        .find(|at_ms| *at_ms <= now_ms.saturating_add(DAY_MS))
+}
+
 /// The time of a line of any log, in milliseconds since 1970. `offset_s` is the difference of local time from UTC,
 /// for the forms that name no zone. `None`: the line has no time in a known form.
 pub fn line_ms(line: &[u8], offset_s: i32) -> Option<i64> {
