@@ -363,7 +363,7 @@ fn a_real_nginx_that_logs_to_a_socket_is_understood() {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-    let (mut bytes, mut piece) = (Vec::new(), [0_u8; 65_536]);
+    let (mut bytes, mut piece) = (Vec::new(), [0_u8; 8_192]);
     while let Ok(length) = socket.recv(&mut piece) {
         bytes.extend_from_slice(&piece[..length]);
         bytes.push(b'\n');
