@@ -3,6 +3,7 @@
 mod captures;
 mod hostile;
 mod window;
+mod zones;
 
 use std::path::{Path, PathBuf};
 

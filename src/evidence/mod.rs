@@ -23,6 +23,7 @@ mod route;
 mod snapshot;
 mod squid;
 mod timeline;
+mod zone;
 
 pub use apache::*;
 pub use config::*;
@@ -39,6 +40,7 @@ pub use route::*;
 pub use snapshot::*;
 pub use squid::*;
 pub use timeline::*;
+pub use zone::{Zone, ZoneChange};
 
 use serde::{Deserialize, Serialize};
 

@@ -19,6 +19,34 @@ pub struct Pieces {
     /// The part of the logs that was asked for; `None`: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<LogWindow>,
+    /// The zone of the logs that name none; `None`: there are no such logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<LogZone>,
+}
+
+/// The zone that times without one were taken to be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogZone {
+    /// Seconds east of UTC, at the newest line.
+    pub offset_s: i32,
+    /// How it is known.
+    #[serde(flatten)]
+    pub known_by: ZoneSource,
+}
+
+/// How a zone is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "known_by", rename_all = "snake_case")]
+pub enum ZoneSource {
+    /// So many failed requests stand in an error log and in an access log that names its zone.
+    SharedRequests {
+        /// Requests.
+        count: u64,
+    },
+    /// An access log that was sent names it, and is taken for one of the same host.
+    Printed,
+    /// Nothing tells: taken as UTC.
+    Assumed,
 }
 
 /// The end of the logs that were sent, counted back from their newest line and not from the clock.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::files::{modified_ms, open_regular};
 use super::{Live, Query, obstacle};
-use crate::evidence::{LogAccount, LogRead, Observed, Obstacle};
+use crate::evidence::{LogAccount, LogRead, Observed, Obstacle, Zone, ZoneChange};
 
 /// Bytes read at once.
 const PIECE_BYTES: usize = 128 * 1024;
@@ -44,9 +44,19 @@ pub struct LogSource {
     pub format: String,
     /// The difference of its local time from UTC, in seconds.
     pub offset_s: i32,
+    /// When that changed, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ZoneChange>,
     /// It is no file: this program prints it. Its arguments hold how far back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+}
+
+impl LogSource {
+    /// The zone of its times that name none.
+    pub fn zone(&self) -> Zone {
+        Zone::new(self.offset_s, &self.changes)
+    }
 }
 
 /// Reads logs from a time on, and keeps what they say.

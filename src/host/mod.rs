@@ -31,7 +31,7 @@ mod transcript;
 mod tunnel;
 mod write;
 
-pub use clock::{Clock, ClockReading, pause};
+pub use clock::{Clock, ClockReading, ProcessZone, pause};
 pub use command::{CommandOutput, RunCommand};
 pub use environment::{EnvironmentVariable, TerminalFacts, terminal_facts};
 pub use exchange::{ExchangeQuery, Framing, TlsOptions, TlsVersions};

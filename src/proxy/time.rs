@@ -1,10 +1,18 @@
 //! Times of log lines.
 
-/// A local time whose zone is `offset_s` east of UTC, in milliseconds since 1970.
-pub(super) fn civil_ms(year: i16, month: i8, day: i8, time: (i8, i8, i8), offset_s: i32) -> Option<i64> {
+use crate::evidence::Zone;
+
+/// A local time whose zone this is, in milliseconds since 1970.
+pub(super) fn civil_ms(
+    year: i16,
+    month: i8,
+    day: i8,
+    time: (i8, i8, i8),
+    zone: impl Into<Zone>,
+) -> Option<i64> {
     let civil = jiff::civil::DateTime::new(year, month, day, time.0, time.1, time.2, 0).ok()?;
-    let zone = jiff::tz::Offset::from_seconds(offset_s).ok()?;
-    zone.to_timestamp(civil).ok().map(jiff::Timestamp::as_millisecond)
+    let local = jiff::tz::Offset::UTC.to_timestamp(civil).ok()?;
+    Some(zone.into().moment_ms(local.as_millisecond()))
 }
 
 /// The number of a month by its English name of three letters.

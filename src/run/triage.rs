@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Failure, exit, judged, say};
 use crate::bundle::Redactor;
-use crate::evidence::{LogAccount, Snapshot};
+use crate::evidence::{LogAccount, Snapshot, Zone};
 use crate::exit::Exit;
 use crate::explain;
 use crate::finding::StepId;
@@ -116,10 +116,18 @@ fn sent(paths: &[PathBuf], window_ms: Option<u64>, no_bundle: Option<UsageError>
     let mut sorted = triage::sort(inputs);
     sorted.window_ms = window_ms;
     if !long.is_empty() {
+        let ends: Vec<(&str, Vec<u8>)> = long
+            .iter()
+            .map(|log| (log.source.kind.as_str(), end_of(log)))
+            .collect();
+        sorted.long_zone = triage::zone_of_ends(&ends, &sorted);
+        let zone = sorted.long_zone.map(|(zone, _)| zone).unwrap_or_default();
         if window_ms.is_some() {
-            sorted.newest_ms = long.iter().filter_map(newest_of).max();
+            let newest = long.iter().zip(&ends);
+            sorted.newest_ms = newest.filter_map(|(log, (_, end))| newest_of(log, end, zone)).max();
         }
-        sorted.append(triage::sort(counted(&long, sorted.from_ms())));
+        let (from_ms, _) = sorted.ends_ms(zone);
+        sorted.append(triage::sort(counted(&long, from_ms, zone)));
     }
     // What somebody pasted may hold a password; the report that is made of it is passed on.
     let mut redactor = Redactor::new();
@@ -186,19 +194,34 @@ fn long_log(path: &Path, shown: &str) -> Option<LongLog> {
     })
 }
 
-/// The newest time in it: at its end, or, where it is packed, somewhere in it.
-fn newest_of(log: &LongLog) -> Option<i64> {
-    let end = Host::live(None, LONG_LIMIT)
-        .ask(&ReadFile::end(log.source.path.clone(), 256 << 10))
-        .into_seen()?;
-    triage::last_ms(&end.bytes.0, log.source.offset_s)
-        .or_else(|| read(std::slice::from_ref(log), None)?.last_ms)
+/// Its last bytes; nothing where it is packed.
+fn end_of(log: &LongLog) -> Vec<u8> {
+    let end = Host::live(None, LONG_LIMIT).ask(&ReadFile::end(log.source.path.clone(), 256 << 10));
+    let bytes = end.into_seen().map(|end| end.bytes.0).unwrap_or_default();
+    if triage::last_ms(&bytes, Zone::default()).is_some() {
+        bytes
+    } else {
+        Vec::new()
+    }
 }
 
-fn read(long: &[LongLog], since_ms: Option<i64>) -> Option<LogAccount> {
+/// The newest time in it: at its end, or, where it is packed, somewhere in it.
+fn newest_of(log: &LongLog, end: &[u8], zone: Zone) -> Option<i64> {
+    triage::last_ms(end, zone).or_else(|| read(std::slice::from_ref(log), None, zone)?.last_ms)
+}
+
+fn read(long: &[LongLog], since_ms: Option<i64>, zone: Zone) -> Option<LogAccount> {
+    let (offset_s, changes) = (zone.offset_s, zone.changes().collect::<Vec<_>>());
     Host::live(None, LONG_LIMIT)
         .ask(&ReadLogs {
-            logs: long.iter().map(|log| log.source.clone()).collect(),
+            logs: long
+                .iter()
+                .map(|log| LogSource {
+                    offset_s,
+                    changes: changes.clone(),
+                    ..log.source.clone()
+                })
+                .collect(),
             since_ms,
             until_ms: None,
             limit_ms: u64::try_from(LONG_LIMIT.as_millis()).unwrap_or(u64::MAX),
@@ -208,8 +231,8 @@ fn read(long: &[LongLog], since_ms: Option<i64>) -> Option<LogAccount> {
 }
 
 /// Long logs, counted together as they go by; of each kind of failure one line is kept.
-fn counted(long: &[LongLog], since_ms: Option<i64>) -> Vec<Input> {
-    let Some(mut account) = read(long, since_ms) else {
+fn counted(long: &[LongLog], since_ms: Option<i64>, zone: Zone) -> Vec<Input> {
+    let Some(mut account) = read(long, since_ms, zone) else {
         return Vec::new();
     };
     let mut redactor = Redactor::new();

@@ -1,7 +1,7 @@
 //! Application servers on this host: their settings and their own logs.
 
 use super::carried;
-use crate::evidence::{AppServer, ErrorEntryText, Snapshot};
+use crate::evidence::{AppServer, ErrorEntryText, Snapshot, Zone};
 use crate::host::{Clock, Host, ListDirectory, ReadFile, ReadLink, WrittenFiles};
 use crate::system::applications::{self, FpmPool};
 use crate::system::java_servers;
@@ -82,12 +82,8 @@ fn fpm(host: &Host, server: &mut AppServer, file: &str) {
 
 /// The newest lines of their logs: what they said when our requests failed.
 pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
-    let offset_s = host
-        .ask(&Clock { moment: 0 })
-        .into_seen()
-        .unwrap_or_default()
-        .offset_s;
-    let ends = ends(host, snapshot, offset_s);
+    let zone = host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default().zone();
+    let ends = ends(host, snapshot, zone);
     for server in &mut snapshot.applications {
         let files = log_files(host, server);
         let ends = ends
@@ -111,7 +107,7 @@ pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
                     .iter()
                     .map(|line| ErrorEntryText {
                         file: file.clone(),
-                        at_ms: log_time::line_ms(line, offset_s),
+                        at_ms: log_time::line_ms(line, zone),
                         text: line.chars().take(500).collect(),
                     }),
             );
@@ -120,7 +116,7 @@ pub(super) fn logs(host: &Host, snapshot: &mut Snapshot) {
 }
 
 /// The newest lines of those that log to syslog or the journal, by process.
-fn ends(host: &Host, snapshot: &Snapshot, offset_s: i32) -> Vec<(Option<u32>, Vec<ErrorEntryText>)> {
+fn ends(host: &Host, snapshot: &Snapshot, zone: Zone) -> Vec<(Option<u32>, Vec<ErrorEntryText>)> {
     let pid = |target: &str| {
         let logs = snapshot.log.carried.iter();
         logs.filter(|log| log.target == target).find_map(|log| log.pid)
@@ -134,7 +130,7 @@ fn ends(host: &Host, snapshot: &Snapshot, offset_s: i32) -> Vec<(Option<u32>, Ve
             let newest = lines.get(lines.len().saturating_sub(200)..).unwrap_or_default();
             let read = newest.iter().map(|line| ErrorEntryText {
                 file: end.target.clone(),
-                at_ms: log_time::line_ms(line, offset_s),
+                at_ms: log_time::line_ms(line, zone),
                 text: line.chars().take(500).collect(),
             });
             Some((pid(&end.target), read.collect()))

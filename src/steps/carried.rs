@@ -375,7 +375,8 @@ pub(super) struct End {
 /// The newest lines of the logs that are no files; `of_application`: those of application servers, else the proxy's.
 pub(super) fn ends(host: &Host, snapshot: &Snapshot, moment: u32, of_application: bool) -> Vec<End> {
     let all = &snapshot.log.carried;
-    let reading = host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default();
+    let now_ms = host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default().now_ms;
+    let zone = super::log_account::zone(host, snapshot).zone();
     let is_application = |log: &&CarriedLog| log.kind == LogKind::Application.name();
     let in_journal: Vec<CarriedLog> = all
         .iter()
@@ -399,8 +400,8 @@ pub(super) fn ends(host: &Host, snapshot: &Snapshot, moment: u32, of_application
         .filter_map(|log| {
             let kind = LogKind::named(&log.kind, &log.format)?;
             let opened = |bytes: &[u8]| {
-                let alone = carrier(std::slice::from_ref(log), reading.now_ms);
-                carried(bytes, &alone, reading.offset_s).pop().unwrap_or_default()
+                let alone = carrier(std::slice::from_ref(log), now_ms);
+                carried(bytes, &alone, zone).pop().unwrap_or_default()
             };
             let lines = match &log.source {
                 Observed::Seen(source) if source == CarriedLog::JOURNAL => match &journal {

@@ -6,7 +6,9 @@
 use super::plan::Plan;
 use super::{applications, carried};
 use crate::evidence::{LogAccount, LogTarget, ProxyKind, Snapshot};
-use crate::host::{Clock, Digest, Host, ListDirectory, LogSource, ReadLogs, StatPath};
+use crate::host::{
+    Clock, ClockReading, Digest, Host, ListDirectory, LogSource, ProcessZone, ReadLogs, StatPath,
+};
 use crate::proxy::logs::{LogKind, LogReader, kind_ms};
 
 /// How far back is looked, one after the other.
@@ -25,7 +27,7 @@ struct Reading(LogReader);
 impl Digest for Reading {
     fn begin(&mut self, log: &LogSource) {
         if let Some(kind) = LogKind::named(&log.kind, &log.format) {
-            self.0.begin(&kind, &log.path, log.offset_s);
+            self.0.begin(&kind, &log.path, log.zone());
         }
     }
 
@@ -43,7 +45,7 @@ impl Digest for Reading {
                 .as_ref()
                 .unwrap_or(&LogKind::Application),
             line,
-            log.offset_s,
+            log.zone(),
         )
     }
 
@@ -71,6 +73,7 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         began_ms => began_ms.min(clock.now_ms.saturating_add(60_000)),
     };
     let until_ms = began_ms / 1_000 * 1_000;
+    let zone = zone(host, snapshot);
     let read = |window_ms: Option<i64>| {
         let since_ms = window_ms.map(|window_ms| until_ms.saturating_sub(window_ms));
         let logs = targets
@@ -80,7 +83,8 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
                 rotated(host, log, since_ms)
             }))
             .map(|log| LogSource {
-                offset_s: clock.offset_s,
+                offset_s: zone.offset_s,
+                changes: zone.changes.clone(),
                 ..log
             })
             .collect();
@@ -167,6 +171,14 @@ fn targets(host: &Host, snapshot: &Snapshot) -> (Vec<LogSource>, Vec<String>) {
         }
     }
     (logs, elsewhere)
+}
+
+/// The clock as the proxy sees it: its zone may be another one than ours.
+pub(super) fn zone(host: &Host, snapshot: &Snapshot) -> ClockReading {
+    let pid = snapshot.proxy.as_ref().map_or(0, |proxy| proxy.master.pid);
+    host.ask(&ProcessZone { pid })
+        .into_seen()
+        .unwrap_or_else(|| host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default())
 }
 
 /// Where the proxy's own file system lies, when it is another one.

@@ -6,14 +6,17 @@ use super::carried;
 use super::plan::Plan;
 use crate::evidence::{
     AccessEntry, Attempt, ErrorEntry, Handler, LogFile, LogTarget, Observed, PeerAddress, ProxyKind, Route,
-    Snapshot, Symptom,
+    Snapshot, Symptom, Zone,
 };
-use crate::host::{Clock, Host, ReadFile, pause};
-use crate::proxy::logs::LogKind;
+use crate::host::{Host, ReadFile, pause};
+use crate::proxy::logs::{LogKind, newest as newest_lines};
 use crate::proxy::{apache, nginx, squid};
 
 /// How much of the end of a log is read.
 const CAP_BYTES: u64 = 2 << 20;
+
+/// Lines of several workers need not be in order to the second.
+const SLACK_MS: i64 = 90_000;
 
 /// What the logs said before the attempts were made.
 pub(super) fn before(host: &Host, snapshot: &mut Snapshot) {
@@ -159,11 +162,8 @@ fn newest<T>(mut all: Vec<T>, keep: usize) -> Vec<T> {
 
 fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<AccessEntry>, Vec<LogFile>) {
     let (mut errors, mut accesses, mut files) = (Vec::new(), Vec::new(), Vec::new());
-    let offset_s = host
-        .ask(&Clock { moment: 0 })
-        .into_seen()
-        .unwrap_or_default()
-        .offset_s;
+    let zone = super::log_account::zone(host, snapshot).zone();
+    let fresh_ms = snapshot.log.attempts_began_ms.saturating_sub(SLACK_MS);
     let routes = snapshot.route.seen().into_iter().chain(&snapshot.inner_routes);
     let mut targets: Vec<(ProxyKind, &LogTarget, bool)> = Vec::new();
     for route in routes {
@@ -211,7 +211,12 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
                 LogKind::ApacheAccess(_) => LogKind::ApacheAccess(target.format.clone()),
                 kind => kind,
             };
-            entries(&kind, bytes, path, offset_s, &mut errors, &mut accesses);
+            let bytes = match (moment, is_error) {
+                // Of the errors only those count that came during our attempts.
+                (1.., true) => newest_lines(bytes, &kind, zone, fresh_ms),
+                _ => bytes,
+            };
+            entries(&kind, bytes, path, zone, &mut errors, &mut accesses);
         }
     }
     for end in carried::ends(host, snapshot, moment, false) {
@@ -225,14 +230,7 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
             read: end.lines.as_ref().map(|lines| lines.len() as u64),
         });
         if let Observed::Seen(lines) = &end.lines {
-            entries(
-                &end.kind,
-                lines,
-                &end.target,
-                offset_s,
-                &mut errors,
-                &mut accesses,
-            );
+            entries(&end.kind, lines, &end.target, zone, &mut errors, &mut accesses);
         }
     }
     if let Some(since_ms) = super::plan::recorded(host).and_then(|plan| plan.since_ms) {
@@ -248,16 +246,16 @@ fn entries(
     kind: &LogKind,
     bytes: &[u8],
     path: &str,
-    offset_s: i32,
+    zone: Zone,
     errors: &mut Vec<ErrorEntry>,
     accesses: &mut Vec<AccessEntry>,
 ) {
     match kind {
-        LogKind::ApacheError => errors.extend(apache::error_log::entries(bytes, path, offset_s)),
+        LogKind::ApacheError => errors.extend(apache::error_log::entries(bytes, path, zone)),
         LogKind::ApacheAccess(format) => accesses.extend(apache::access_log::entries(bytes, format)),
-        LogKind::SquidCache => errors.extend(squid::cache_log::entries(bytes, path, offset_s)),
+        LogKind::SquidCache => errors.extend(squid::cache_log::entries(bytes, path, zone)),
         LogKind::SquidAccess => accesses.extend(squid::access_log::entries(bytes)),
-        LogKind::NginxError => errors.extend(nginx::error_log::entries(bytes, path, offset_s)),
+        LogKind::NginxError => errors.extend(nginx::error_log::entries(bytes, path, zone)),
         LogKind::NginxAccess(format) => accesses.extend(nginx::access_log::entries(bytes, format)),
         LogKind::Application | LogKind::Carried(_) => {}
     }

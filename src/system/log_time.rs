@@ -3,43 +3,46 @@
 //! A line without one has no time: it must not take that of its neighbour, which may be days older. To add a
 //! form: one function from the line's words to the parts, tried in [`line_ms`].
 
-/// Reads the time of a line, in milliseconds since 1970. `offset_s` is the difference of local time from UTC,
-/// for the forms that name no zone. `None`: the line begins with no time in a known form.
-pub fn line_ms(line: &str, offset_s: i32) -> Option<i64> {
+use crate::evidence::Zone;
+
+/// Reads the time of a line, in milliseconds since 1970. `zone` is that of the forms that name none. `None`: the line
+/// begins with no time in a known form.
+pub fn line_ms(line: &str, zone: impl Into<Zone>) -> Option<i64> {
+    let zone = zone.into();
     let line = line.trim_start().trim_start_matches('[');
     let head: String = line
         .chars()
         .take(40)
         .take_while(|character| *character != ']')
         .collect();
-    numeric(&head, offset_s)
-        .or_else(|| fpm(&head, offset_s))
-        .or_else(|| ctime(&head, offset_s))
+    numeric(&head, zone)
+        .or_else(|| fpm(&head, zone))
+        .or_else(|| ctime(&head, zone))
 }
 
 /// `2026-11-22 18:11:00 +0000`, `2026-11-22T18:11:00.123Z`, `2026/11/22 18:11:00`.
-fn numeric(head: &str, offset_s: i32) -> Option<i64> {
+fn numeric(head: &str, zone: Zone) -> Option<i64> {
     let (date, rest) = head.split_at_checked(10)?;
     let separator = if date.contains('/') { '/' } else { '-' };
     let mut parts = date.split(separator);
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     let rest = rest.strip_prefix(['T', ' '])?;
-    let (time, zone) = rest.split_at_checked(8)?;
-    let zone =
-        zone.trim_start_matches(|character: char| ".,".contains(character) || character.is_ascii_digit());
-    let zone = zone.split_whitespace().next().unwrap_or_default();
-    let offset_s = zone_s(zone).unwrap_or(offset_s);
+    let (time, named) = rest.split_at_checked(8)?;
+    let named =
+        named.trim_start_matches(|character: char| ".,".contains(character) || character.is_ascii_digit());
+    let named = named.split_whitespace().next().unwrap_or_default();
+    let zone = zone_s(named).map_or(zone, Zone::from);
     civil_ms(
         year.parse().ok()?,
         month.parse().ok()?,
         day.parse().ok()?,
         time,
-        offset_s,
+        zone,
     )
 }
 
 /// `22-Nov-2026 18:10:55`, as php-fpm writes it.
-fn fpm(head: &str, offset_s: i32) -> Option<i64> {
+fn fpm(head: &str, zone: Zone) -> Option<i64> {
     let (date, rest) = head.split_once(' ')?;
     let mut parts = date.split('-');
     let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
@@ -49,12 +52,12 @@ fn fpm(head: &str, offset_s: i32) -> Option<i64> {
         month_of(month)?,
         day.parse().ok()?,
         time,
-        offset_s,
+        zone,
     )
 }
 
 /// `Sun Nov 22 18:11:05 2026`, as the C library writes it.
-fn ctime(head: &str, offset_s: i32) -> Option<i64> {
+fn ctime(head: &str, zone: Zone) -> Option<i64> {
     let mut words = head.split_whitespace().skip(1);
     let (month, day) = (words.next()?, words.next()?);
     let (time, year) = (words.next()?, words.next()?);
@@ -63,7 +66,7 @@ fn ctime(head: &str, offset_s: i32) -> Option<i64> {
         month_of(month)?,
         day.parse().ok()?,
         time,
-        offset_s,
+        zone,
     )
 }
 
@@ -92,12 +95,12 @@ fn zone_s(zone: &str) -> Option<i32> {
     Some(sign * (hours * 3_600 + minutes * 60))
 }
 
-fn civil_ms(year: i16, month: i8, day: i8, time: &str, offset_s: i32) -> Option<i64> {
+fn civil_ms(year: i16, month: i8, day: i8, time: &str, zone: Zone) -> Option<i64> {
     let mut parts = time.split(':').map(str::parse::<i8>);
     let (hour, minute, second) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
     let civil = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    let zone = jiff::tz::Offset::from_seconds(offset_s).ok()?;
-    zone.to_timestamp(civil).ok().map(jiff::Timestamp::as_millisecond)
+    let local = jiff::tz::Offset::UTC.to_timestamp(civil).ok()?;
+    Some(zone.moment_ms(local.as_millisecond()))
 }
 
 #[cfg(test)]

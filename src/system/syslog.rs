@@ -2,6 +2,8 @@
 //!
 //! The short form has no year; with no year given a line has no time, for it must not get a wrong one.
 
+use crate::evidence::Zone;
+
 /// One line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyslogLine {
@@ -19,14 +21,15 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// Reads one line; `None` when it does not begin like one. `year` is that of the other evidence.
-pub fn line(text: &str, year: Option<i16>) -> Option<SyslogLine> {
+/// Reads one line; `None` when it does not begin like one. `year` is that of the other evidence, `zone` that of
+/// the short form.
+pub fn line(text: &str, year: Option<i16>, zone: impl Into<Zone>) -> Option<SyslogLine> {
     // A priority in front: `<134>Nov 22 …`.
     let text = match text.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
         Some((digits, rest)) if digits.len() <= 3 && digits.chars().all(|c| c.is_ascii_digit()) => rest,
         _ => text,
     };
-    let (at_ms, rest) = short(text, year).or_else(|| iso(text))?;
+    let (at_ms, rest) = short(text, year, zone.into()).or_else(|| iso(text))?;
     // `HAProxy` may send no host name, so the tag may come at once.
     let (first, after) = rest.split_once(' ')?;
     let (tag, message) = if let Some(tag) = first.strip_suffix(':') {
@@ -49,7 +52,7 @@ pub fn line(text: &str, year: Option<i16>) -> Option<SyslogLine> {
 }
 
 /// `Nov 22 14:28:28 rest`.
-fn short(text: &str, year: Option<i16>) -> Option<(Option<i64>, &str)> {
+fn short(text: &str, year: Option<i16>, zone: Zone) -> Option<(Option<i64>, &str)> {
     let (month, rest) = text.split_at_checked(3)?;
     let month = MONTHS.iter().position(|name| *name == month)?;
     let rest = rest.strip_prefix(' ')?.trim_start();
@@ -62,7 +65,7 @@ fn short(text: &str, year: Option<i16>) -> Option<(Option<i64>, &str)> {
         let date = jiff::civil::Date::new(year, i8::try_from(month + 1).ok()?, day).ok()?;
         let time = jiff::civil::Time::new(hour, minute, second, 0).ok()?;
         let zoned = date.to_datetime(time).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        Some(zoned.timestamp().as_millisecond())
+        Some(zone.moment_ms(zoned.timestamp().as_millisecond()))
     });
     Some((at_ms, rest))
 }
@@ -96,25 +99,25 @@ mod tests {
     #[test]
     fn the_short_form_has_a_time_only_with_a_year() {
         let text = "Nov 22 14:28:28 web-1 gunicorn[77]: [CRITICAL] WORKER TIMEOUT (pid:80)";
-        let entry = line(text, None).expect("a line");
+        let entry = line(text, None, 0).expect("a line");
         assert_eq!(
             (entry.from.as_str(), entry.pid, entry.at_ms),
             ("gunicorn", Some(77), None)
         );
         assert_eq!(
-            line(text, Some(2026)).and_then(|entry| entry.at_ms),
+            line(text, Some(2026), 0).and_then(|entry| entry.at_ms),
             Some(1_795_357_708_000)
         );
     }
 
     #[test]
     fn haproxy_without_a_host_name_and_iso_times_are_read() {
-        let entry = line("<134>Nov 22 14:28:28 haproxy[18312]: 127.0.0.1:1 x", None).expect("a line");
+        let entry = line("<134>Nov 22 14:28:28 haproxy[18312]: 127.0.0.1:1 x", None, 0).expect("a line");
         assert_eq!(
             (entry.from.as_str(), entry.message.as_str()),
             ("haproxy", "127.0.0.1:1 x")
         );
-        let entry = line("2026-11-22T14:28:28+0000 web-1 kernel: Out of memory", None).expect("a line");
+        let entry = line("2026-11-22T14:28:28+0000 web-1 kernel: Out of memory", None, 0).expect("a line");
         assert_eq!(entry.at_ms, Some(1_795_357_708_000));
     }
 
@@ -129,7 +132,7 @@ mod tests {
             "<999999>x",
             "é",
         ] {
-            let _ = line(text, Some(2026));
+            let _ = line(text, Some(2026), 0);
         }
     }
 }

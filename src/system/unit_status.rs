@@ -100,7 +100,7 @@ fn property(unit: &mut Unit, line: &str) {
         // The tree of the control group: `├─1234 /usr/bin/app --port 8080`.
         let words = line.trim_start_matches(|c: char| "├└─".contains(c) || c.is_ascii_digit());
         words.trim().clone_into(&mut unit.exec_start);
-    } else if let Some(entry) = syslog::line(line, None)
+    } else if let Some(entry) = syslog::line(line, None, 0)
         && entry.message.len() < 4_000
     {
         if entry.message.contains("Failed with result '")

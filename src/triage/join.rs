@@ -23,8 +23,10 @@ pub fn snapshot(sorted: &Sorted) -> Snapshot {
         ..Snapshot::default()
     };
     let pieces = &sorted.pieces;
-    let from_ms = sorted.from_ms();
-    let mut logs = logs::read(pieces, from_ms);
+    let zone = sorted.zone();
+    let log_zone = zone.map(|(zone, _)| zone).unwrap_or_default();
+    let (from_ms, newest_ms) = sorted.ends_ms(log_zone);
+    let mut logs = logs::read(pieces, log_zone, from_ms);
     let saved = answers::saved(pieces);
     let from_answers = answers::failures(&saved);
     if logs.failures.iter().all(|failure| failure.entry.symptom.is_none()) {
@@ -100,10 +102,8 @@ pub fn snapshot(sorted: &Sorted) -> Snapshot {
         unused: sorted.unused.clone(),
         product,
         failures,
-        window: sorted.window_ms.map(|_| LogWindow {
-            from_ms,
-            newest_ms: sorted.newest_ms(),
-        }),
+        window: sorted.window_ms.map(|_| LogWindow { from_ms, newest_ms }),
+        zone: zone.map(|(_, known)| known),
     });
     snapshot
 }

@@ -136,7 +136,7 @@ pub(super) fn of_line(line: &str) -> Option<Kind> {
     if traefik::line(line, "").is_some() {
         return Some(Kind::TraefikLog);
     }
-    if let Some(entry) = syslog::line(line, None) {
+    if let Some(entry) = syslog::line(line, None, 0) {
         return Some(if entry.from == "kernel" {
             Kind::Kernel
         } else {

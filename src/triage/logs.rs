@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::split::Piece;
-use crate::evidence::{AccessEntry, ErrorEntry, ErrorEntryText, JournalLine, LogAccount, Symptom};
+use crate::evidence::{AccessEntry, ErrorEntry, ErrorEntryText, JournalLine, LogAccount, Symptom, Zone};
 use crate::proxy::logs::{LogKind, LogReader};
 use crate::proxy::{apache, caddy, envoy, haproxy, nginx, squid, traefik};
 use crate::system::{log_time, syslog};
@@ -70,7 +70,7 @@ impl Logs {
 const TAIL_BYTES: usize = 4 << 20;
 
 /// The end of a text, from the beginning of a line.
-fn tail(text: &str) -> &str {
+pub(super) fn tail(text: &str) -> &str {
     let from = text.ceil_char_boundary(text.len().saturating_sub(TAIL_BYTES));
     let tail = text.get(from..).unwrap_or(text);
     if from == 0 {
@@ -92,14 +92,14 @@ fn counted(kind: Kind) -> Option<LogKind> {
     })
 }
 
-/// Reads the logs; `since_ms`: lines of an earlier time are passed over.
-pub(super) fn read(pieces: &[Piece], since_ms: Option<i64>) -> Logs {
+/// Reads the logs. `zone` is that of times that name none; `since_ms`: lines of an earlier time are passed over.
+pub(super) fn read(pieces: &[Piece], zone: Zone, since_ms: Option<i64>) -> Logs {
     let mut logs = Logs::default();
     let year = pieces.iter().find_map(year_of);
     let mut reader = LogReader::between(since_ms, None);
     for piece in pieces {
         if let Some(kind) = counted(piece.kind) {
-            reader.begin(&kind, &piece.name, 0);
+            reader.begin(&kind, &piece.name, zone);
             reader.feed(piece.text.as_bytes());
             reader.end(None);
         }
@@ -111,9 +111,9 @@ pub(super) fn read(pieces: &[Piece], since_ms: Option<i64>) -> Logs {
                 .extend(entries.into_iter().map(|entry| Failure { product, entry }));
         };
         match piece.kind {
-            Kind::NginxError => errors("nginx", nginx::error_log::entries(bytes, name, 0)),
-            Kind::ApacheError => errors("apache", apache::error_log::entries(bytes, name, 0)),
-            Kind::SquidCache => errors("squid", squid::cache_log::entries(bytes, name, 0)),
+            Kind::NginxError => errors("nginx", nginx::error_log::entries(bytes, name, zone)),
+            Kind::ApacheError => errors("apache", apache::error_log::entries(bytes, name, zone)),
+            Kind::SquidCache => errors("squid", squid::cache_log::entries(bytes, name, zone)),
             Kind::SquidAccess => {
                 logs.requests.extend(
                     squid::access_log::entries(bytes)
@@ -139,15 +139,17 @@ pub(super) fn read(pieces: &[Piece], since_ms: Option<i64>) -> Logs {
             }
             Kind::Application => {
                 for line in text.lines() {
-                    logs.application
-                        .push((server_of(line).to_owned(), application_line(line, name, None)));
+                    logs.application.push((
+                        server_of(line).to_owned(),
+                        application_line(line, name, None, zone),
+                    ));
                 }
             }
             Kind::Kernel => {
                 logs.has_kernel = true;
                 logs.kernel.extend(piece.text.lines().map(|line| {
                     (
-                        syslog::line(line, year).and_then(|read| read.at_ms),
+                        syslog::line(line, year, zone).and_then(|read| read.at_ms),
                         line.to_owned(),
                     )
                 }));
@@ -163,7 +165,7 @@ pub(super) fn read(pieces: &[Piece], since_ms: Option<i64>) -> Logs {
                     .as_deref()
                     .is_some_and(|command| command.contains(" -k"));
                 for line in text.lines() {
-                    journal(&mut logs, line, name, year);
+                    journal(&mut logs, line, name, year, zone);
                 }
             }
             _ => {}
@@ -212,8 +214,8 @@ fn one(logs: &mut Logs, line: &str, name: &str) -> bool {
 }
 
 /// A line of the journal: what it carries may be any log.
-fn journal(logs: &mut Logs, line: &str, name: &str, year: Option<i16>) {
-    let Some(read) = syslog::line(line, year) else {
+fn journal(logs: &mut Logs, line: &str, name: &str, year: Option<i16>, zone: Zone) {
+    let Some(read) = syslog::line(line, year, zone) else {
         return;
     };
     if read.from == "kernel" {
@@ -222,7 +224,7 @@ fn journal(logs: &mut Logs, line: &str, name: &str, year: Option<i16>) {
         return;
     }
     let message = read.message.as_str();
-    if let Some(entry) = nginx::error_log::entry(message, name, 0) {
+    if let Some(entry) = nginx::error_log::entry(message, name, zone) {
         logs.failures.push(Failure {
             product: "nginx",
             entry,
@@ -249,8 +251,10 @@ fn journal(logs: &mut Logs, line: &str, name: &str, year: Option<i16>) {
         server
     };
     if server != "application" {
-        logs.application
-            .push((server.to_owned(), application_line(message, name, read.at_ms)));
+        logs.application.push((
+            server.to_owned(),
+            application_line(message, name, read.at_ms, zone),
+        ));
         return;
     }
     logs.journal.push((
@@ -280,10 +284,10 @@ fn config_test(line: &str, name: &str) -> Option<Failure> {
     })
 }
 
-fn application_line(line: &str, name: &str, at_ms: Option<i64>) -> ErrorEntryText {
+fn application_line(line: &str, name: &str, at_ms: Option<i64>, zone: Zone) -> ErrorEntryText {
     ErrorEntryText {
         file: name.to_owned(),
-        at_ms: log_time::line_ms(line, 0).or(at_ms),
+        at_ms: log_time::line_ms(line, zone).or(at_ms),
         text: line.chars().take(500).collect(),
     }
 }

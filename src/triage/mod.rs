@@ -17,6 +17,7 @@ mod logs;
 mod split;
 mod subject;
 mod window;
+mod zone;
 
 pub use archive::TOTAL_CAP_BYTES;
 pub use explain::explain_line;
@@ -26,7 +27,8 @@ pub use lines::steps;
 pub use split::{Piece, split};
 pub use window::last_ms;
 
-use crate::evidence::{LogAccount, UnusedPiece};
+use crate::evidence::{LogAccount, LogZone, UnusedPiece, Zone};
+use crate::proxy::logs::LogKind;
 use crate::system::curl;
 
 /// One thing that was sent.
@@ -53,6 +55,8 @@ pub struct Sorted {
     pub window_ms: Option<u64>,
     /// The newest time in long logs, which are counted and no pieces.
     pub newest_ms: Option<i64>,
+    /// The zone as it was found from the ends of long logs.
+    pub long_zone: Option<(Zone, LogZone)>,
 }
 
 impl Sorted {
@@ -64,18 +68,45 @@ impl Sorted {
         self.newest_ms = self.newest_ms.max(later.newest_ms);
     }
 
-    /// From which time on the logs count; `None`: from their beginning, or no line has a time.
-    pub fn from_ms(&self) -> Option<i64> {
-        window::from_ms(self.window_ms, self.newest_ms())
+    /// The zone of logs that name none, and how it is known; `None`: there are no such logs.
+    pub fn zone(&self) -> Option<(Zone, LogZone)> {
+        self.long_zone.or_else(|| zone::infer(&self.pieces))
     }
 
-    /// The newest time on any line of any log.
-    pub fn newest_ms(&self) -> Option<i64> {
-        let pieces = self
-            .window_ms
-            .and_then(|_| logs::read(&self.pieces, None).newest_ms());
-        self.newest_ms.max(pieces)
+    /// From which time on the logs count (`None`: from their beginning, or no line has a time), and the newest time on
+    /// any line; without a window neither is looked for.
+    pub fn ends_ms(&self, zone: Zone) -> (Option<i64>, Option<i64>) {
+        if self.window_ms.is_none() {
+            return (None, None);
+        }
+        let pieces = logs::read(&self.pieces, zone, None).newest_ms();
+        let newest_ms = self.newest_ms.max(pieces);
+        (window::from_ms(self.window_ms, newest_ms), newest_ms)
     }
+}
+
+/// The zone of long logs, by their ends: name, kind of the log and bytes of each.
+pub fn zone_of_ends(ends: &[(&str, Vec<u8>)], sorted: &Sorted) -> Option<(Zone, LogZone)> {
+    let pieces: Vec<Piece> = ends
+        .iter()
+        .filter_map(|(kind, bytes)| {
+            let kind = match LogKind::named(kind, "")? {
+                LogKind::NginxError => Kind::NginxError,
+                LogKind::ApacheError => Kind::ApacheError,
+                LogKind::SquidCache => Kind::SquidCache,
+                LogKind::NginxAccess(_) | LogKind::ApacheAccess(_) => Kind::Access,
+                _ => return None,
+            };
+            Some(Piece {
+                kind,
+                name: String::new(),
+                text: String::from_utf8_lossy(bytes).into_owned(),
+                command: None,
+            })
+        })
+        .chain(sorted.pieces.iter().cloned())
+        .collect();
+    zone::infer(&pieces)
 }
 
 /// Archives in archives are followed this deep.

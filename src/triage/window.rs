@@ -2,6 +2,7 @@
 //!
 //! The clock of this machine tells nothing about a log that was written last week on another one.
 
+use crate::evidence::Zone;
 use crate::proxy::logs::line_ms;
 
 /// Where a window begins that ends with the newest line; `None`: everything counts.
@@ -10,11 +11,10 @@ pub(super) fn from_ms(window_ms: Option<u64>, newest_ms: Option<i64>) -> Option<
     newest_ms?.checked_sub_unsigned(window_ms)
 }
 
-/// The newest time on the lines of the end of a log, milliseconds since 1970; `offset_s` is the difference of its local
-/// time from UTC.
-pub fn last_ms(end: &[u8], offset_s: i32) -> Option<i64> {
+/// The newest time on the lines of the end of a log, milliseconds since 1970; `zone` is that of times that name none.
+pub fn last_ms(end: &[u8], zone: Zone) -> Option<i64> {
     end.split(|byte| *byte == b'\n')
-        .filter_map(|line| line_ms(line, offset_s))
+        .filter_map(|line| line_ms(line, zone))
         .max()
 }
 
@@ -33,6 +33,6 @@ mod tests {
     #[test]
     fn the_newest_line_need_not_be_the_last_one() {
         let end = b"it goes on\n2026/11/22 18:10:55 [error] a\n2026/11/22 18:10:54 [error] b\nno time\n";
-        assert_eq!(last_ms(end, 0), Some(1_795_371_055_000));
+        assert_eq!(last_ms(end, 0.into()), Some(1_795_371_055_000));
     }
 }

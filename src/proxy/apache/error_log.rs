@@ -4,7 +4,7 @@
 //! path) is known for all of them. A message names a symptom, seldom a cause. To add a signature: one row in
 //! [`SIGNATURES`], the more telling row first.
 
-use crate::evidence::{ErrorEntry, Symptom};
+use crate::evidence::{ErrorEntry, Symptom, Zone};
 
 /// A message part, the error numbers with which it means something (empty: any), and what it means. First
 /// match wins.
@@ -155,13 +155,14 @@ struct Line {
     thread: Option<String>,
 }
 
-/// Reads the lines of an error log. `offset_s` is the difference of the log's local time from UTC.
-pub fn entries(bytes: &[u8], file: &str, offset_s: i32) -> Vec<ErrorEntry> {
+/// Reads the lines of an error log. `zone` is that of its times.
+pub fn entries(bytes: &[u8], file: &str, zone: impl Into<Zone>) -> Vec<ErrorEntry> {
+    let zone = zone.into();
     let mut lines: Vec<Line> = bytes
         .split(|byte| *byte == b'\n')
         .filter_map(|line| {
             let line = String::from_utf8_lossy(line.get(..line.len().min(16 * 1024))?);
-            read(line.trim_end_matches('\r'), file, offset_s)
+            read(line.trim_end_matches('\r'), file, zone)
         })
         .collect();
     join(&mut lines);
@@ -169,8 +170,8 @@ pub fn entries(bytes: &[u8], file: &str, offset_s: i32) -> Vec<ErrorEntry> {
 }
 
 /// Reads one line; `None` when it does not begin like one.
-pub fn entry(line: &str, file: &str, offset_s: i32) -> Option<ErrorEntry> {
-    read(line, file, offset_s).map(|line| line.entry)
+pub fn entry(line: &str, file: &str, zone: impl Into<Zone>) -> Option<ErrorEntry> {
+    read(line, file, zone.into()).map(|line| line.entry)
 }
 
 /// The parts of one line, as they stand.
@@ -231,13 +232,13 @@ pub(in crate::proxy) fn parts(line: &str) -> Option<Parts<'_>> {
     Some(parts)
 }
 
-fn read(line: &str, file: &str, offset_s: i32) -> Option<Line> {
+fn read(line: &str, file: &str, zone: Zone) -> Option<Line> {
     let parts = parts(line)?;
     let symptom = symptom(parts.message, parts.error)
         .or_else(|| (parts.level == "emerg").then_some(Symptom::ConfigurationRejected))
         .or_else(|| (parts.error == Some("24")).then_some(Symptom::SlotsExhausted));
     let entry = ErrorEntry {
-        at_ms: Some(time_ms(parts.stamp, offset_s)?),
+        at_ms: Some(time_ms(parts.stamp, zone)?),
         level: parts.level.to_owned(),
         pid: parts
             .process
@@ -380,7 +381,7 @@ fn share(lines: &mut [Line], group: &[usize]) {
 }
 
 /// `Sun Nov 22 14:00:25.771177 2026`, local time, to milliseconds since 1970.
-fn time_ms(stamp: &str, offset_s: i32) -> Option<i64> {
+fn time_ms(stamp: &str, zone: Zone) -> Option<i64> {
     let mut words = stamp.split_ascii_whitespace().skip(1);
     let (month, day, time, year) = (words.next()?, words.next()?, words.next()?, words.next()?);
     let month = crate::proxy::month(month)?;
@@ -388,7 +389,7 @@ fn time_ms(stamp: &str, offset_s: i32) -> Option<i64> {
     let mut parts = time.split(':').map(str::parse::<i8>);
     let time = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
     let milliseconds: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
-    let whole = crate::proxy::civil_ms(year.parse().ok()?, month, day.parse().ok()?, time, offset_s)?;
+    let whole = crate::proxy::civil_ms(year.parse().ok()?, month, day.parse().ok()?, time, zone)?;
     whole.checked_add(milliseconds)
 }
 

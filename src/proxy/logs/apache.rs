@@ -4,7 +4,7 @@
 use super::counts::Counts;
 use super::signatures::{self, Meaning, hash};
 use super::time::ctime;
-use crate::evidence::Symptom;
+use crate::evidence::{Symptom, Zone};
 use crate::proxy::apache::error_log::{self, TOGETHER_MS};
 
 /// Requests whose lines may still come.
@@ -13,7 +13,7 @@ const GROUPS: usize = 512;
 /// The reader, with the lines of requests whose last one may not have come yet.
 #[derive(Debug)]
 pub(super) struct ErrorLog {
-    offset_s: i32,
+    zone: Zone,
     groups: Vec<Group>,
     previous_counted: bool,
 }
@@ -37,9 +37,9 @@ struct Member {
 }
 
 impl ErrorLog {
-    pub(super) fn new(offset_s: i32) -> Self {
+    pub(super) fn new(zone: Zone) -> Self {
         Self {
-            offset_s,
+            zone,
             groups: Vec::new(),
             previous_counted: false,
         }
@@ -47,10 +47,11 @@ impl ErrorLog {
 
     /// Reads one line; false when Apache writes none like it.
     pub(super) fn line(&mut self, line: &[u8], counts: &mut Counts) -> bool {
-        let time = line.strip_prefix(b"[").and_then(|line| ctime(line, self.offset_s));
+        let time = line.strip_prefix(b"[").and_then(|line| ctime(line, self.zone));
         let Some(at_ms) = time else {
             return !self.previous_counted;
         };
+        let at_ms = self.zone.settled(at_ms, counts.before_ms());
         self.previous_counted = counts.at(at_ms);
         if !self.previous_counted {
             return true;

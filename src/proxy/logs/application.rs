@@ -3,21 +3,22 @@
 use super::counts::Counts;
 use super::signatures::{self, Meaning};
 use super::time::line_ms;
+use crate::evidence::Zone;
 
 /// The reader.
 #[derive(Debug)]
 pub(super) struct Log {
-    offset_s: i32,
+    zone: Zone,
 }
 
 impl Log {
-    pub(super) fn new(offset_s: i32) -> Self {
-        Self { offset_s }
+    pub(super) fn new(zone: Zone) -> Self {
+        Self { zone }
     }
 
     /// Reads one line. An application may write anything, so no line is foreign.
     pub(super) fn line(&self, line: &[u8], counts: &mut Counts) -> bool {
-        let at_ms = line_ms(line, self.offset_s);
+        let at_ms = line_ms(line, self.zone);
         let counted = match at_ms {
             Some(at_ms) => counts.at(at_ms),
             None => counts.takes_undated(),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LogKind;
 use super::time::{epoch, line_ms, numeric, syslog_ms};
+use crate::evidence::Zone;
 
 /// Which messages are which log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct Carrier {
 pub(super) struct Opener {
     tags: Vec<(Vec<u8>, LogKind)>,
     now_ms: i64,
-    offset_s: i32,
+    zone: Zone,
     scratch: Vec<u8>,
     /// Which log the message before was of: the next line may go on with it.
     before: Option<usize>,
@@ -54,7 +55,7 @@ struct Prefix<'a> {
 }
 
 impl Opener {
-    pub(super) fn new(carrier: &Carrier, offset_s: i32) -> Self {
+    pub(super) fn new(carrier: &Carrier, zone: Zone) -> Self {
         let tags = carrier.tags.iter().filter_map(|tagged| {
             let kind = LogKind::named(&tagged.kind, &tagged.format)?;
             Some((tagged.tag.clone().into_bytes(), kind))
@@ -62,7 +63,7 @@ impl Opener {
         Self {
             tags: tags.collect(),
             now_ms: carrier.now_ms,
-            offset_s,
+            zone,
             scratch: Vec::new(),
             before: None,
             told: None,
@@ -95,14 +96,14 @@ impl Opener {
             return self.before.map(|number| (number, self.scratch.as_slice()));
         }
         self.before = None;
-        let prefix = prefix(line, self.now_ms, self.offset_s)?;
+        let prefix = prefix(line, self.now_ms, self.zone)?;
         let number = self.tags.iter().position(|(tag, kind)| {
             let own = tag.is_empty() || tag == prefix.tag || is_renamed(kind, tag, prefix.tag);
             own && has_shape(kind, prefix.message)
         })?;
         let (_, kind) = self.tags.get(number)?;
         self.scratch.clear();
-        written(kind, &prefix, self.offset_s, &mut self.scratch);
+        written(kind, &prefix, self.zone, &mut self.scratch);
         self.before = Some(number);
         Some((number, self.scratch.as_slice()))
     }
@@ -131,10 +132,11 @@ fn has_shape(kind: &LogKind, message: &[u8]) -> bool {
 }
 
 /// The message as a line of a file.
-fn written(kind: &LogKind, prefix: &Prefix<'_>, offset_s: i32, line: &mut Vec<u8>) {
+fn written(kind: &LogKind, prefix: &Prefix<'_>, zone: Zone, line: &mut Vec<u8>) {
     let mut message = prefix.message;
     let stamp = |form: &str| {
-        let at_ms = prefix.at_ms?.checked_add(i64::from(offset_s) * 1_000)?;
+        let at_ms = prefix.at_ms?;
+        let at_ms = at_ms.checked_add(i64::from(zone.offset_at(at_ms)) * 1_000)?;
         let time = jiff::Timestamp::from_millisecond(at_ms).ok()?;
         Some(time.strftime(form).to_string())
     };
@@ -145,7 +147,7 @@ fn written(kind: &LogKind, prefix: &Prefix<'_>, offset_s: i32, line: &mut Vec<u8
             message = message.strip_prefix(b"nginx: ").unwrap_or(message);
             stamp("%Y/%m/%d %H:%M:%S ")
         }
-        LogKind::Application if line_ms(message, offset_s).is_none() => stamp("%Y-%m-%d %H:%M:%S%.3f "),
+        LogKind::Application if line_ms(message, zone).is_none() => stamp("%Y-%m-%d %H:%M:%S%.3f "),
         _ => None,
     };
     line.extend_from_slice(time.unwrap_or_default().as_bytes());
@@ -164,7 +166,7 @@ fn written(kind: &LogKind, prefix: &Prefix<'_>, offset_s: i32, line: &mut Vec<u8
 
 /// `<187>Nov 23 02:31:37 vm edge: `, `2026-11-23T02:31:37.123456+01:00 vm edge[77]: `, with or without a priority, a
 /// host name and a process id.
-fn prefix(line: &[u8], now_ms: i64, offset_s: i32) -> Option<Prefix<'_>> {
+fn prefix(line: &[u8], now_ms: i64, zone: Zone) -> Option<Prefix<'_>> {
     let line = match line.strip_prefix(b"<") {
         Some(rest) => {
             let end = memchr::memchr(b'>', rest.get(..rest.len().min(4))?)?;
@@ -172,7 +174,7 @@ fn prefix(line: &[u8], now_ms: i64, offset_s: i32) -> Option<Prefix<'_>> {
         }
         None => line,
     };
-    let (at_ms, rest) = stamp(line, now_ms, offset_s)?;
+    let (at_ms, rest) = stamp(line, now_ms, zone)?;
     let word = |rest: &[u8]| memchr::memchr(b' ', rest).filter(|end| *end > 0 && *end < 256);
     let end = word(rest)?;
     let (mut tag, mut message) = (rest.get(..end)?, rest.get(end + 1..)?);
@@ -189,12 +191,12 @@ fn prefix(line: &[u8], now_ms: i64, offset_s: i32) -> Option<Prefix<'_>> {
 }
 
 /// The time at the beginning, and what follows it.
-fn stamp(line: &[u8], now_ms: i64, offset_s: i32) -> Option<(Option<i64>, &[u8])> {
-    if let Some(at_ms) = syslog_ms(line, now_ms, offset_s) {
+fn stamp(line: &[u8], now_ms: i64, zone: Zone) -> Option<(Option<i64>, &[u8])> {
+    if let Some(at_ms) = syslog_ms(line, now_ms, zone) {
         return Some((Some(at_ms), line.get(16..)?));
     }
     if line.get(10) == Some(&b'T')
-        && let Some(at_ms) = numeric(line, offset_s)
+        && let Some(at_ms) = numeric(line, zone)
     {
         let end = memchr::memchr(b' ', line.get(..line.len().min(48))?)?;
         return Some((Some(at_ms), line.get(end + 1..)?));
@@ -203,13 +205,13 @@ fn stamp(line: &[u8], now_ms: i64, offset_s: i32) -> Option<(Option<i64>, &[u8])
 }
 
 /// The time of a line of a carrier, milliseconds since 1970.
-pub(super) fn carried_ms(line: &[u8], now_ms: i64, offset_s: i32) -> Option<i64> {
-    prefix(line, now_ms, offset_s)?.at_ms
+pub(super) fn carried_ms(line: &[u8], now_ms: i64, zone: Zone) -> Option<i64> {
+    prefix(line, now_ms, zone)?.at_ms
 }
 
 /// The lines of each carried log, in the order of its tags, as they would stand in files.
-pub fn carried(bytes: &[u8], carrier: &Carrier, offset_s: i32) -> Vec<Vec<u8>> {
-    let mut opener = Opener::new(carrier, offset_s);
+pub fn carried(bytes: &[u8], carrier: &Carrier, zone: impl Into<Zone>) -> Vec<Vec<u8>> {
+    let mut opener = Opener::new(carrier, zone.into());
     let mut texts = vec![Vec::new(); opener.tags.len()];
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         if let Some((number, line)) = opener.open(line)
@@ -244,7 +246,7 @@ mod tests {
     }
 
     fn opened(line: &str, tags: &[(&str, &str)]) -> Option<(usize, String)> {
-        let mut opener = Opener::new(&carrier(tags), 0);
+        let mut opener = Opener::new(&carrier(tags), 0.into());
         let (number, line) = opener.open(line.as_bytes())?;
         Some((number, String::from_utf8_lossy(line).into_owned()))
     }
@@ -319,13 +321,13 @@ mod tests {
 
     #[test]
     fn a_year_is_that_of_the_newest_line_or_the_one_before() {
-        let at = |line: &str, now_ms| carried_ms(line.as_bytes(), now_ms, 0);
+        let at = |line: &str, now_ms| carried_ms(line.as_bytes(), now_ms, 0.into());
         let line = "Dec 31 23:59:59 vm nginx: x";
         // 2026-01-01 00:00:10 UTC.
         assert_eq!(at(line, 1_767_225_610_000), Some(1_767_225_599_000));
         assert_eq!(at("Nov  2 02:31:37 vm nginx: x", NOW_MS), Some(1_793_586_697_000));
         assert_eq!(
-            carried_ms(b"Nov 23 03:31:37 vm nginx: x", NOW_MS, 3_600),
+            carried_ms(b"Nov 23 03:31:37 vm nginx: x", NOW_MS, 3_600.into()),
             Some(1_795_401_097_000)
         );
     }

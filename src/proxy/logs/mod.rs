@@ -28,9 +28,10 @@ mod time;
 pub use carried::{Carrier, Tagged, carried};
 pub use place::{LogPlace, place};
 pub use recognise::recognise;
-pub use time::line_ms;
+pub(in crate::proxy) use signatures::nginx_rows;
+pub use time::{line_ms, printed_zone};
 
-use crate::evidence::{LogAccount, LogRead, Symptom};
+use crate::evidence::{LogAccount, LogRead, Symptom, Zone};
 use counts::Counts;
 use lines::Lines;
 
@@ -125,8 +126,8 @@ impl LogReader {
         reader
     }
 
-    /// A log begins; the one before ends. `offset_s` is the difference of its local time from UTC.
-    pub fn begin(&mut self, kind: &LogKind, path: &str, offset_s: i32) {
+    /// A log begins; the one before ends. `zone` is that of its times that name none.
+    pub fn begin(&mut self, kind: &LogKind, path: &str, zone: impl Into<Zone>) {
         self.end(None);
         self.counts.begin(path);
         self.read = Some(LogRead {
@@ -134,7 +135,7 @@ impl LogReader {
             kind: kind.name().to_owned(),
             ..LogRead::default()
         });
-        self.reader = Reader::new(kind, offset_s);
+        self.reader = Reader::new(kind, zone.into());
     }
 
     /// The next bytes of the log that began.
@@ -190,10 +191,10 @@ impl LogReader {
 }
 
 impl Reader {
-    fn new(kind: &LogKind, offset_s: i32) -> Self {
+    fn new(kind: &LogKind, zone: Zone) -> Self {
         match kind {
-            LogKind::NginxError => Self::NginxError(Box::new(nginx::ErrorLog::new(offset_s))),
-            LogKind::ApacheError => Self::ApacheError(Box::new(apache::ErrorLog::new(offset_s))),
+            LogKind::NginxError => Self::NginxError(Box::new(nginx::ErrorLog::new(zone))),
+            LogKind::ApacheError => Self::ApacheError(Box::new(apache::ErrorLog::new(zone))),
             LogKind::NginxAccess(format) => {
                 let format = crate::proxy::nginx::access_log::reader(format);
                 Self::Access(Box::new(access::AccessLog::new(format)))
@@ -202,12 +203,12 @@ impl Reader {
                 let format = crate::proxy::apache::access_log::reader(format);
                 Self::Access(Box::new(access::AccessLog::new(format)))
             }
-            LogKind::SquidCache => Self::SquidCache(squid::CacheLog::new(offset_s)),
+            LogKind::SquidCache => Self::SquidCache(squid::CacheLog::new(zone)),
             LogKind::SquidAccess => Self::SquidAccess,
-            LogKind::Application => Self::Application(application::Log::new(offset_s)),
+            LogKind::Application => Self::Application(application::Log::new(zone)),
             LogKind::Carried(carrier) => {
-                let opener = carried::Opener::new(carrier, offset_s);
-                let readers = opener.kinds().map(|kind| Self::new(kind, offset_s)).collect();
+                let opener = carried::Opener::new(carrier, zone);
+                let readers = opener.kinds().map(|kind| Self::new(kind, zone)).collect();
                 Self::Carried(Box::new((opener, readers)))
             }
         }
@@ -265,13 +266,39 @@ impl Reader {
     }
 }
 
-/// The time of a line of a log of this kind, milliseconds since 1970. `offset_s` is the difference of local time from
-/// UTC.
-pub fn kind_ms(kind: &LogKind, line: &[u8], offset_s: i32) -> Option<i64> {
+/// The time of a line of a log of this kind, milliseconds since 1970. `zone` is that of times that name none.
+pub fn kind_ms(kind: &LogKind, line: &[u8], zone: Zone) -> Option<i64> {
     match kind {
-        LogKind::Carried(carrier) => carried::carried_ms(line, carrier.now_ms, offset_s),
-        _ => line_ms(line, offset_s),
+        LogKind::Carried(carrier) => carried::carried_ms(line, carrier.now_ms, zone),
+        _ => line_ms(line, zone),
     }
+}
+
+/// The end of a log, from a line on before which, by halving, all are older than `since_ms`; all of it where no line
+/// tells.
+pub fn newest<'a>(bytes: &'a [u8], kind: &LogKind, zone: Zone, since_ms: i64) -> &'a [u8] {
+    /// Less than this is not worth a look.
+    const NEAR_BYTES: usize = 8 * 1024;
+    let (mut early, mut late) = (0, bytes.len());
+    while late.saturating_sub(early) > NEAR_BYTES {
+        let middle = early + (late - early) / 2;
+        let part = bytes.get(middle..late).unwrap_or_default();
+        let time = part
+            .split(|byte| *byte == b'\n')
+            .skip(1)
+            .find_map(|line| kind_ms(kind, line, zone));
+        match time {
+            Some(at_ms) if at_ms < since_ms => early = middle,
+            _ => late = middle,
+        }
+    }
+    let rest = bytes.get(early..).unwrap_or_default();
+    if early == 0 {
+        return rest;
+    }
+    // The line in the middle of which it begins is older as well.
+    let begin = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+    rest.get(begin..).unwrap_or_default()
 }
 
 /// The beginning of a line as text of at most `bytes` bytes.

@@ -6,6 +6,7 @@ use super::counts::Counts;
 use super::signatures::{self, Meaning, Memory};
 use super::tally::Upstream;
 use super::time::{civil_ms, number};
+use crate::evidence::Zone;
 
 /// What is kept of a message with line ends in it.
 const OPEN_BYTES: usize = 8 * 1024;
@@ -13,7 +14,7 @@ const OPEN_BYTES: usize = 8 * 1024;
 /// The reader, with what it keeps from line to line.
 #[derive(Debug)]
 pub(super) struct ErrorLog {
-    offset_s: i32,
+    zone: Zone,
     /// The date and minute of the line before as written, and as a time.
     minute: [u8; 17],
     minute_ms: i64,
@@ -45,9 +46,9 @@ struct Head {
 }
 
 impl ErrorLog {
-    pub(super) fn new(offset_s: i32) -> Self {
+    pub(super) fn new(zone: Zone) -> Self {
         Self {
-            offset_s,
+            zone,
             minute: [0; 17],
             minute_ms: 0,
             meanings: Memory::default(),
@@ -61,9 +62,10 @@ impl ErrorLog {
 
     /// Reads one line; false when nginx writes none like it.
     pub(super) fn line(&mut self, line: &[u8], counts: &mut Counts) -> bool {
-        let Some(head) = self.head(line) else {
+        let Some(mut head) = self.head(line) else {
             return self.continued(line);
         };
+        head.at_ms = self.zone.settled(head.at_ms, counts.before_ms());
         if self.open.is_some() {
             self.finish(counts);
         }
@@ -154,7 +156,7 @@ impl ErrorLog {
             return None;
         };
         if *minute != self.minute {
-            self.minute_ms = minute_ms(minute, self.offset_s)?;
+            self.minute_ms = minute_ms(minute, self.zone)?;
             self.minute = *minute;
         }
         let second = number(&[*a, *b]).filter(|second| *second <= 60)?;
@@ -200,7 +202,7 @@ fn digits(line: &[u8], place: usize) -> usize {
 }
 
 /// `2026/11/22 13:50:` as a time.
-fn minute_ms(minute: &[u8; 17], offset_s: i32) -> Option<i64> {
+fn minute_ms(minute: &[u8; 17], zone: Zone) -> Option<i64> {
     let [
         y1,
         y2,
@@ -224,7 +226,7 @@ fn minute_ms(minute: &[u8; 17], offset_s: i32) -> Option<i64> {
         return None;
     };
     let date = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
-    civil_ms(date, (number(&[h1, h2])?, number(&[n1, n2])?, 0), offset_s)
+    civil_ms(date, (number(&[h1, h2])?, number(&[n1, n2])?, 0), zone)
 }
 
 /// Scheme and address of `http://127.0.0.1:9001/a", host: …`, of `fastcgi://unix:/run/php.sock:", …`.

@@ -103,6 +103,11 @@ static APACHE: LazyLock<Signatures> = LazyLock::new(|| {
     Signatures::new(table.iter().map(|(part, _, _)| vec![*part]))
 });
 
+/// The rows of nginx's table whose words are all in a message, whatever their order.
+pub(in crate::proxy) fn nginx_rows(message: &str) -> impl Iterator<Item = usize> {
+    NGINX.candidates(message.as_bytes())
+}
+
 /// What nginx's message means; `emerg`: it has that level.
 pub(super) fn nginx(message: &[u8], emerg: bool) -> Meaning {
     let text = String::from_utf8_lossy(message);

@@ -5,26 +5,28 @@ use super::requests::path;
 use super::signatures::{self, Meaning};
 use super::tally::Upstream;
 use super::time::{epoch, line_ms, number, numeric};
+use crate::evidence::Zone;
 use crate::proxy::squid::cache_log::SIGNATURES;
 
 /// The reader of cache.log.
 #[derive(Debug)]
 pub(super) struct CacheLog {
-    offset_s: i32,
+    zone: Zone,
 }
 
 impl CacheLog {
-    pub(super) fn new(offset_s: i32) -> Self {
-        Self { offset_s }
+    pub(super) fn new(zone: Zone) -> Self {
+        Self { zone }
     }
 
     /// Reads one line; false when Squid writes none like it.
     pub(super) fn line(&self, line: &[u8], counts: &mut Counts) -> bool {
         let head = line.get(..line.len().min(40)).unwrap_or_default();
-        let (Some(at_ms), Some(bar)) = (numeric(line, self.offset_s), memchr::memchr(b'|', head)) else {
+        let (Some(at_ms), Some(bar)) = (numeric(line, self.zone), memchr::memchr(b'|', head)) else {
             // `    current master transaction: master73`, and what FATAL leaves without a time.
             return line.starts_with(b"    ") || line.starts_with(b"\t") || line.starts_with(b"Squid Cache");
         };
+        let at_ms = self.zone.settled(at_ms, counts.before_ms());
         if !counts.at(at_ms) {
             return true;
         }

@@ -2,12 +2,14 @@
 //!
 //! To add a form: one function from the bytes of a line to milliseconds, tried in [`line_ms`].
 
-/// Milliseconds since 1970 of a civil time in a zone `offset_s` east of UTC. `None` for a time that no calendar
+use crate::evidence::Zone;
+
+/// Milliseconds since 1970 of a civil time in a zone. `None` for a time that no calendar
 /// has, and for one before 1970.
 pub(super) fn civil_ms(
     (year, month, day): (u32, u32, u32),
     (hour, minute, second): (u32, u32, u32),
-    offset_s: i32,
+    zone: impl Into<Zone>,
 ) -> Option<i64> {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = match month {
@@ -30,7 +32,7 @@ pub(super) fn civil_ms(
             - 1;
     let days = i64::from(days) - 719_468;
     let seconds = days * 86_400 + i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
-    Some((seconds - i64::from(offset_s)) * 1_000)
+    Some(zone.into().moment_ms(seconds * 1_000))
 }
 
 /// The digits of `bytes` as a number; `None` when there is anything else.
@@ -63,7 +65,7 @@ fn clock(bytes: &[u8]) -> Option<(u32, u32, u32)> {
 }
 
 /// `Z`, `+0100`, `+01:00` to seconds east of UTC.
-fn zone(bytes: &[u8]) -> Option<i32> {
+fn printed(bytes: &[u8]) -> Option<i32> {
     let sign = match bytes.first()? {
         b'Z' => return Some(0),
         b'+' => 1,
@@ -93,7 +95,7 @@ fn fraction(bytes: &[u8]) -> (i64, &[u8]) {
 }
 
 /// `2026/11/22 13:50:56` (nginx, Squid's cache.log), `2026-11-22T13:50:56.123Z`, `2026-11-22 13:50:56,120 +0000`.
-pub(super) fn numeric(line: &[u8], offset_s: i32) -> Option<i64> {
+pub(super) fn numeric(line: &[u8], zone: impl Into<Zone>) -> Option<i64> {
     let separator = line.get(4)?;
     if !matches!(separator, b'/' | b'-')
         || line.get(7) != Some(separator)
@@ -110,8 +112,8 @@ pub(super) fn numeric(line: &[u8], offset_s: i32) -> Option<i64> {
     let (milliseconds, rest) = fraction(line.get(19..)?);
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
     // A dash may as well separate the message.
-    let offset_s = zone(rest).unwrap_or(offset_s);
-    civil_ms(date, time, offset_s)?.checked_add(milliseconds)
+    let zone = printed(rest).map_or_else(|| zone.into(), Zone::from);
+    civil_ms(date, time, zone)?.checked_add(milliseconds)
 }
 
 /// `22/Nov/2026:13:50:56 +0100`, as access logs have it.
@@ -125,11 +127,20 @@ pub(super) fn access(bytes: &[u8]) -> Option<i64> {
         number(bytes.get(..2)?)?,
     );
     let time = clock(bytes.get(12..20)?)?;
-    civil_ms(date, time, zone(bytes.get(21..26)?)?)
+    civil_ms(date, time, printed(bytes.get(21..26)?)?)
+}
+
+/// The time of an access line and the zone that it names, in seconds east of UTC.
+pub fn printed_zone(line: &[u8]) -> Option<(i64, i32)> {
+    let head = line.get(..line.len().min(1_024))?;
+    memchr::memchr_iter(b'[', head).take(8).find_map(|position| {
+        let stamp = head.get(position + 1..)?;
+        Some((access(stamp)?, printed(stamp.get(21..26)?)?))
+    })
 }
 
 /// `22-Nov-2026 18:10:55`, as php-fpm writes it.
-fn fpm(line: &[u8], offset_s: i32) -> Option<i64> {
+fn fpm(line: &[u8], zone: impl Into<Zone>) -> Option<i64> {
     if line.get(2) != Some(&b'-') || line.get(6) != Some(&b'-') {
         return None;
     }
@@ -138,11 +149,11 @@ fn fpm(line: &[u8], offset_s: i32) -> Option<i64> {
         month(line.get(3..6)?)?,
         number(line.get(..2)?)?,
     );
-    civil_ms(date, clock(line.get(12..20)?)?, offset_s)
+    civil_ms(date, clock(line.get(12..20)?)?, zone)
 }
 
 /// `Sun Nov 22 14:00:25.771177 2026` (Apache), `Sun Nov 22 18:11:05 2026` (the C library).
-pub(super) fn ctime(line: &[u8], offset_s: i32) -> Option<i64> {
+pub(super) fn ctime(line: &[u8], zone: impl Into<Zone>) -> Option<i64> {
     if line.get(3) != Some(&b' ') || line.get(7) != Some(&b' ') {
         return None;
     }
@@ -151,7 +162,7 @@ pub(super) fn ctime(line: &[u8], offset_s: i32) -> Option<i64> {
     let time = clock(line.get(11..19)?)?;
     let (milliseconds, rest) = fraction(line.get(19..)?);
     let year = number(rest.strip_prefix(b" ")?.get(..4)?)?;
-    civil_ms((year, month, day), time, offset_s)?.checked_add(milliseconds)
+    civil_ms((year, month, day), time, zone)?.checked_add(milliseconds)
 }
 
 /// `1795377444.602`, as Squid's access log begins.
@@ -172,7 +183,7 @@ pub(super) fn epoch(line: &[u8]) -> Option<i64> {
 
 /// `Nov 23 02:31:37 `, as syslog writes it: without a year, which is that of `now_ms` unless that would be more than a
 /// day later than it.
-pub(super) fn syslog_ms(line: &[u8], now_ms: i64, offset_s: i32) -> Option<i64> {
+pub(super) fn syslog_ms(line: &[u8], now_ms: i64, zone: impl Into<Zone>) -> Option<i64> {
     const DAY_MS: i64 = 86_400_000;
     if line.get(3) != Some(&b' ') || line.get(6) != Some(&b' ') || line.get(15) != Some(&b' ') {
         return None;
@@ -180,23 +191,24 @@ pub(super) fn syslog_ms(line: &[u8], now_ms: i64, offset_s: i32) -> Option<i64> 
     let month = month(line.get(..3)?)?;
     let day = number(line.get(4..6)?.trim_ascii_start())?;
     let time = clock(line.get(7..15)?)?;
-    let local_ms = now_ms.checked_add(i64::from(offset_s) * 1_000)?;
+    let zone = zone.into();
+    let local_ms = now_ms.checked_add(i64::from(zone.offset_at(now_ms)) * 1_000)?;
     let year = jiff::Timestamp::from_millisecond(local_ms).ok()?;
     let year = u32::try_from(jiff::tz::Offset::UTC.to_datetime(year).year()).ok()?;
     // Of a leap day also the years between two.
     (0..4)
-        .filter_map(|back| civil_ms((year.checked_sub(back)?, month, day), time, offset_s))
+        .filter_map(|back| civil_ms((year.checked_sub(back)?, month, day), time, zone))
         .find(|at_ms| *at_ms <= now_ms.saturating_add(DAY_MS))
 }
 
-/// The time of a line of any log, in milliseconds since 1970. `offset_s` is the difference of local time from UTC,
-/// for the forms that name no zone. `None`: the line has no time in a known form.
-pub fn line_ms(line: &[u8], offset_s: i32) -> Option<i64> {
+/// The time of a line of any log, in milliseconds since 1970. `zone` is that of the forms that name none. `None`: the line has no time in a known form.
+pub fn line_ms(line: &[u8], zone: impl Into<Zone>) -> Option<i64> {
+    let zone = zone.into();
     let head = line.get(..line.len().min(1_024))?.trim_ascii_start();
     let head = head.strip_prefix(b"[").unwrap_or(head);
-    numeric(head, offset_s)
-        .or_else(|| ctime(head, offset_s))
-        .or_else(|| fpm(head, offset_s))
+    numeric(head, zone)
+        .or_else(|| ctime(head, zone))
+        .or_else(|| fpm(head, zone))
         .or_else(|| epoch(head))
         .or_else(|| {
             memchr::memchr_iter(b'[', head)
@@ -208,7 +220,7 @@ pub fn line_ms(line: &[u8], offset_s: i32) -> Option<i64> {
             memchr::memchr_iter(b' ', head).take(12).find_map(|position| {
                 let rest = head.get(position + 1..)?;
                 let rest = rest.strip_prefix(b"[").unwrap_or(rest);
-                numeric(rest, offset_s).or_else(|| ctime(rest, offset_s))
+                numeric(rest, zone).or_else(|| ctime(rest, zone))
             })
         })
 }

@@ -3,7 +3,7 @@
 //! A message names a symptom, seldom a cause. To add a signature: one row in [`SIGNATURES`], in the words
 //! of the server's source, the more telling row first.
 
-use crate::evidence::{ErrorEntry, Symptom};
+use crate::evidence::{ErrorEntry, Symptom, Zone};
 
 /// A message part (all of the words must occur, in order) and what it means. First match wins.
 pub static SIGNATURES: &[(&[&str], Symptom)] = &[
@@ -219,8 +219,9 @@ pub static SIGNATURES: &[(&[&str], Symptom)] = &[
 
 /// What a message means for a 502; `None`: nothing.
 pub fn symptom(level: &str, message: &str) -> Option<Symptom> {
-    SIGNATURES
-        .iter()
+    // One pass for all words of the table; only rows with a word in the message are looked at.
+    crate::proxy::logs::nginx_rows(message)
+        .filter_map(|row| SIGNATURES.get(row))
         .find(|(words, _)| contains_in_order(message, words))
         .map(|(_, symptom)| *symptom)
         .or_else(|| (level == "emerg").then_some(Symptom::ConfigurationRejected))
@@ -240,8 +241,9 @@ pub(in crate::proxy) fn contains_in_order(text: &str, words: &[&str]) -> bool {
 /// The longest line that is kept.
 const KEEP_BYTES: usize = 1_000;
 
-/// Reads the lines of an error log. `offset_s` is the difference of the log's local time from UTC.
-pub fn entries(bytes: &[u8], file: &str, offset_s: i32) -> Vec<ErrorEntry> {
+/// Reads the lines of an error log. `zone` is that of its times.
+pub fn entries(bytes: &[u8], file: &str, zone: impl Into<Zone>) -> Vec<ErrorEntry> {
+    let zone = zone.into();
     let mut entries: Vec<ErrorEntry> = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(&line[..line.len().min(16 * 1024)]);
@@ -249,7 +251,7 @@ pub fn entries(bytes: &[u8], file: &str, offset_s: i32) -> Vec<ErrorEntry> {
         if line.is_empty() {
             continue;
         }
-        match entry(line, file, offset_s) {
+        match entry(line, file, zone) {
             Some(entry) => entries.push(entry),
             None => {
                 // What a FastCGI application writes to stderr may hold line ends: the request, the
@@ -264,11 +266,11 @@ pub fn entries(bytes: &[u8], file: &str, offset_s: i32) -> Vec<ErrorEntry> {
 }
 
 /// Reads one line; `None` when it does not begin like one.
-pub fn entry(line: &str, file: &str, offset_s: i32) -> Option<ErrorEntry> {
+pub fn entry(line: &str, file: &str, zone: impl Into<Zone>) -> Option<ErrorEntry> {
     let mut words = line.splitn(4, ' ');
     let (date, time, level, rest) = (words.next()?, words.next()?, words.next()?, words.next()?);
     let level = level.strip_prefix('[')?.strip_suffix(']')?;
-    let at_ms = time_ms(date, time, offset_s)?;
+    let at_ms = time_ms(date, time, zone.into())?;
     let (process, rest) = rest.split_once(": ")?;
     let pid = process.split('#').next()?.parse().ok();
     let (connection, rest) = match rest.strip_prefix('*').and_then(|rest| rest.split_once(' ')) {
@@ -281,11 +283,19 @@ pub fn entry(line: &str, file: &str, offset_s: i32) -> Option<ErrorEntry> {
         pid,
         connection,
         file: file.to_owned(),
-        text: line.chars().take(KEEP_BYTES).collect(),
+        text: kept(line),
         ..ErrorEntry::default()
     };
     fields(&mut entry, rest);
     Some(entry)
+}
+
+/// The beginning of a text, at most so many characters.
+fn kept(text: &str) -> String {
+    if text.len() <= KEEP_BYTES {
+        return text.to_owned();
+    }
+    text.chars().take(KEEP_BYTES).collect()
 }
 
 fn continue_entry(entry: &mut ErrorEntry, line: &str) {
@@ -319,7 +329,7 @@ fn fields(entry: &mut ErrorEntry, rest: &str) {
     }
     let message_end = starts.first().map_or(rest.len(), |(start, _)| *start);
     let message = rest.get(..message_end).unwrap_or(rest);
-    entry.message = message.chars().take(KEEP_BYTES).collect();
+    entry.message = kept(message);
     entry.symptom = symptom(&entry.level, message);
     for (index, (start, name)) in starts.iter().enumerate() {
         let end = starts.get(index + 1).map_or(rest.len(), |(next, _)| *next);
@@ -329,7 +339,7 @@ fn fields(entry: &mut ErrorEntry, rest: &str) {
         } else {
             value
         };
-        let value = Some(value.chars().take(KEEP_BYTES).collect::<String>());
+        let value = Some(kept(value));
         match name.trim_start_matches(", ").split(':').next() {
             Some("client") => entry.client = value,
             Some("server") => entry.server = value,
@@ -342,7 +352,7 @@ fn fields(entry: &mut ErrorEntry, rest: &str) {
 }
 
 /// `2026/11/22 13:50:56`, local time, to milliseconds since 1970.
-fn time_ms(date: &str, time: &str, offset_s: i32) -> Option<i64> {
+fn time_ms(date: &str, time: &str, zone: Zone) -> Option<i64> {
     let mut parts = date.split('/');
     let year: i16 = parts.next()?.parse().ok()?;
     let month: i8 = parts.next()?.parse().ok()?;
@@ -351,7 +361,7 @@ fn time_ms(date: &str, time: &str, offset_s: i32) -> Option<i64> {
     let hour: i8 = parts.next()?.parse().ok()?;
     let minute: i8 = parts.next()?.parse().ok()?;
     let second: i8 = parts.next()?.parse().ok()?;
-    crate::proxy::civil_ms(year, month, day, (hour, minute, second), offset_s)
+    crate::proxy::civil_ms(year, month, day, (hour, minute, second), zone)
 }
 
 #[cfg(test)]

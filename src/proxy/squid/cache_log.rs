@@ -2,7 +2,7 @@
 //!
 //! To add a signature: one row in [`SIGNATURES`].
 
-use crate::evidence::{ErrorEntry, Symptom};
+use crate::evidence::{ErrorEntry, Symptom, Zone};
 
 /// A message part and what it means. First match wins.
 pub static SIGNATURES: &[(&str, Symptom)] = &[
@@ -19,19 +19,20 @@ pub static SIGNATURES: &[(&str, Symptom)] = &[
     ("ERROR: Cannot open HTTP Port", Symptom::ConfigurationRejected),
 ];
 
-/// Reads the lines of a cache.log. `offset_s` is the difference of the log's local time from UTC.
-pub fn entries(bytes: &[u8], file: &str, offset_s: i32) -> Vec<ErrorEntry> {
+/// Reads the lines of a cache.log. `zone` is that of its times.
+pub fn entries(bytes: &[u8], file: &str, zone: impl Into<Zone>) -> Vec<ErrorEntry> {
+    let zone = zone.into();
     bytes
         .split(|byte| *byte == b'\n')
         .filter_map(|line| {
             let line = line.get(..line.len().min(16 * 1024))?;
-            entry(&String::from_utf8_lossy(line), file, offset_s)
+            entry(&String::from_utf8_lossy(line), file, zone)
         })
         .collect()
 }
 
 /// Reads one line; `None` when it does not begin like one.
-pub fn entry(line: &str, file: &str, offset_s: i32) -> Option<ErrorEntry> {
+pub fn entry(line: &str, file: &str, zone: impl Into<Zone>) -> Option<ErrorEntry> {
     let (stamp, message) = line.split_once("| ")?;
     let stamp = stamp.split(" kid").next()?;
     let (date, time) = stamp.split_once(' ')?;
@@ -42,7 +43,7 @@ pub fn entry(line: &str, file: &str, offset_s: i32) -> Option<ErrorEntry> {
     let time = time.split('.').next()?;
     let mut time = time.split(':').map(str::parse::<i8>);
     let time = (time.next()?.ok()?, time.next()?.ok()?, time.next()?.ok()?);
-    let at_ms = crate::proxy::civil_ms(year, month, day, time, offset_s)?;
+    let at_ms = crate::proxy::civil_ms(year, month, day, time, zone.into())?;
     let level = ["WARNING", "ERROR", "FATAL"]
         .into_iter()
         .find(|level| message.starts_with(level))

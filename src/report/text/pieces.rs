@@ -2,7 +2,7 @@
 
 use super::super::Report;
 use super::layout::{Page, Tone};
-use crate::evidence::LogWindow;
+use crate::evidence::{LogWindow, LogZone, ZoneSource};
 use crate::report::history::utc;
 
 /// More pieces than this are only counted.
@@ -31,6 +31,9 @@ pub(super) fn draw(page: &mut Page<'_>, report: &Report) {
     if let Some(window) = &pieces.window {
         page.labelled(&[("Window", Tone::Strong)], 9, &window_words(window), Tone::Plain);
     }
+    if let Some(zone) = &pieces.zone {
+        page.labelled(&[("Zone", Tone::Strong)], 9, &zone_words(zone), Tone::Plain);
+    }
     let mut label = "Not used";
     for piece in pieces.unused.iter().take(MOST) {
         let text = format!("{}: {}", piece.name, piece.why);
@@ -56,5 +59,28 @@ fn window_words(window: &LogWindow) -> String {
         ),
         (None, Some(_)) => "all log lines".to_owned(),
         _ => "no line has a time: nothing was left out".to_owned(),
+    }
+}
+
+/// In which zone the times are that name none.
+fn zone_words(zone: &LogZone) -> String {
+    let minutes = zone.offset_s.unsigned_abs() / 60;
+    let sign = if zone.offset_s < 0 { '-' } else { '+' };
+    let name = if minutes == 0 {
+        "UTC".to_owned()
+    } else {
+        format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    };
+    match zone.known_by {
+        ZoneSource::SharedRequests { count: 1 } => {
+            format!("error logs are in {name}: a failed request stands in them and in the access log")
+        }
+        ZoneSource::SharedRequests { count } => {
+            format!("error logs are in {name}: {count} failed requests stand in them and in the access log")
+        }
+        ZoneSource::Printed => format!("error logs are taken to be in {name}, as the access log is"),
+        ZoneSource::Assumed => {
+            "error logs are taken to be in UTC: nothing that was sent names their zone".to_owned()
+        }
     }
 }
