@@ -3,6 +3,8 @@
 //! The measurements are not part of an ordinary run:
 //! `cargo test --release --test main logs::scale -- --ignored --nocapture --test-threads 1`
 
+#[path = "logs/applications.rs"]
+mod applications;
 #[path = "logs/carried.rs"]
 mod carried;
 #[path = "logs/exact.rs"]

@@ -166,7 +166,9 @@ pub(super) fn log_files(host: &Host, server: &AppServer) -> Vec<String> {
         .unwrap_or_default();
     for file in written {
         let name = file.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-        let is_log = name.contains("log") || [".out", ".err", ".txt"].iter().any(|end| name.ends_with(end));
+        let is_log = server.files.contains(&file)
+            || name.contains("log")
+            || [".out", ".err", ".txt"].iter().any(|end| name.ends_with(end));
         // Requests are counted from the proxy's own log; both together would count them twice.
         if is_log && !name.contains("access") && !files.contains(&file) {
             files.push(file);
