@@ -136,6 +136,9 @@ pub(super) fn of_line(line: &str) -> Option<Kind> {
     if traefik::line(line, "").is_some() {
         return Some(Kind::TraefikLog);
     }
+    if is_tomcat_or_node(line) {
+        return Some(Kind::Application);
+    }
     if let Some(entry) = syslog::line(line, None, 0) {
         return Some(if entry.from == "kernel" {
             Kind::Kernel
@@ -180,6 +183,35 @@ pub(super) fn of_block(line: &str) -> Option<Kind> {
     } else {
         None
     }
+}
+
+/// `22-Nov-2026 18:10:55.123 INFO [main] …` (Tomcat), `2026-11-22T18:10:55.000Z Error: …` (what Node prints behind a
+/// time), `=== puma startup`, `[7] ! Terminating timed out worker`.
+fn is_tomcat_or_node(line: &str) -> bool {
+    let mut words = line.splitn(4, ' ');
+    let (first, second, third) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    let levels = ["SEVERE", "WARNING", "INFO", "CONFIG", "FINE", "FINER", "FINEST"];
+    let tomcat = first.len() == 11
+        && first.matches('-').count() == 2
+        && levels.contains(&third)
+        && second.contains(':');
+    // The journal has a host name there, without a colon.
+    let node = first.len() >= 20
+        && first.ends_with('Z')
+        && first.contains('T')
+        && (second == "FATAL" && third == "ERROR:"
+            || second.ends_with("Error:")
+            || second.starts_with("uncaughtException"));
+    tomcat
+        || (node && log_time::line_ms(line, 0).is_some())
+        || line.starts_with("=== puma startup")
+        || line.contains("] ! Terminating timed out worker")
+        || line.contains("] - Gracefully stopping, waiting for requests")
+        || line.starts_with("FATAL ERROR: ") && line.contains("JavaScript heap")
 }
 
 /// `[Sun Nov 22 …] [proxy:error] …`: the second bracket tells Apache from `dmesg -T`.

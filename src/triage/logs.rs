@@ -306,6 +306,12 @@ fn server_of(text: &str) -> &'static str {
         || has("DAMN ! worker")
     {
         "uwsgi"
+    } else if has("puma startup") || has("Terminating timed out worker") || has("] - Gracefully stopping") {
+        "puma"
+    } else if has("JavaScript heap") {
+        "node"
+    } else if has("org.apache.catalina") || has("org.apache.coyote") || has("java.lang.") {
+        "java"
     } else {
         "application"
     }

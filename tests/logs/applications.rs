@@ -133,6 +133,9 @@ fn logs_of_application_servers_are_recognised_in_what_was_sent() {
         "[22-Nov-2026 18:10:55] NOTICE: fpm is running, pid 7\n[22-Nov-2026 18:10:55] NOTICE: ready to handle connections\n",
         "[2026-11-22 18:10:55 +0000] [10] [INFO] Listening at: http://127.0.0.1:8000 (10)\n",
         "*** Starting uWSGI 2.0.21 (64bit) on [Sun Nov 22 18:10:55 2026] ***\n",
+        "=== puma startup: 2026-11-22 18:10:55 +0000 ===\n",
+        "22-Nov-2026 18:10:55.123 INFO [main] org.apache.catalina.startup.Catalina.start Server startup in [1234] milliseconds\n",
+        "2026-11-22T18:10:55.000Z FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n",
     ] {
         assert_eq!(recognise(text.as_bytes()), Some(LogKind::Application), "{text}");
     }

@@ -145,3 +145,43 @@ fn a_log_is_read_about_as_fast_as_grep_reads_it() {
         std::fs::remove_file(&path).unwrap();
     }
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn the_last_ten_minutes_of_a_long_log_are_there_at_once() {
+    const RUNS: u32 = 20;
+    let mebibytes: u64 = std::env::var("FIX502_LOG_MIB")
+        .ok()
+        .and_then(|size| size.parse().ok())
+        .unwrap_or(500);
+    let path = directory().join(format!("fix502-minutes-{mebibytes}-{}.log", std::process::id()));
+    let mut truth = Truth::new();
+    let mut out = BufWriter::new(std::fs::File::create(&path).unwrap());
+    generator::write(&mut out, 5, mebibytes << 20, 1_200, &mut truth).unwrap();
+    out.flush().unwrap();
+    drop(out);
+    let program = std::env::var_os("FIX502_MEASURED").unwrap_or_else(|| env!("CARGO_BIN_EXE_fix502").into());
+    let mut times = Vec::new();
+    let used_before = used();
+    for _ in 0..RUNS {
+        let began = Instant::now();
+        let output = Command::new(&program)
+            .args(["triage", "--ci", "--format", "json", "--since", "10m"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        times.push(began.elapsed());
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let window = &report["pieces"]["window"];
+        let length_ms = window["newest_ms"].as_i64().unwrap() - window["from_ms"].as_i64().unwrap();
+        assert_eq!(length_ms, 600_000);
+        assert!(report["logs"]["symptoms"][0]["count"].as_u64().unwrap() > 0);
+    }
+    times.sort();
+    println!(
+        "{mebibytes} MiB, the last 10 minutes, the whole program: wall {:?} (median of {RUNS}), processor {:?}",
+        times[times.len() / 2],
+        used().saturating_sub(used_before) / RUNS
+    );
+    std::fs::remove_file(&path).unwrap();
+}

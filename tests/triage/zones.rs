@@ -182,3 +182,54 @@ fn a_clock_that_was_set_back_loses_nothing_and_is_told() {
     assert_eq!(account.symptoms.iter().map(|count| count.count).sum::<u64>(), 55);
     assert_eq!(account.oddities.clock_jumps, 1);
 }
+
+#[test]
+fn logs_of_applications_stand_beside_the_proxy_s_line_on_one_timeline() {
+    // The proxy's host in Berlin; Tomcat and php-fpm write its local time, Node UTC, Puma an offset.
+    let errors = error("2026/11/22 19:10:55", "/cart");
+    let accesses = access("22/Nov/2026:19:10:55 +0100", "/cart");
+    for (name, kind, text) in [
+        (
+            "catalina.out",
+            "java",
+            "22-Nov-2026 19:10:54.123 SEVERE [http-nio-8080-exec-1] org.apache.coyote.AbstractProtocol java.lang.OutOfMemoryError: Java heap space\n",
+        ),
+        (
+            "fpm.log",
+            "php-fpm",
+            "[22-Nov-2026 19:10:54] WARNING: [pool www] child 96 exited on signal 11 (SIGSEGV) after 3.5 seconds from start\n",
+        ),
+        (
+            "node.log",
+            "node",
+            "2026-11-22T18:10:54.000Z FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n",
+        ),
+        (
+            "puma.log",
+            "puma",
+            "=== puma startup: 2026-11-22 18:10:54 +0000 ===\n",
+        ),
+        (
+            "uwsgi.log",
+            "uwsgi",
+            "Sun Nov 22 19:10:54 2026 - DAMN ! worker 1 (pid: 9) died, killed by signal 9 :( trying respawn ...\n",
+        ),
+        (
+            "gunicorn.log",
+            "gunicorn",
+            "[2026-11-22 13:10:54 -0500] [10] [CRITICAL] WORKER TIMEOUT (pid:11)\n",
+        ),
+    ] {
+        let snapshot = sent(&[("error.log", &errors), ("access.log", &accesses), (name, text)]);
+        let server = snapshot
+            .applications
+            .first()
+            .unwrap_or_else(|| panic!("{name} is not recognised"));
+        assert_eq!(server.kind, kind);
+        let at_ms = server.log.first().and_then(|line| line.at_ms);
+        // Puma's line holds its time further in, and only the counting reader looks there.
+        if kind != "puma" {
+            assert_eq!(at_ms, Some(AT_MS - 1_000), "{name}");
+        }
+    }
+}

@@ -30,7 +30,7 @@ pub fn recognise(start: &[u8]) -> Option<LogKind> {
 }
 
 /// What tells an application server's log.
-const APPLICATION: [&[u8]; 8] = [
+const APPLICATION: [&[u8]; 13] = [
     b"[pool ",
     b"NOTICE: fpm",
     b"NOTICE: ready",
@@ -39,6 +39,11 @@ const APPLICATION: [&[u8]; 8] = [
     b"[ERROR] ",
     b"uWSGI",
     b"DAMN ! worker",
+    b"=== puma startup",
+    b"Terminating timed out worker",
+    b" INFO [main] ",
+    b" SEVERE [",
+    b"JavaScript heap out of memory",
 ];
 
 fn line_kind(line: &[u8]) -> Option<LogKind> {
