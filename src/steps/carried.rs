@@ -155,7 +155,9 @@ fn found(
             log.source = match link {
                 Observed::Seen(file) if file.starts_with('/') && !file.starts_with("/dev/") => {
                     log.alone = true;
-                    Observed::Seen(file)
+                    let of_proxy = snapshot.proxy.as_ref().is_some_and(|proxy| proxy.master.pid == pid);
+                    let below = of_proxy.then(|| super::log_account::below(snapshot));
+                    Observed::Seen(below.unwrap_or_default() + &file)
                 }
                 Observed::Seen(file) if file == "/dev/null" => unreachable("it goes to /dev/null".to_owned()),
                 Observed::Seen(file) if file.starts_with("/dev/") => {
@@ -387,11 +389,11 @@ pub(super) fn ends(host: &Host, snapshot: &Snapshot, moment: u32, of_application
         .iter()
         .filter(|log| is_application(log) == of_application)
         .collect();
-    let needs_journal = wanted.iter().any(|log| in_journal.contains(log));
-    // Asked in one with those of the applications: the question is the same as when the source was looked for.
-    let asked: Vec<CarriedLog> = all.iter().filter(|log| !log.alone).cloned().collect();
-    let journal = if needs_journal {
-        journal(host, &asked, moment)
+    // A name tells its messages from others; what is only of a unit is asked for alone.
+    let named: Vec<CarriedLog> = in_journal.iter().filter(|log| !log.tag.is_empty()).cloned().collect();
+    let needs_named = wanted.iter().any(|log| named.contains(log));
+    let of_names = if needs_named {
+        journal(host, &named, moment)
     } else {
         Observed::Absent
     };
@@ -404,11 +406,14 @@ pub(super) fn ends(host: &Host, snapshot: &Snapshot, moment: u32, of_application
                 carried(bytes, &alone, zone).pop().unwrap_or_default()
             };
             let lines = match &log.source {
-                Observed::Seen(source) if source == CarriedLog::JOURNAL => match &journal {
-                    Observed::Seen(output) => Observed::Seen(opened(&output.stdout.0)),
-                    Observed::Absent => Observed::Absent,
-                    Observed::Unavailable(obstacle) => Observed::Unavailable(obstacle.clone()),
-                },
+                Observed::Seen(source) if source == CarriedLog::JOURNAL => {
+                    let of_unit = log
+                        .tag
+                        .is_empty()
+                        .then(|| journal(host, std::slice::from_ref(log), moment));
+                    let output = of_unit.unwrap_or_else(|| of_names.clone());
+                    output.map(|output| opened(&output.stdout.0))
+                }
                 Observed::Seen(file) => {
                     let mut query = ReadFile::end(file.clone(), CAP_BYTES);
                     query.moment = moment;
@@ -479,4 +484,59 @@ pub(super) fn sources(
         }
     }
     sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(kind: &str, tag: &str, unit: Option<&str>) -> CarriedLog {
+        CarriedLog {
+            target: String::new(),
+            kind: kind.to_owned(),
+            format: String::new(),
+            tag: tag.to_owned(),
+            unit: unit.map(str::to_owned),
+            pid: None,
+            source: Observed::Seen(CarriedLog::JOURNAL.to_owned()),
+            alone: false,
+        }
+    }
+
+    #[test]
+    fn one_question_to_the_journal_asks_for_all_tags_and_units() {
+        let logs = [
+            log("nginx error", "edge", None),
+            log("nginx access", "edge", None),
+            log("application", "", Some("shop.service")),
+            log("application", "", None),
+        ];
+        let argv = argv(&logs, Some(1_795_371_055_999), "50");
+        let expected = "journalctl --no-pager --all -o short-iso-precise -n 50 --since @1795371055 SYSLOG_IDENTIFIER=edge + _SYSTEMD_UNIT=shop.service";
+        assert_eq!(argv.join(" "), expected);
+        assert_eq!(super::argv(&logs[3..], None, "50"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn messages_of_one_source_go_to_the_reader_of_their_log() {
+        let logs = [
+            log("application", "", Some("shop.service")),
+            log("nginx access", "edge", None),
+            log("nginx error", "edge", None),
+        ];
+        let text = b"2026-11-22T18:10:54.1+0000 vm gunicorn[10]: [CRITICAL] WORKER TIMEOUT (pid:11)\n2026-11-22T18:10:55.1+0000 vm edge[7]: 2026/11/22 18:10:55 [error] 7#7: *1 upstream prematurely closed connection\n2026-11-22T18:10:55.1+0000 vm edge[7]: 192.0.2.9 - - [22/Nov/2026:18:10:55 +0000] \"GET / HTTP/1.1\" 502 157\n";
+        let opened = carried(text, &carrier(&logs, 1_795_371_100_000), 0);
+        let starts: Vec<String> = opened
+            .iter()
+            .map(|text| String::from_utf8_lossy(text).chars().take(19).collect())
+            .collect();
+        assert_eq!(
+            starts,
+            [
+                "2026/11/22 18:10:55",
+                "192.0.2.9 - - [22/N",
+                "2026-11-22 18:10:54"
+            ]
+        );
+    }
 }

@@ -3,7 +3,7 @@
 //! What is counted may not depend on where the pieces end, and memory has a bound whatever the lines are.
 #![no_main]
 
-use fix502::proxy::logs::{LogKind, LogReader, line_ms, recognise};
+use fix502::proxy::logs::{Carrier, LogKind, LogReader, Tagged, line_ms, recognise};
 use fix502_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
@@ -19,6 +19,16 @@ fuzz_target!(|input: &[u8]| {
         LogKind::SquidCache,
         LogKind::SquidAccess,
         LogKind::Application,
+        LogKind::Carried(Carrier {
+            tags: [("edge", "nginx error"), ("shop", "apache error"), ("", "squid cache"), ("", "application")]
+                .map(|(tag, kind)| Tagged {
+                    tag: tag.to_owned(),
+                    kind: kind.to_owned(),
+                    format: String::new(),
+                })
+                .to_vec(),
+            now_ms: 1_795_402_800_000,
+        }),
     ];
     for kind in &kinds {
         let read = |size: usize| {
