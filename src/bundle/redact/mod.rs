@@ -22,16 +22,19 @@ mod marker;
 mod names;
 mod pseudonyms;
 mod rules;
+mod sealed;
 mod shapes;
 mod trigger;
 
 pub use pseudonyms::PseudonymMap;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use pseudonyms::Pseudonyms;
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
+use sealed::Sealed;
 use serde_json::Value;
 
 use crate::evidence::Bytes;
@@ -46,20 +49,17 @@ use pattern;
 
 pattern!(COLOUR "\u{1b}\\[[0-9;]*[A-Za-z]");
 
-/// How many secrets one search looks for.
-const SEALED_AT_ONCE: usize = 1_000;
-
 /// How often a text may change before it is given up: rules feed each other at most a few times.
 const ROUNDS: usize = 6;
 
 /// Replaces secrets; one for each bundle.
 #[derive(Default)]
 pub struct Redactor {
-    given: BTreeMap<String, (&'static str, u32)>,
+    given: foldhash::HashMap<String, (&'static str, u32)>,
     next: BTreeMap<String, u32>,
-    met: BTreeSet<String>,
+    met: foldhash::HashSet<String>,
     protected: BTreeSet<String>,
-    sealed: Vec<Regex>,
+    sealed: Sealed,
     broken: bool,
     keep_length: bool,
     pseudonyms: Option<Pseudonyms>,
@@ -144,21 +144,7 @@ impl Redactor {
         if let Some(pseudonyms) = &mut self.pseudonyms {
             pseudonyms.settle();
         }
-        let mut secrets: Vec<&String> = self.met.iter().collect();
-        // The longest first: one secret may be the beginning of another.
-        secrets.sort_by_key(|secret| (std::cmp::Reverse(secret.len()), secret.as_str()));
-        self.sealed.clear();
-        for some in secrets.chunks(SEALED_AT_ONCE) {
-            let pattern = some
-                .iter()
-                .map(|secret| regex::escape(secret))
-                .collect::<Vec<_>>()
-                .join("|");
-            match RegexBuilder::new(&pattern).size_limit(1 << 28).build() {
-                Ok(sealed) => self.sealed.push(sealed),
-                Err(_) => self.broken = true,
-            }
-        }
+        self.sealed = Sealed::new(self.met.iter().map(String::as_str));
     }
 
     /// False when secrets were met that cannot be searched for: then nothing may be given out.
@@ -172,7 +158,7 @@ impl Redactor {
             return false;
         }
         let joined: String = text.split_whitespace().collect();
-        self.sealed.iter().any(|sealed| sealed.is_match(&joined))
+        self.sealed.find(&joined, 0).is_some()
     }
 
     /// A text without its secrets, and with pseudonyms where they are wanted.
@@ -184,38 +170,53 @@ impl Redactor {
         self.disguised(redacted)
     }
 
-    fn disguised(&mut self, text: String) -> String {
+    fn disguised(&mut self, text: Cow<'_, str>) -> String {
         let same_length = self.keep_length && self.place.bytes;
         let Some(pseudonyms) = &mut self.pseudonyms else {
-            return text;
+            return text.into_owned();
         };
         if self.place.given {
-            return pseudonyms.apply(&text, same_length);
+            return pseudonyms.apply(text, same_length);
         }
         if self.place.client {
             pseudonyms.survey_client(&text);
         } else {
             pseudonyms.survey(&text);
         }
-        text
+        text.into_owned()
     }
 
-    fn without_secrets(&mut self, text: &str) -> String {
-        let mut out = if !trigger::is_suspicious(text) {
-            text.to_owned()
+    fn without_secrets<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
+        let out = if !trigger::is_suspicious(text) {
+            Cow::Borrowed(text)
         } else if trigger::is_long(text) && !self.keep_length {
-            self.in_parts(text)
+            Cow::Owned(self.in_parts(text))
         } else {
-            self.whole(text)
+            Cow::Owned(self.whole(text))
         };
-        let all = std::mem::take(&mut self.sealed);
-        for sealed in &all {
-            if let Some(replaced) = rules::sealed(self, sealed, &out) {
-                out = replaced;
+        match self.without_met(&out) {
+            Some(without) => Cow::Owned(without),
+            None => out,
+        }
+    }
+
+    /// The text with markers in the place of secrets that were met before; `None`: it has none.
+    fn without_met(&mut self, text: &str) -> Option<String> {
+        let mut next = self.sealed.find(text, 0)?;
+        let mut out = String::with_capacity(text.len());
+        let mut copied = 0;
+        loop {
+            out.push_str(text.get(copied..next.start).unwrap_or_default());
+            let secret = text.get(next.clone()).unwrap_or_default();
+            out.push_str(&self.replace("secret", secret));
+            copied = next.end;
+            match self.sealed.find(text, copied) {
+                Some(found) => next = found,
+                None => break,
             }
         }
-        self.sealed = all;
-        out
+        out.push_str(text.get(copied..).unwrap_or_default());
+        Some(out)
     }
 
     /// A long text: only the lines that may hold a secret are looked at closely.
@@ -508,7 +509,7 @@ impl Redactor {
         let letters = secret.bytes().any(|byte| byte.is_ascii_alphabetic());
         let address =
             secret.parse::<std::net::IpAddr>().is_ok() || secret.parse::<std::net::SocketAddr>().is_ok();
-        if (8..=4096).contains(&secret.len())
+        if (sealed::HEAD..=4096).contains(&secret.len())
             && digits
             && letters
             && !address

@@ -81,17 +81,6 @@ pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
     Some(text)
 }
 
-/// Puts markers in the place of secrets that were met before.
-pub(super) fn sealed(redactor: &mut Redactor, sealed: &Regex, text: &str) -> Option<String> {
-    if !sealed.is_match(text) {
-        return None;
-    }
-    scan(text, sealed, |found, _| {
-        let secret = found.get(0)?;
-        Some((secret.range(), redactor.replace("secret", secret.as_str())))
-    })
-}
-
 /// What is known by its shape: crypt hashes, or everything else.
 fn shaped(redactor: &mut Redactor, text: &str, hashes: bool) -> Option<String> {
     let mut text = text.to_owned();

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 /// Blocks whose first bits stay.
 const BLOCKS: &[(&str, u8)] = &[
@@ -114,12 +115,14 @@ struct Block {
 pub(super) struct Addresses {
     /// Addresses by the order in which they were met; `true`: met where a program computes with them.
     met: Vec<IpAddr>,
-    machines: BTreeMap<IpAddr, bool>,
+    machines: foldhash::HashMap<IpAddr, bool>,
     networks: Vec<(Bits, u8)>,
     ranges: Vec<(Bits, u8)>,
     blocks: Vec<Block>,
     flips: BTreeMap<(u8, u8, u128), u128>,
-    given: BTreeMap<IpAddr, String>,
+    given: foldhash::HashMap<IpAddr, Box<str>>,
+    /// Addresses of IPv4 in those of IPv6: what stands for them is given to the inner one.
+    mapped: foldhash::HashMap<IpAddr, Box<str>>,
     last_number: u32,
     settled: bool,
 }
@@ -132,17 +135,29 @@ pub(super) fn is_left(address: IpAddr) -> bool {
         return is_left(IpAddr::V4(four));
     }
     let bits = Bits::of(address);
-    inside(LEFT, bits).is_some()
+    inside(&LEFT_BITS, bits)
 }
 
-fn inside(list: &[(&str, u8)], address: Bits) -> Option<(Bits, u8)> {
-    list.iter().find_map(|(network, length)| {
-        let network = Bits::of(network.parse().ok()?);
-        address.within(network, *length).then_some((network, *length))
-    })
+/// [`LEFT`] and [`BLOCKS`], as numbers.
+static LEFT_BITS: LazyLock<Vec<(Bits, u8)>> = LazyLock::new(|| parsed(LEFT));
+static BLOCKS_BITS: LazyLock<Vec<(Bits, u8)>> = LazyLock::new(|| parsed(BLOCKS));
+
+fn parsed(list: &[(&str, u8)]) -> Vec<(Bits, u8)> {
+    list.iter()
+        .filter_map(|(network, length)| Some((Bits::of(network.parse().ok()?), *length)))
+        .collect()
+}
+
+fn inside(list: &[(Bits, u8)], address: Bits) -> bool {
+    list.iter().any(|(network, length)| address.within(*network, *length))
 }
 
 impl Addresses {
+    /// True when an address is known to stand where it is computed with: where else it stands is no news.
+    pub(super) fn is_machine(&self, address: IpAddr) -> bool {
+        self.machines.get(&address) == Some(&true)
+    }
+
     /// Takes note of an address; `machine`: it stands where it is computed with, and not as the client of a
     /// line in a log.
     pub(super) fn meet(&mut self, address: IpAddr, machine: bool) {
@@ -173,7 +188,7 @@ impl Addresses {
         let network = Bits::of(address);
         // Half of the Internet belongs to nobody.
         let (least, most) = if network.width == 32 { (8, 31) } else { (24, 127) };
-        let known = inside(BLOCKS, network).is_some() || is_left(address);
+        let known = inside(&BLOCKS_BITS, network) || is_left(address);
         let entry = (
             Bits {
                 value: network.first(length),
@@ -210,15 +225,12 @@ impl Addresses {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
-        for (network, length) in BLOCKS {
-            if let Ok(address) = network.parse() {
-                let from = Bits::of(address);
-                self.blocks.push(Block {
-                    from,
-                    bits: *length,
-                    to: from.value,
-                });
-            }
+        for (from, length) in BLOCKS_BITS.iter() {
+            self.blocks.push(Block {
+                from: *from,
+                bits: *length,
+                to: from.value,
+            });
         }
         // The widest first: a network within another one lies within its block.
         self.networks.sort_by_key(|(_, length)| *length);
@@ -248,7 +260,7 @@ impl Addresses {
     /// What stands for this address.
     pub(super) fn pseudonym(&mut self, address: IpAddr) -> String {
         if let Some(given) = self.given.get(&address) {
-            return given.clone();
+            return given.to_string();
         }
         self.settle();
         let text = match address {
@@ -266,8 +278,25 @@ impl Addresses {
             }
             _ => self.machine(address, Bits::of(address).width).to_string(),
         };
-        self.given.insert(address, text.clone());
+        self.given.insert(address, text.as_str().into());
         text
+    }
+
+    /// What stands for this address, unless it stays.
+    pub(super) fn other(&mut self, address: IpAddr) -> Option<&str> {
+        if !self.given.contains_key(&address) && !self.mapped.contains_key(&address) {
+            if is_left(address) {
+                return None;
+            }
+            let new = self.pseudonym(address);
+            if !self.given.contains_key(&address) {
+                self.mapped.insert(address, new.into());
+            }
+        }
+        self.given
+            .get(&address)
+            .or_else(|| self.mapped.get(&address))
+            .map(AsRef::as_ref)
     }
 
     /// The network of so many bits; what stands behind them in a network's own address stays zero.
@@ -275,7 +304,7 @@ impl Addresses {
         self.settle();
         let bits = Bits::of(address);
         let (least, _) = if bits.width == 32 { (8, 31) } else { (20, 127) };
-        if length < least && inside(BLOCKS, bits).is_none() || is_left(address) {
+        if length < least && !inside(&BLOCKS_BITS, bits) || is_left(address) {
             return address.to_string();
         }
         if bits.first(length) == bits.value && length < bits.width {
@@ -339,7 +368,7 @@ impl Addresses {
     pub(super) fn given(&self) -> impl Iterator<Item = (String, String)> {
         self.given
             .iter()
-            .map(|(address, pseudonym)| (pseudonym.clone(), address.to_string()))
+            .map(|(address, pseudonym)| (pseudonym.to_string(), address.to_string()))
     }
 
     /// Gives the pseudonyms in the order in which the addresses were met.

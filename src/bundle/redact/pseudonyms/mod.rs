@@ -11,8 +11,11 @@
 mod addresses;
 mod names;
 mod partial;
+#[cfg(test)]
+mod plain;
 mod tokens;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -90,11 +93,21 @@ const CLIENTS: &[&str] = &[
     "forwarded for ",
 ];
 
+/// What stands for a name: the part of it that is replaced, and by what; `None`: the name stays.
+type Replacement = Option<(Range<usize>, Box<str>)>;
+
+/// Names that are remembered, at the most: the paths of a log look like names, too, and have no end.
+const REMEMBERED: usize = 8_192;
+
 /// The pseudonyms of one bundle.
 #[derive(Debug, Default)]
 pub(super) struct Pseudonyms {
     addresses: Addresses,
     names: Names,
+    /// Names that were looked at and say nothing new where they stand again.
+    met: foldhash::HashSet<Box<str>>,
+    /// What stands for names, as they are written.
+    replacements: foldhash::HashMap<Box<str>, Replacement>,
 }
 
 impl Pseudonyms {
@@ -105,28 +118,38 @@ impl Pseudonyms {
 
     /// Takes note of what is in a text.
     pub(super) fn survey(&mut self, text: &str) {
-        let (addresses, names) = (&mut self.addresses, &mut self.names);
-        tokens::each(
-            text,
-            |_| false,
-            |range, found| match found {
-                Found::Address(address) => addresses.meet(address, !is_client(text, &range)),
-                Found::Network(address, bits) => {
-                    addresses.meet_network(address, bits);
-                    addresses.meet(address, true);
+        let (addresses, names, met) = (&mut self.addresses, &mut self.names, &mut self.met);
+        tokens::each(text, &[], |range, found| match found {
+            Found::Address(address) => {
+                if !addresses.is_machine(address) {
+                    addresses.meet(address, !is_client(text, &range));
                 }
-                Found::Range(first, last) => {
-                    addresses.meet_range(first, last);
-                    addresses.meet(first, true);
-                    addresses.meet(last, true);
+            }
+            Found::Network(address, bits) => {
+                addresses.meet_network(address, bits);
+                addresses.meet(address, true);
+            }
+            Found::Range(first, last) => {
+                addresses.meet_range(first, last);
+                addresses.meet(first, true);
+                addresses.meet(last, true);
+            }
+            Found::Name => {
+                let whole = text.get(range.clone()).unwrap_or_default();
+                if met.contains(whole) {
+                    return;
                 }
-                Found::Name(labels) => {
-                    let name: Vec<&str> = labels.iter().filter_map(|label| text.get(label.clone())).collect();
-                    names.meet(&name.join("."), is_host(text, &range));
+                let labels = tokens::labels(text, range.clone());
+                let name: Vec<&str> = labels.iter().filter_map(|label| text.get(label.clone())).collect();
+                if names.meet(&name.join("."), || is_host(text, &range)) {
+                    if met.len() >= REMEMBERED {
+                        met.clear();
+                    }
+                    met.insert(whole.into());
                 }
-                Found::Word => {}
-            },
-        );
+            }
+            Found::Word => {}
+        });
         prefixes(text, addresses);
         partial::each(text, |_, octets, bits| addresses.meet_network(octets, bits));
         note_numbers(text, addresses);
@@ -142,12 +165,13 @@ impl Pseudonyms {
 
     /// From now on pseudonyms are given; those of addresses in the order in which they were met.
     pub(super) fn settle(&mut self) {
+        self.met = foldhash::HashSet::default();
         self.addresses.give_all();
     }
 
     /// A text with pseudonyms; `same_length`: as long as it was.
-    pub(super) fn apply(&mut self, text: &str, same_length: bool) -> String {
-        let (addresses, names) = (&mut self.addresses, &mut self.names);
+    pub(super) fn apply(&mut self, text: Cow<'_, str>, same_length: bool) -> String {
+        let (addresses, names, known) = (&mut self.addresses, &mut self.names, &mut self.replacements);
         let mut out = String::new();
         let mut copied = 0;
         let mut put = |range: Range<usize>, new: &str| {
@@ -155,66 +179,61 @@ impl Pseudonyms {
             if old == new {
                 return;
             }
+            if copied == 0 {
+                // Most pseudonyms are shorter than what they stand for.
+                out.reserve(text.len());
+            }
             out.push_str(text.get(copied..range.start).unwrap_or_default());
-            out.push_str(&if same_length {
-                fitted(new, old.len())
+            if same_length {
+                out.push_str(&fitted(new, old.len()));
             } else {
-                new.to_owned()
-            });
+                out.push_str(new);
+            }
             copied = range.end;
         };
-        // The closures below would borrow the names twice.
-        let own: Vec<usize> = (1..64).filter(|length| names.may_be_own(*length)).collect();
-        tokens::each(
-            text,
-            |length| own.contains(&length),
-            |range, found| match found {
-                Found::Address(address) => {
-                    if !addresses::is_left(address) {
-                        put(range, &addresses.pseudonym(address));
-                    }
+        // The closure below would borrow the names twice.
+        let sought = std::mem::take(&mut names.sought);
+        tokens::each(&text, &sought, |range, found| match found {
+            Found::Address(address) => {
+                if let Some(new) = addresses.other(address) {
+                    put(range, new);
                 }
-                Found::Network(address, bits) => {
-                    if !addresses::is_left(address) {
-                        put(range, &addresses.network(address, bits));
-                    }
+            }
+            Found::Network(address, bits) => {
+                if !addresses::is_left(address) {
+                    put(range, &addresses.network(address, bits));
                 }
-                Found::Range(first, last) => {
-                    let new = format!("{}-{}", addresses.pseudonym(first), addresses.pseudonym(last));
-                    put(range, &new);
-                }
-                Found::Name(labels) => {
-                    let whole = text.get(range.clone()).unwrap_or_default();
-                    if names::is_left(whole.trim_matches('.')) {
-                        return;
+            }
+            Found::Range(first, last) => {
+                let new = format!("{}-{}", addresses.pseudonym(first), addresses.pseudonym(last));
+                put(range, &new);
+            }
+            Found::Name => {
+                let whole = text.get(range.clone()).unwrap_or_default();
+                if !known.contains_key(whole) {
+                    if known.len() >= REMEMBERED {
+                        known.clear();
                     }
-                    if let Some(parts) = names.replace(text, &labels) {
-                        if let (Some((first, _)), Some((last, _))) = (parts.first(), parts.last()) {
-                            let all = first.start..last.end;
-                            put(all, &joined(text, &parts));
-                        }
-                    } else if let Some(label) = labels
-                        .first()
-                        .filter(|label| text.get((*label).clone()).is_some_and(|word| names.is_own(word)))
-                    {
-                        // `web-1.log`.
-                        let word = text.get(label.clone()).unwrap_or_default();
-                        put(label.clone(), &names.label(word));
-                    }
+                    known.insert(whole.into(), replacement(names, whole));
                 }
-                Found::Word => {
-                    let word = text.get(range.clone()).unwrap_or_default();
-                    if names.is_own(word) {
-                        put(range, &names.label(word));
-                    }
+                if let Some(Some((part, new))) = known.get(whole) {
+                    put(range.start + part.start..range.start + part.end, new);
                 }
-            },
-        );
-        if copied == 0 {
-            text.clone_into(&mut out);
+            }
+            Found::Word => {
+                let word = text.get(range.clone()).unwrap_or_default();
+                if names.is_own(word) {
+                    put(range, &names.label(word));
+                }
+            }
+        });
+        names.sought = sought;
+        let out = if copied == 0 {
+            text.into_owned()
         } else {
             out.push_str(text.get(copied..).unwrap_or_default());
-        }
+            out
+        };
         if same_length {
             return out;
         }
@@ -255,6 +274,22 @@ impl Pseudonyms {
     }
 }
 
+/// What stands for a name that has dots.
+fn replacement(names: &mut Names, whole: &str) -> Replacement {
+    if names::is_left(whole.trim_matches('.')) {
+        return None;
+    }
+    let labels = tokens::labels(whole, 0..whole.len());
+    if let Some(parts) = names.replace(whole, &labels) {
+        let (first, last) = (parts.first()?, parts.last()?);
+        return Some((first.0.start..last.0.end, joined(whole, &parts).into()));
+    }
+    // `web-1.log`.
+    let label = labels.first()?;
+    let word = whole.get(label.clone())?;
+    names.is_own(word).then(|| (label.clone(), names.label(word).into()))
+}
+
 /// Exactly so many bytes, where a declared length has to stay true.
 fn fitted(new: &str, want_bytes: usize) -> String {
     match want_bytes.checked_sub(new.len()) {
@@ -286,11 +321,16 @@ fn lead<'a>(text: &'a str, range: &Range<usize>) -> &'a str {
 }
 
 fn is_client(text: &str, range: &Range<usize>) -> bool {
-    let before = lead(text, range);
+    let before = text.get(..range.start).unwrap_or_default();
     let rest = text.get(range.end..).unwrap_or_default();
-    if CLIENTS.iter().any(|client| before.ends_with(client)) {
+    if before.ends_with([' ', '=', '"']) && CLIENTS.iter().any(|client| before.ends_with(client)) {
         return true;
     }
+    // All other clients stand at the beginning of a line, or behind a number and a space.
+    if !(before.is_empty() || before.ends_with(['\n', ' '])) {
+        return false;
+    }
+    let before = lead(text, range);
     // `$remote_addr - $remote_user [`, and the third word of Squid's access log.
     before.is_empty()
         && rest.starts_with(" - ")
@@ -329,7 +369,8 @@ fn is_host(text: &str, range: &Range<usize>) -> bool {
 
 /// `"prefix": {"addr": "203.5.0.0", "len": 16}` as nft writes networks.
 fn prefixes(text: &str, addresses: &mut Addresses) {
-    for part in text.split("\"prefix\"").skip(1) {
+    for at in memchr::memmem::find_iter(text.as_bytes(), "\"prefix\"") {
+        let part = text.get(at + "\"prefix\"".len()..).unwrap_or_default();
         let part: String = part.chars().take(120).filter(|sign| !sign.is_whitespace()).collect();
         let Some(rest) = part.strip_prefix(":{\"addr\":\"") else {
             continue;
@@ -346,9 +387,10 @@ fn prefixes(text: &str, addresses: &mut Addresses) {
 
 /// Numbers of an earlier run are not given again.
 fn note_numbers(text: &str, addresses: &mut Addresses) {
-    for part in text.split("ip-").skip(1) {
-        let digits: String = part.chars().take_while(char::is_ascii_digit).take(7).collect();
-        if let Ok(number) = digits.parse() {
+    for at in memchr::memmem::find_iter(text.as_bytes(), "ip-") {
+        let rest = text.get(at + 3..).unwrap_or_default();
+        let digits = rest.bytes().take(7).take_while(u8::is_ascii_digit).count();
+        if let Some(Ok(number)) = rest.get(..digits).map(str::parse) {
             addresses.note_number(number);
         }
     }
@@ -395,7 +437,10 @@ mod tests {
             pseudonyms.survey(text);
         }
         pseudonyms.settle();
-        texts.iter().map(|text| pseudonyms.apply(text, false)).collect()
+        texts
+            .iter()
+            .map(|text| pseudonyms.apply((*text).into(), false))
+            .collect()
     }
 
     #[test]
@@ -452,7 +497,7 @@ mod tests {
         assert_eq!(pseudonyms.sockets(table, false), table);
         pseudonyms.survey("listen 10.20.30.40:8080");
         pseudonyms.settle();
-        assert_eq!(pseudonyms.apply("10.20.30.40", false), "10.0.0.1");
+        assert_eq!(pseudonyms.apply("10.20.30.40".into(), false), "10.0.0.1");
         assert_eq!(
             pseudonyms.sockets(table, true),
             "  0: 0100000A:1F90 00000000:0000 0A 00000000:00000000\n  1: 0100007F:0050 010000F0:CDE4 01"
@@ -465,7 +510,7 @@ mod tests {
         let text = "http://www.a-long-name.de/ http://a.de/ 10.200.100.200";
         pseudonyms.survey(text);
         pseudonyms.settle();
-        let out = pseudonyms.apply(text, true);
+        let out = pseudonyms.apply(text.into(), true);
         assert_eq!(out.len(), text.len());
         assert!(
             !out.contains("a.de") && !out.contains("long-name") && out.contains("10.0.0.1~~~"),

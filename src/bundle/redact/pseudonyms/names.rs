@@ -10,6 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::tokens::Sought;
+
 /// Names that say nothing about anybody, with all names below them: documentation, and who wrote the software.
 const LEFT: &[&str] = &[
     "example",
@@ -217,6 +219,8 @@ pub(super) struct Names {
     domains: BTreeSet<String>,
     labels: BTreeSet<String>,
     own: BTreeSet<String>,
+    /// What finds the names of the machine in a text.
+    pub(super) sought: Vec<Sought>,
     given: BTreeMap<String, String>,
     seen: BTreeMap<String, String>,
     last_number: u32,
@@ -241,17 +245,20 @@ pub(super) fn is_left(name: &str) -> bool {
 }
 
 impl Names {
-    /// Takes note of a name; `host`: it stands where only a host can.
-    pub(super) fn meet(&mut self, name: &str, host: bool) {
+    /// Takes note of a name; `host`: does it stand where only a host can? False when the name may be one of a
+    /// host if it stands elsewhere, so that it has to be looked at again.
+    pub(super) fn meet(&mut self, name: &str, host: impl FnOnce() -> bool) -> bool {
         let name = name.trim_matches('.').to_ascii_lowercase();
         if let Some(number) = own_number(&name) {
             self.last_number = self.last_number.max(number);
         }
         if is_left(&name) || name.len() > 253 {
-            return;
+            return true;
         }
         let labels: Vec<&str> = name.split('.').collect();
-        let [.., second, top] = labels[..] else { return };
+        let [.., second, top] = labels[..] else {
+            return true;
+        };
         let known = TOP.contains(&top)
             && second
                 .bytes()
@@ -261,8 +268,11 @@ impl Names {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphabetic() || byte >= 0x80 || top.starts_with("xn--"));
         let file = FILES.contains(&top);
-        if file || !(known || host && possible) || !labels.iter().all(|label| is_label(label)) {
-            return;
+        if file || !(known || possible) || !labels.iter().all(|label| is_label(label)) {
+            return true;
+        }
+        if !known && !host() {
+            return false;
         }
         let suffix = SUFFIXES
             .iter()
@@ -276,6 +286,7 @@ impl Names {
         for label in labels.iter().take(rest) {
             self.labels.insert((*label).to_owned());
         }
+        true
     }
 
     /// Takes note of the name of this machine, which stands without a domain in many places.
@@ -290,9 +301,11 @@ impl Names {
             && short.bytes().any(|byte| byte.is_ascii_alphabetic());
         if plain {
             self.labels.insert(short.to_owned());
-            self.own.insert(short.to_owned());
+            if self.own.insert(short.to_owned()) {
+                self.sought.push(Sought::new(short));
+            }
         }
-        self.meet(&name, true);
+        self.meet(&name, || true);
     }
 
     fn settle(&mut self) {
@@ -324,11 +337,6 @@ impl Names {
     /// True when this single word is the name of the machine.
     pub(super) fn is_own(&self, word: &str) -> bool {
         !self.own.is_empty() && self.own.iter().any(|own| own.eq_ignore_ascii_case(word))
-    }
-
-    /// True when a word has the length of a name of the machine, a cheap question before [`Self::is_own`].
-    pub(super) fn may_be_own(&self, length: usize) -> bool {
-        self.own.iter().any(|own| own.len() == length)
     }
 
     /// What stands for a single label.

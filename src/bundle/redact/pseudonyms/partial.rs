@@ -13,12 +13,44 @@ static LINE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Calls `visit` for every beginning of an address, with its place, the network and its bits.
 pub(super) fn each(text: &str, mut visit: impl FnMut(Range<usize>, IpAddr, u8)) {
-    if !(text.contains("equire") || text.contains("EQUIRE") || text.contains("rom ") || text.contains("ROM "))
-    {
-        return;
+    let mut done = 0;
+    for place in places(text.as_bytes()) {
+        if place < done {
+            continue;
+        }
+        let start = memchr::memrchr(b'\n', text.as_bytes().get(..place).unwrap_or_default())
+            .map_or(0, |end| end + 1)
+            .max(done);
+        let rest = text.as_bytes().get(place..).unwrap_or_default();
+        done = memchr::memchr(b'\n', rest).map_or(text.len(), |length| place + length);
+        line(text, start..done, &mut visit);
     }
-    for found in LINE.captures_iter(text).filter_map(|found| found.get(1)) {
-        let mut at = found.start();
+}
+
+/// Places in lines that may hold what is looked for, in their order.
+fn places(bytes: &[u8]) -> Vec<usize> {
+    let mut places = Vec::new();
+    for (word, networks) in [("equire", false), ("EQUIRE", false), ("rom", true), ("ROM", true)] {
+        for place in memchr::memmem::find_iter(bytes, word) {
+            let rest = bytes.get(place + word.len()..).unwrap_or_default();
+            let follows = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+            let space = rest.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+            // Of those that are denied `from` somewhere only networks are of interest.
+            if space && (!networks || follows.is_some_and(u8::is_ascii_digit)) {
+                places.push(place);
+            }
+        }
+    }
+    places.sort_unstable();
+    places
+}
+
+fn line(text: &str, range: Range<usize>, visit: &mut impl FnMut(Range<usize>, IpAddr, u8)) {
+    let Some(part) = text.get(range.clone()) else {
+        return;
+    };
+    for found in LINE.captures_iter(part).filter_map(|found| found.get(1)) {
+        let mut at = range.start + found.start();
         for word in found.as_str().split([' ', '\t']) {
             let plain = word.trim_end_matches('.');
             let octets: Vec<u8> = plain.split('.').map_while(|octet| octet.parse().ok()).collect();

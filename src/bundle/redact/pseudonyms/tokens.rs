@@ -12,9 +12,9 @@ pub(super) enum Found {
     Network(IpAddr, u8),
     /// The first and the last address of a range.
     Range(IpAddr, IpAddr),
-    /// Words joined by dots, as host names are, and the places of the words.
-    Name(Vec<Range<usize>>),
-    /// A single word.
+    /// Words joined by dots, as host names are: [`labels`] says where each of them stands.
+    Name,
+    /// A single word that may be one of those sought.
     Word,
 }
 
@@ -50,76 +50,163 @@ fn class(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(OTHER)
 }
 
-/// Calls `visit` for everything found, from the beginning to the end; `word` says which lengths of single
-/// words are of interest.
-pub(super) fn each(text: &str, word: impl Fn(usize) -> bool, mut visit: impl FnMut(Range<usize>, Found)) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(first) = bytes.get(at) {
-        if class(*first) == OTHER {
-            at += 1;
-            continue;
+/// A single word that is looked for wherever it stands, in any case: the name of the machine.
+#[derive(Clone, Debug)]
+pub(super) struct Sought {
+    word: Vec<u8>,
+    /// The place of the byte that stands in the fewest texts, and that byte in both cases.
+    rare: usize,
+    cases: [u8; 2],
+}
+
+impl Sought {
+    /// Looks for a word of ASCII.
+    pub(super) fn new(word: &str) -> Self {
+        let often = |byte: u8| match byte.to_ascii_lowercase() {
+            b'z' | b'q' | b'x' | b'j' | b'k' | b'v' | b'y' => 0,
+            b'w' | b'b' | b'g' | b'f' | b'm' => 1,
+            b'-' => 2,
+            byte if byte.is_ascii_alphabetic() => 3,
+            _ => 4,
+        };
+        let rare = (0..word.len())
+            .min_by_key(|place| word.as_bytes().get(*place).map(|byte| often(*byte)))
+            .unwrap_or(0);
+        let byte = word.as_bytes().get(rare).copied().unwrap_or(b'-');
+        Self {
+            word: word.as_bytes().to_vec(),
+            rare,
+            cases: [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()],
         }
-        let start = at;
-        let (mut dots, mut colons) = (0_usize, 0_usize);
-        while let Some(byte) = bytes.get(at) {
-            match class(*byte) {
-                PLAIN => {}
-                DOT => dots += 1,
-                COLON => colons += 1,
-                BACKSLASH => {
-                    // Only an escaped dot belongs to a name.
-                    let run = bytes
-                        .get(at..)
-                        .unwrap_or_default()
-                        .iter()
-                        .take_while(|byte| **byte == b'\\')
-                        .count();
-                    if at == start || bytes.get(at + run) != Some(&b'.') {
-                        break;
-                    }
-                    at += run - 1;
-                }
-                _ => break,
+    }
+
+    /// Where the word stands next, at `from` or behind it.
+    fn next(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        let mut at = from + self.rare;
+        loop {
+            let [low, high] = self.cases;
+            at += memchr::memchr2(low, high, bytes.get(at..)?)?;
+            let start = at - self.rare;
+            let here = bytes.get(start..start + self.word.len())?;
+            if here.eq_ignore_ascii_case(&self.word) {
+                return Some(start);
             }
             at += 1;
-        }
-        if at == start {
-            at += 1;
-        } else if dots > 0 || colons > 1 {
-            token(text, start..at, colons, &word, &mut visit);
-        } else {
-            words(text, start..at, &word, &mut visit);
         }
     }
 }
 
+/// Calls `visit` for everything found, from the beginning to the end. Of single words only those are visited
+/// that may be one of those `sought`.
+///
+/// What is of interest has a dot, two colons or the word that is sought in it: all else is leapt over.
+pub(super) fn each(text: &str, sought: &[Sought], mut visit: impl FnMut(Range<usize>, Found)) {
+    let bytes = text.as_bytes();
+    let word_from = |from: usize| sought.iter().filter_map(|word| word.next(bytes, from)).min();
+    let mut at = 0;
+    let mut word = word_from(0);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let sign = memchr::memchr2(b'.', b':', rest).map(|distance| at + distance);
+        if word.is_some_and(|place| place < at) {
+            word = word_from(at);
+        }
+        let hit = match (sign, word) {
+            (Some(sign), Some(word)) => sign.min(word),
+            (Some(place), None) | (None, Some(place)) => place,
+            (None, None) => return,
+        };
+        // `client: ` and `http://`: nothing before the colon was of interest, and nothing follows it.
+        if bytes.get(hit) == Some(&b':') && bytes.get(hit + 1).is_none_or(|next| class(*next) == OTHER) {
+            at = hit + 1;
+            continue;
+        }
+        let start = token_start(bytes, hit);
+        let (end, dots, colons) = token_end(bytes, start);
+        let sought = word.is_some_and(|word| word < end);
+        if dots > 0 || colons > 1 {
+            token(text, start..end, (dots, colons), sought, &mut visit);
+        } else if sought {
+            words(text, start..end, &mut visit);
+        }
+        at = end.max(hit + 1);
+    }
+}
+
+/// How many backslashes escape a dot of a name at `place`; `None`: they belong to something else.
+fn escapes_dot(bytes: &[u8], place: usize) -> Option<usize> {
+    let run = bytes
+        .get(place..)
+        .unwrap_or_default()
+        .iter()
+        .take_while(|byte| **byte == b'\\')
+        .count();
+    (bytes.get(place + run) == Some(&b'.')).then_some(run)
+}
+
+/// Where the token begins that holds the byte at `place`.
+fn token_start(bytes: &[u8], place: usize) -> usize {
+    let mut start = place;
+    loop {
+        let head = bytes.get(..start).unwrap_or_default();
+        match head.last().map(|byte| class(*byte)) {
+            Some(PLAIN | DOT | COLON) => start -= 1,
+            // Backslashes belong to a name when they stand between it and a dot.
+            Some(BACKSLASH) if bytes.get(start) == Some(&b'.') => {
+                let run = head.iter().rev().take_while(|byte| **byte == b'\\').count();
+                let before = head.get(..head.len() - run).unwrap_or_default();
+                if before.last().is_none_or(|byte| class(*byte) == OTHER) {
+                    return start;
+                }
+                start -= run;
+            }
+            _ => return start,
+        }
+    }
+}
+
+/// Where the token ends that begins at `start`, with its dots and colons.
+fn token_end(bytes: &[u8], start: usize) -> (usize, usize, usize) {
+    let (mut at, mut dots, mut colons) = (start, 0, 0);
+    while let Some(byte) = bytes.get(at) {
+        match class(*byte) {
+            PLAIN => {}
+            DOT => dots += 1,
+            COLON => colons += 1,
+            BACKSLASH => match escapes_dot(bytes, at) {
+                Some(run) if at > start => at += run - 1,
+                _ => break,
+            },
+            _ => break,
+        }
+        at += 1;
+    }
+    (at, dots, colons)
+}
+
 /// Single words: a part without dots.
-fn words(
-    text: &str,
-    range: Range<usize>,
-    word: &impl Fn(usize) -> bool,
-    visit: &mut impl FnMut(Range<usize>, Found),
-) {
+fn words(text: &str, range: Range<usize>, visit: &mut impl FnMut(Range<usize>, Found)) {
     for piece in pieces(text, range, b':') {
-        if !piece.is_empty() && word(piece.len()) {
+        if !piece.is_empty() {
             visit(piece, Found::Word);
         }
     }
 }
 
 /// The parts of a range between the signs.
-fn pieces(text: &str, range: Range<usize>, sign: u8) -> Vec<Range<usize>> {
-    let mut start = range.start;
-    let mut out = Vec::new();
-    for at in range.clone() {
-        if text.as_bytes().get(at) == Some(&sign) {
-            out.push(start..at);
-            start = at + 1;
-        }
-    }
-    out.push(start..range.end);
-    out
+fn pieces(text: &str, range: Range<usize>, sign: u8) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes().get(range.clone()).unwrap_or_default();
+    let mut next = Some(range.start);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let rest = bytes.get(start - range.start..)?;
+        let end = rest
+            .iter()
+            .position(|byte| *byte == sign)
+            .map(|length| start + length);
+        next = end.map(|end| end + 1);
+        Some(start..end.unwrap_or(range.end))
+    })
 }
 
 fn trimmed(text: &str, range: Range<usize>, signs: &[u8]) -> Range<usize> {
@@ -137,16 +224,19 @@ fn trimmed(text: &str, range: Range<usize>, signs: &[u8]) -> Range<usize> {
 fn token(
     text: &str,
     range: Range<usize>,
-    colons: usize,
-    word: &impl Fn(usize) -> bool,
+    (dots, colons): (usize, usize),
+    sought: bool,
     visit: &mut impl FnMut(Range<usize>, Found),
 ) {
-    let joined = range
-        .start
-        .checked_sub(1)
-        .and_then(|before| text.as_bytes().get(before))
-        == Some(&b'_');
-    if colons > 1 && !joined {
+    let bytes = text.as_bytes();
+    // Of a time (`17:00:01`) nothing can be an address.
+    let may_be_v6 = colons > 5
+        || colons > 1
+            && bytes
+                .get(range.clone())
+                .is_some_and(|token| token.windows(2).any(|pair| pair == b"::"));
+    let joined = range.start.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'_');
+    if may_be_v6 && !joined {
         // A sentence or a log may put a colon or a dot behind an address, never before one but `::`.
         let mut end = range.end;
         while end > range.start {
@@ -161,17 +251,20 @@ fn token(
             }
         }
     }
+    if dots == 0 && !sought {
+        return;
+    }
     for piece in pieces(text, range, b':') {
         let piece = trimmed(text, piece, b".-");
-        if piece.is_empty() {
+        let part = bytes.get(piece.clone()).unwrap_or_default();
+        if part.is_empty() {
             continue;
         }
-        let part = text.get(piece.clone()).unwrap_or_default();
-        if !part.contains('.') {
-            if !piece.is_empty() && word(piece.len()) {
+        if !part.contains(&b'.') {
+            if sought {
                 visit(piece, Found::Word);
             }
-        } else if let Ok(address) = part.parse::<Ipv4Addr>() {
+        } else if let Some(address) = v4(part) {
             address_at(text, piece, IpAddr::V4(address), visit);
         } else if !embedded(text, &piece, part, visit) {
             name(text, piece, visit);
@@ -179,22 +272,52 @@ fn token(
     }
 }
 
+/// An address in its usual form, with no digit more.
+fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    if !(7..=15).contains(&bytes.len()) {
+        return None;
+    }
+    let mut octets = [0_u8; 4];
+    let mut labels = bytes.split(|byte| *byte == b'.');
+    for octet in &mut octets {
+        let label = labels.next()?;
+        if label.is_empty() || label.len() > 3 || label.len() > 1 && label.first() == Some(&b'0') {
+            return None;
+        }
+        let mut number = 0_u16;
+        for byte in label {
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            number = number * 10 + u16::from(byte - b'0');
+        }
+        *octet = u8::try_from(number).ok()?;
+    }
+    labels.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
 /// Addresses with something around them: a range, `10.0.0.5.log`, `to-10.0.0.5`.
 fn embedded(
     text: &str,
     piece: &Range<usize>,
-    part: &str,
+    part: &[u8],
     visit: &mut impl FnMut(Range<usize>, Found),
 ) -> bool {
-    if part.bytes().filter(|byte| *byte == b'.').count() < 3
-        || !part.bytes().any(|byte| byte.is_ascii_digit())
-    {
-        return false;
+    // Two numbers stand between three dots.
+    let mut inner = part.split(|byte| *byte == b'.').skip(1);
+    let mut numbers = 0;
+    let number = |label: &[u8]| !label.is_empty() && label.iter().all(u8::is_ascii_digit);
+    while numbers < 2 {
+        match inner.next() {
+            Some(label) if number(label) => numbers += 1,
+            Some(_) => numbers = 0,
+            None => return false,
+        }
     }
     let parts = pieces(text, piece.clone(), b'-');
     let mut found: Vec<(Range<usize>, Ipv4Addr)> = Vec::new();
     for part in parts {
-        let labels = pieces(text, part.clone(), b'.');
+        let labels: Vec<Range<usize>> = pieces(text, part.clone(), b'.').take(5).collect();
         // Four numbers, and behind them nothing that is one.
         let Some(fourth) = labels.get(3) else { continue };
         let numeric = |label: &Range<usize>| {
@@ -274,14 +397,17 @@ fn name(text: &str, piece: Range<usize>, visit: &mut impl FnMut(Range<usize>, Fo
     {
         start += 2;
     }
-    let mut labels = Vec::new();
-    for label in pieces(text, start..piece.end, b'.') {
-        let end = trimmed(text, label.clone(), b"\\").end;
-        labels.push(label.start..end.max(label.start));
-    }
-    if labels.len() > 1 {
-        visit(start..piece.end, Found::Name(labels));
-    }
+    visit(start..piece.end, Found::Name);
+}
+
+/// The places of the words that dots join to a name.
+pub(super) fn labels(text: &str, name: Range<usize>) -> Vec<Range<usize>> {
+    pieces(text, name, b'.')
+        .map(|label| {
+            let end = trimmed(text, label.clone(), b"\\").end;
+            label.start..end.max(label.start)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -290,20 +416,16 @@ mod tests {
 
     fn found(text: &str) -> Vec<String> {
         let mut out = Vec::new();
-        each(
-            text,
-            |length| length == 5,
-            |range, found| {
-                let part = text[range].to_owned();
-                out.push(match found {
-                    Found::Address(_) => format!("address {part}"),
-                    Found::Network(_, bits) => format!("network {part} {bits}"),
-                    Found::Range(..) => format!("range {part}"),
-                    Found::Name(labels) => format!("name {part} {}", labels.len()),
-                    Found::Word => format!("word {part}"),
-                });
-            },
-        );
+        each(text, &[Sought::new("web-1")], |range, found| {
+            let part = text[range.clone()].to_owned();
+            out.push(match found {
+                Found::Address(_) => format!("address {part}"),
+                Found::Network(_, bits) => format!("network {part} {bits}"),
+                Found::Range(..) => format!("range {part}"),
+                Found::Name => format!("name {part} {}", labels(text, range.clone()).len()),
+                Found::Word => format!("word {part}"),
+            });
+        });
         out
     }
 
@@ -342,14 +464,38 @@ mod tests {
         }
     }
 
+    use super::super::plain;
+
     proptest::proptest! {
         #[test]
         fn any_text_is_walked_through_in_order(text in "[a-c0-9.:\\\\%_/é -]{0,60}") {
             let mut end = 0;
-            each(&text, |_| true, |range, _| {
+            each(&text, &[Sought::new("ab")], |range, _| {
                 assert!(range.start >= end && range.end <= text.len() && range.start < range.end);
                 end = range.end;
             });
+        }
+
+        #[test]
+        fn what_the_slow_way_finds_is_found(text in "([abAB012.:\\\\%_/é -]|::|::1|10\\.0\\.0\\.[1-9]|\\.[0-9]{1,3}\\.|a-b|/24|fe80::|Xx/|1:2:3:4:5:6:|[a-b]{1,3}\\.de|\\\\\\.){0,40}") {
+            let mut slow = Vec::new();
+            plain::each(&text, |length| length == 3, |range, found| {
+                let word = found == plain::Found::Word;
+                if !word || text[range.clone()].eq_ignore_ascii_case("a-b") {
+                    slow.push((range, format!("{found:?}")));
+                }
+            });
+            let mut fast = Vec::new();
+            each(&text, &[Sought::new("a-b")], |range, found| {
+                let shown = match found {
+                    Found::Name => format!("Name({:?})", labels(&text, range.clone())),
+                    other => format!("{other:?}"),
+                };
+                if shown != "Word" || text[range.clone()].eq_ignore_ascii_case("a-b") {
+                    fast.push((range, shown));
+                }
+            });
+            proptest::prop_assert_eq!(fast, slow);
         }
     }
 }
