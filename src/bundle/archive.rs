@@ -16,6 +16,8 @@ use super::BundleError;
 pub(super) const TOTAL_CAP_BYTES: u64 = 512 << 20;
 /// One file, at the most.
 pub(super) const FILE_CAP_BYTES: u64 = 256 << 20;
+/// What is kept of an archive, at the most: the rest is only counted as it goes by.
+const KEPT_CAP_BYTES: u64 = 64 << 20;
 /// Entries, at the most.
 pub(super) const ENTRY_CAP: usize = 10_000;
 /// Beyond this size the content may be this many times as long as the archive, at the most.
@@ -131,7 +133,7 @@ pub(super) fn unpack(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<
         }
         // What is kept is held in memory all at once.
         kept_bytes = kept_bytes.saturating_add(entry.size());
-        if kept_bytes > FILE_CAP_BYTES {
+        if kept_bytes > KEPT_CAP_BYTES {
             return Err(BundleError::TooLarge("its transcript"));
         }
         let mut content = Vec::new();

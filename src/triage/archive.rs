@@ -8,8 +8,14 @@ use std::io::Read;
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use tar::{Archive, EntryType};
 
-/// All that comes out of the archives of one run, at the most.
+/// All that is read in one run, at the most.
 pub const TOTAL_CAP_BYTES: u64 = 512 << 20;
+/// All that is kept of what comes out of the archives of one run, at the most: it is held in memory.
+pub(super) const UNPACKED_CAP_BYTES: u64 = 48 << 20;
+/// All that goes by while one archive is unpacked, at the most: it costs time, and no memory.
+const STREAM_CAP_BYTES: u64 = 512 << 20;
+/// By so many bytes a file is known for text or not.
+const HEAD_BYTES: u64 = 4_096;
 /// Entries of one archive, at the most.
 const ENTRY_CAP: usize = 10_000;
 /// Beyond this size the content may be this many times as long as the archive, at the most.
@@ -38,7 +44,7 @@ pub(super) fn unpack(name: &str, bytes: &[u8], left: &mut u64) -> Option<Unpacke
         }
         return Some(out);
     }
-    is_tar(bytes).then(|| tar(name, bytes, left))
+    is_tar(bytes).then(|| tar(name, bytes, u64::MAX, left))
 }
 
 /// The beginning of a file as text: unpacked, when it is packed by gzip.
@@ -56,55 +62,85 @@ fn is_tar(bytes: &[u8]) -> bool {
     bytes.get(257..262) == Some(b"ustar")
 }
 
-/// What may come out of an archive of this length.
-fn cap(bytes: usize, left: u64) -> u64 {
+/// What may come out of a packed file of this length.
+fn cap(bytes: usize) -> u64 {
     (bytes as u64)
         .saturating_mul(RATIO_CAP)
         .max(RATIO_FROM_BYTES)
-        .min(left)
+        .min(STREAM_CAP_BYTES)
+}
+
+/// Says that a file is left out because it is longer than this.
+fn longer(limit: u64) -> String {
+    format!("unpacked it is longer than {} MiB", limit >> 20)
+}
+
+/// How the reading of one packed file ended.
+enum Content {
+    /// All of it; the error says why it ends in the middle.
+    Whole(Vec<u8>, Option<std::io::Error>),
+    /// It is of no use, and was not kept.
+    LeftOut(String),
+}
+
+/// Reads a file of at most `limit` bytes. What is no text is not kept: it is a bomb more often than a log.
+fn content(mut reader: impl Read, limit: u64) -> Content {
+    let mut content = Vec::new();
+    let mut read = (&mut reader).take(HEAD_BYTES).read_to_end(&mut content);
+    if super::is_binary(&content) && !is_packed(&content) {
+        return Content::LeftOut("it is no text".to_owned());
+    }
+    if read.is_ok() {
+        let rest = limit.saturating_add(1).saturating_sub(content.len() as u64);
+        read = reader.take(rest).read_to_end(&mut content);
+    }
+    if content.len() as u64 > limit {
+        return Content::LeftOut(longer(limit));
+    }
+    Content::Whole(content, read.err())
+}
+
+fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1F, 0x8B]) || bytes.starts_with(b"PK") || is_tar(bytes)
 }
 
 fn gzip(name: &str, bytes: &[u8], left: &mut u64) -> Unpacked {
     let mut out = Unpacked::default();
-    let limit = cap(bytes.len(), *left);
-    let mut content = Vec::new();
-    let read = MultiGzDecoder::new(bytes)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut content);
-    if content.len() as u64 > limit {
-        out.left_out.push((
-            name.to_owned(),
-            format!("unpacked it is longer than {} MiB", limit >> 20),
-        ));
-        return out;
+    let mut reader = MultiGzDecoder::new(bytes);
+    let mut head = Vec::new();
+    let begun = (&mut reader).take(512).read_to_end(&mut head);
+    if is_tar(&head) {
+        return tar(name, head.chain(reader), cap(bytes.len()), left);
     }
-    if let Err(error) = read {
-        // A log that is still written to, or was cut on its way, is of use as far as it goes.
-        if content.is_empty() {
-            out.left_out
-                .push((name.to_owned(), format!("it cannot be unpacked: {error}")));
-            return out;
+    let limit = cap(bytes.len()).min(*left);
+    let whole = match begun {
+        Ok(_) => content(head.chain(reader), limit),
+        Err(error) => Content::Whole(head, Some(error)),
+    };
+    match whole {
+        Content::LeftOut(why) => out.left_out.push((name.to_owned(), why)),
+        Content::Whole(content, Some(error)) if content.is_empty() => out
+            .left_out
+            .push((name.to_owned(), format!("it cannot be unpacked: {error}"))),
+        Content::Whole(content, error) => {
+            // A log that is still written to, or was cut on its way, is of use as far as it goes.
+            if error.is_some() {
+                out.left_out.push((
+                    name.to_owned(),
+                    "it ends in the middle; what stands before that was read".to_owned(),
+                ));
+            }
+            *left = left.saturating_sub(content.len() as u64);
+            out.files.push((name.trim_end_matches(".gz").to_owned(), content));
         }
-        out.left_out.push((
-            name.to_owned(),
-            "it ends in the middle; what stands before that was read".to_owned(),
-        ));
-    }
-    if is_tar(&content) {
-        // The tar counts what it keeps itself.
-        let inner = tar(name, &content, left);
-        out.files = inner.files;
-        out.left_out.extend(inner.left_out);
-    } else {
-        *left = left.saturating_sub(content.len() as u64);
-        out.files.push((name.trim_end_matches(".gz").to_owned(), content));
     }
     out
 }
 
-fn tar(name: &str, bytes: &[u8], left: &mut u64) -> Unpacked {
+/// Reads an archive as it comes; `cap_bytes`: what may go by.
+fn tar(name: &str, reader: impl Read, cap_bytes: u64, left: &mut u64) -> Unpacked {
     let mut out = Unpacked::default();
-    let mut archive = Archive::new(bytes);
+    let mut archive = Archive::new(reader.take(cap_bytes));
     let entries = match archive.entries() {
         // Raw entries: extension headers would be read into memory as a whole, whatever length they claim.
         Ok(entries) => entries.raw(true),
@@ -114,6 +150,7 @@ fn tar(name: &str, bytes: &[u8], left: &mut u64) -> Unpacked {
             return out;
         }
     };
+    let mut passed = 0_u64;
     for (index, entry) in entries.enumerate() {
         if index >= ENTRY_CAP {
             out.left_out.push((
@@ -124,12 +161,17 @@ fn tar(name: &str, bytes: &[u8], left: &mut u64) -> Unpacked {
         }
         let mut entry = match entry {
             Ok(entry) => entry,
+            Err(_) if passed >= cap_bytes => {
+                out.left_out.push((name.to_owned(), longer(cap_bytes)));
+                break;
+            }
             Err(error) => {
                 out.left_out
                     .push((name.to_owned(), format!("it ends in the middle: {error}")));
                 break;
             }
         };
+        passed = passed.saturating_add(entry.size());
         let shown = String::from_utf8_lossy(&entry.path_bytes())
             .chars()
             .take(200)
@@ -149,16 +191,20 @@ fn tar(name: &str, bytes: &[u8], left: &mut u64) -> Unpacked {
             }
         }
         if entry.size() > *left {
-            out.left_out.push((inner, "too large".to_owned()));
+            out.left_out.push((inner, longer(*left)));
             continue;
         }
-        let mut content = Vec::new();
-        if entry.read_to_end(&mut content).is_err() {
-            out.left_out.push((inner, "it cannot be read".to_owned()));
-            break;
+        match content(&mut entry, *left) {
+            Content::LeftOut(why) => out.left_out.push((inner, why)),
+            Content::Whole(_, Some(_)) => {
+                out.left_out.push((inner, "it cannot be read".to_owned()));
+                break;
+            }
+            Content::Whole(content, None) => {
+                *left = left.saturating_sub(content.len() as u64);
+                out.files.push((inner, content));
+            }
         }
-        *left = left.saturating_sub(content.len() as u64);
-        out.files.push((inner, content));
     }
     out
 }
@@ -223,31 +269,27 @@ fn zip(name: &str, bytes: &[u8], left: &mut u64, out: &mut Unpacked) -> Option<(
             out.left_out.push((inner, "it ends in the middle".to_owned()));
             continue;
         };
-        let limit = cap(data.len(), *left);
-        let content = match method {
-            0 => data.to_vec(),
-            8 => {
-                let mut content = Vec::new();
-                let read = DeflateDecoder::new(data)
-                    .take(limit.saturating_add(1))
-                    .read_to_end(&mut content);
-                if read.is_err() {
-                    out.left_out.push((inner, "it cannot be unpacked".to_owned()));
-                    continue;
-                }
-                content
-            }
+        let limit = cap(data.len()).min(*left);
+        let whole = match method {
+            0 => content(data, limit),
+            8 => content(DeflateDecoder::new(data), limit),
             _ => {
                 out.left_out
                     .push((inner, format!("compression {method} is not known")));
                 continue;
             }
         };
-        if content.len() as u64 > limit {
-            out.left_out
-                .push((inner, format!("unpacked it is longer than {} MiB", limit >> 20)));
-            continue;
-        }
+        let content = match whole {
+            Content::Whole(content, None) => content,
+            Content::Whole(_, Some(_)) => {
+                out.left_out.push((inner, "it cannot be unpacked".to_owned()));
+                continue;
+            }
+            Content::LeftOut(why) => {
+                out.left_out.push((inner, why));
+                continue;
+            }
+        };
         *left = left.saturating_sub(content.len() as u64);
         out.files.push((inner, content));
     }
@@ -332,13 +374,16 @@ mod tests {
 
     #[test]
     fn a_bomb_is_left_out() {
-        let bomb = gz(&vec![0_u8; 64 << 20]);
+        let zeros = gz(&vec![0_u8; 64 << 20]);
+        let out = unpack("zeros.gz", &zeros, &mut TOTAL_CAP_BYTES.clone()).expect("an archive");
+        assert_eq!(out.left_out[0].1, "it is no text");
+        let bomb = gz(&vec![b'x'; 64 << 20]);
         assert!(bomb.len() < 128 * 1024);
         let mut left = TOTAL_CAP_BYTES;
         let out = unpack("bomb.gz", &bomb, &mut left).expect("an archive");
         assert!(out.files.is_empty());
         assert!(out.left_out[0].1.contains("longer than"), "{:?}", out.left_out);
-        let bomb = zipped("bomb", &vec![0_u8; 64 << 20]);
+        let bomb = zipped("bomb", &vec![b'x'; 64 << 20]);
         let out = unpack("bomb.zip", &bomb, &mut left).expect("an archive");
         assert!(out.files.is_empty());
     }

@@ -115,7 +115,7 @@ const DEPTH: usize = 3;
 /// Sorts what was sent.
 pub fn sort(inputs: Vec<Input>) -> Sorted {
     let mut sorted = Sorted::default();
-    let mut left = TOTAL_CAP_BYTES;
+    let mut left = archive::UNPACKED_CAP_BYTES;
     let mut waiting: Vec<(Input, usize)> = inputs.into_iter().rev().map(|input| (input, 0)).collect();
     while let Some((mut input, depth)) = waiting.pop() {
         sorted.accounts.extend(input.account.take());

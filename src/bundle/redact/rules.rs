@@ -46,38 +46,88 @@ pub(super) fn of_many_lines(redactor: &mut Redactor, text: &str) -> Option<Strin
     Some(text)
 }
 
-/// All rules once; `None` when one of them failed. A rule is left out where its signs are not.
+/// The rules whose patterns are looked for all at once, in the order of [`SIGNS`].
+const RULES: [&LazyLock<Regex>; 10] = [
+    &NAMED_DIRECTIVE,
+    &DIRECTIVE,
+    &HEADER,
+    &SIGNATURE,
+    &PROSE,
+    &QUERY,
+    &ASSIGNMENT,
+    &shapes::ANY,
+    &SCHEME,
+    &shapes::CARD,
+];
+
+/// One pass that says which of the rules could find anything. It looks at bytes, and is only asked about texts
+/// in which that is no difference.
+static SIGNS: LazyLock<regex::bytes::RegexSet> = LazyLock::new(|| {
+    regex::bytes::RegexSetBuilder::new(RULES.iter().map(|rule| rule.as_str()))
+        .unicode(false)
+        .size_limit(1 << 26)
+        .build()
+        .expect("the patterns are fixed")
+});
+
+/// True when the signs of a text are bytes of ASCII, or those around a marker, which are neither letters nor
+/// white space.
+fn is_plain(text: &str) -> bool {
+    text.is_ascii() || text.chars().all(|sign| sign.is_ascii() || matches!(sign, '«' | '»'))
+}
+
+/// All rules once; `None` when one of them failed. A rule is left out where its signs are not; one for which
+/// another rule makes the signs has its turn in the next round.
 pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
     let mut text = of_many_lines(redactor, text)?;
+    let signs = is_plain(&text).then(|| SIGNS.matches(text.as_bytes()));
+    let fits = |rule: usize| signs.as_ref().is_none_or(|signs| signs.matched(rule));
     let has = |text: &str, signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
     if has(&text, &["$", "{S"]) {
         text = shaped(redactor, &text, true)?;
     }
-    text = directives(redactor, &text)?;
-    text = headers(redactor, &text)?;
+    if fits(0) {
+        text = named_directives(redactor, &text)?;
+    }
+    if fits(1) {
+        text = directives(redactor, &text)?;
+    }
+    if fits(2) {
+        text = headers(redactor, &text)?;
+    }
     if text.contains("%{") {
         text = conditions(redactor, &text)?;
     }
     if text.contains("</") {
         text = elements(redactor, &text)?;
     }
-    text = group(redactor, &text, &SIGNATURE, "token")?;
-    text = group(redactor, &text, &PROSE, "password")?;
-    if has(&text, &["://"]) && has(&text, &["@"]) {
+    if fits(3) {
+        text = group(redactor, &text, &SIGNATURE, "token")?;
+    }
+    if fits(4) {
+        text = group(redactor, &text, &PROSE, "password")?;
+    }
+    if text.contains("://") && text.contains('@') {
         text = user_information(redactor, &text)?;
     }
-    if has(&text, &["?", "&", ";", "#", "%"]) {
+    if fits(5) {
         text = queries(redactor, &text)?;
     }
     if has(&text, &[" -", "\t-", "\n-", "\"-", "'-", "pass"]) || text.starts_with('-') {
         text = commands::round(redactor, &text)?;
     }
-    text = assignments(redactor, &text)?;
-    if shapes::ANY.is_match(&text) {
+    if fits(6) {
+        text = assignments(redactor, &text)?;
+    }
+    if fits(7) {
         text = shaped(redactor, &text, false)?;
     }
-    text = schemes(redactor, &text)?;
-    text = cards(redactor, &text)?;
+    if fits(8) {
+        text = schemes(redactor, &text)?;
+    }
+    if fits(9) {
+        text = cards(redactor, &text)?;
+    }
     Some(text)
 }
 
@@ -258,8 +308,8 @@ fn elements(redactor: &mut Redactor, text: &str) -> Option<String> {
     })
 }
 
-fn directives(redactor: &mut Redactor, text: &str) -> Option<String> {
-    let text = scan(text, &NAMED_DIRECTIVE, |found, text| {
+fn named_directives(redactor: &mut Redactor, text: &str) -> Option<String> {
+    scan(text, &NAMED_DIRECTIVE, |found, text| {
         let name = found.get(1)?.as_str().trim_start_matches('$');
         let mut range = value_at(text, found.get(0)?.end(), None, Until::Word);
         if names::is_scheme(text.get(range.clone())?) {
@@ -279,8 +329,11 @@ fn directives(redactor: &mut Redactor, text: &str) -> Option<String> {
             return None;
         };
         Some((range, replacement))
-    })?;
-    scan(&text, &DIRECTIVE, |found, text| {
+    })
+}
+
+fn directives(redactor: &mut Redactor, text: &str) -> Option<String> {
+    scan(text, &DIRECTIVE, |found, text| {
         let name = found.get(1)?.as_str();
         let range = value_at(text, found.get(0)?.end(), None, Until::Word);
         let value = text.get(range.clone())?;
