@@ -320,6 +320,15 @@ impl<'d> Layout<'d> {
         if self.dice.chance(5) {
             self.put("try_files $uri @n;");
         }
+        if self.dice.chance(15) {
+            // One error page after another.
+            let (first, second) = (self.line, self.line + 1);
+            self.put(&format!(
+                "location = /e8 {{ error_page 410 /e9; if ($arg_q) {{ return 200 R{first}; }} return 410; }}"
+            ));
+            self.put(&format!("location = /e9 {{ return 200 R{second}; }}"));
+            self.put("error_page 418 403 404 /e8;");
+        }
         let mut used = Vec::new();
         for _ in 0..=self.dice.roll(7) {
             self.location(0, "", &mut used, false);
@@ -347,7 +356,7 @@ impl<'d> Layout<'d> {
         while self.dice.chance(percent) {
             let line = self.line;
             let flag = self.dice.one(&["last", "break", "", "last", "redirect", "permanent"]);
-            let text = match self.dice.roll(22) {
+            let text = match self.dice.roll(27) {
                 0 => format!("return 200 R{line};"),
                 1 => format!("rewrite ^/a(.*)$ /ab$1 {flag};"),
                 2 => format!("rewrite (.*)b /x?y=1 {flag};"),
@@ -387,6 +396,18 @@ impl<'d> Layout<'d> {
                 18 => format!("rewrite ^/a$ $arg_q {flag};"),
                 19 => format!("if ($m1) {{ rewrite ^/(.*)b$ /$1?$args&k {flag}; }}"),
                 20 => "if ($http_x_none) { return 404; }".to_owned(),
+                // What a pattern that does not match leaves of the captures before it.
+                21 => format!(
+                    "if ($uri ~ ^/(.)) {{ set $v $1; }} if ($uri ~ ^/none(.)) {{ break; }} set $w \"w$1\"; if ($w = wa) {{ return 200 R{line}; }}"
+                ),
+                22 => format!(
+                    "if ($uri ~ ^/(.)) {{ set $v $1; }} rewrite ^/none(.)$ /q; set $w \"w$1\"; if ($w = wa) {{ return 200 R{line}; }}"
+                ),
+                // A map keeps its value when what it is made of changes.
+                23 | 24 => format!(
+                    "if ($m1 = none) {{ return 404; }} rewrite ^/(.)(.*)$ /b$2; if ($m1 = three) {{ return 200 R{line}; }}"
+                ),
+                25 => format!("set $w \"$m2\"; rewrite ^/(.*)$ /a; if ($m2 = one) {{ return 200 R{line}; }}"),
                 _ => format!("rewrite ^/\\.(.*) /dot/$1 {flag};"),
             };
             self.put(&text);
@@ -395,7 +416,8 @@ impl<'d> Layout<'d> {
 
     /// A `proxy_pass`, or none. With `literal` one with a URI is allowed.
     fn pass(&mut self, literal: bool) {
-        let text = match self.dice.roll(17) {
+        let text = match self.dice.roll(18) {
+            17 => "set $up one:80; proxy_pass http://$up;".to_owned(),
             0 => return,
             1..=3 if literal => {
                 let uri = self.dice.one(&["/", "/u", "/u/", "/u?v=1", "/%41", "?k=1", "/u#f"]);

@@ -24,9 +24,9 @@ use fix502::proxy::RouteRequest;
 use fix502::proxy::nginx::Config;
 
 /// Requests of one layout.
-const REQUESTS: usize = 800;
+const REQUESTS: usize = 260;
 /// Layouts of an ordinary run.
-const LAYOUTS: usize = 32;
+const LAYOUTS: usize = 100;
 
 struct World {
     /// Keeps the sockets of the peers and the files that are served.
