@@ -153,7 +153,7 @@ fn fpm(here: &Path) -> Option<Ended> {
         })?;
     let at = here.display();
     let text = format!(
-        "[global]\nerror_log = {at}/fpm-errors\ndaemonize = no\n[www]\nlisten = {at}/fpm.sock\nuser = nobody\npm = static\npm.max_children = 1\n"
+        "[global]\nerror_log = {at}/fpm-errors\ndaemonize = no\n[www]\nlisten = {at}/fpm.sock\nuser = nobody\npm = ondemand\npm.max_children = 1\n"
     );
     let configuration = here.join("fpm.conf");
     let mut file = std::fs::File::create(&configuration).ok()?;
