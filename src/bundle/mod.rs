@@ -205,18 +205,7 @@ pub fn without_secrets<T: Serialize + DeserializeOwned>(
         return serde_json::from_value(first).map_err(failed);
     }
     redactor.seal();
-    sound(&redactor)?;
     serde_json::from_value(redactor.value(first)).map_err(failed)
-}
-
-fn sound(redactor: &Redactor) -> Result<(), BundleError> {
-    if redactor.is_sound() {
-        Ok(())
-    } else {
-        Err(BundleError::Redaction(
-            "it holds more secrets than can be searched for".to_owned(),
-        ))
-    }
 }
 
 /// What will be in the bundle: one line for each file, with its size and what was taken out.
@@ -301,7 +290,10 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
     if !inputs.keep_addresses {
         redactor = redactor.with_pseudonyms(&inputs.report.snapshot.host.name);
     }
-    redactor.note_markers(&String::from_utf8_lossy(&inputs.transcript.to_lines()));
+    for entry in inputs.transcript.entries() {
+        redactor.note_markers(&entry.question.to_string());
+        redactor.note_markers(&entry.answer.to_string());
+    }
     redactor.note_markers(&report.to_string());
     redactor.note_markers(inputs.text);
     for file in inputs.included {
@@ -309,12 +301,11 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
     }
     redactor.protect(names(&inputs.report.snapshot));
     // Twice: what the first walk meets by its name, the second finds where it stands without one.
-    let mut transcript = redactor.transcript(inputs.transcript.clone());
+    let mut transcript = redactor.transcript_of(inputs.transcript);
     let mut report = redactor.value(report);
     let mut text = redactor.text(inputs.text);
     included::parts(inputs.included, |bytes| redactor.bytes(bytes));
     redactor.seal();
-    sound(&redactor)?;
     transcript = redactor.transcript(transcript);
     report = redactor.value(report);
     text = redactor.text(&text);
@@ -346,14 +337,14 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
             "a message to whoever runs the upstream",
             ticket::render(&report, inputs.tool_version).into_bytes(),
         ),
-        Part::new(
-            "transcript/transcript.jsonl",
-            "questions and raw answers",
-            transcript.to_lines(),
-        ),
     ];
     parts.extend(excerpts::parts(&report.snapshot));
     parts.extend(configs::parts(&report.snapshot, &transcript));
+    parts.push(Part::new(
+        "transcript/transcript.jsonl",
+        "questions and raw answers",
+        transcript.into_lines(),
+    ));
     parts.extend(included::parts(inputs.included, |bytes| redactor.bytes(bytes)));
     name_apart(&mut parts);
     let manifest = Manifest {

@@ -148,6 +148,14 @@ impl Host {
         }
     }
 
+    /// Everything asked so far, given away: nothing of it is left to be asked for.
+    pub fn take_transcript(&self) -> Transcript {
+        match self {
+            Self::Live(live) => live.kept(std::mem::take).unwrap_or_default(),
+            Self::Replay(transcript) => transcript.clone(),
+        }
+    }
+
     /// Time left for this run; a replay has all the time it needs.
     pub fn remaining(&self) -> Duration {
         match self {

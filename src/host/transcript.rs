@@ -99,14 +99,18 @@ impl Transcript {
 
     /// One JSON object a line: the format first, then the entries in a stable order.
     pub fn to_lines(&self) -> Vec<u8> {
-        let mut out = serde_json::to_vec(&Head {
-            format: FORMAT.to_owned(),
-        })
-        .unwrap_or_default();
-        out.push(b'\n');
+        let mut out = head();
         for entry in self.entries.values() {
-            out.extend(serde_json::to_vec(entry).unwrap_or_default());
-            out.push(b'\n');
+            append(&mut out, entry);
+        }
+        out
+    }
+
+    /// The same, and each entry goes as soon as it is written.
+    pub fn into_lines(self) -> Vec<u8> {
+        let mut out = head();
+        for entry in self.entries.into_values() {
+            append(&mut out, &entry);
         }
         out
     }
@@ -137,6 +141,24 @@ impl Transcript {
         }
         Ok(Self::from_entries(entries))
     }
+}
+
+fn head() -> Vec<u8> {
+    let mut out = serde_json::to_vec(&Head {
+        format: FORMAT.to_owned(),
+    })
+    .unwrap_or_default();
+    out.push(b'\n');
+    out
+}
+
+fn append(out: &mut Vec<u8>, entry: &Entry) {
+    let length = out.len();
+    if serde_json::to_writer(&mut *out, entry).is_err() {
+        // Plain data always serialises; were one not to, only its line would be empty.
+        out.truncate(length);
+    }
+    out.push(b'\n');
 }
 
 fn key<Q: Query>(query: &Q) -> Option<String> {

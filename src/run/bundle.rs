@@ -41,7 +41,8 @@ pub(super) fn bundle(options: &Options, ui: &mut Ui) -> Result<Exit, Failure> {
     if options.bundle.dry_run {
         return dry_run(&host, &report, &included, options, ui);
     }
-    let path = write(&host, &report, &included, options)?;
+    // Nothing is asked any more, so there need not be two copies of all answers.
+    let path = write_answers(host.take_transcript(), &report, &included, options)?;
     ui.line(&path.display().to_string())?;
     if options.bundle.keep_addresses {
         ui.note("secrets are redacted, addresses and host names are kept: read it before you pass it on");
@@ -166,8 +167,17 @@ pub(super) fn write(
     included: &[Included],
     options: &Options,
 ) -> Result<PathBuf, UsageError> {
+    write_answers(host.transcript(), report, included, options)
+}
+
+fn write_answers(
+    transcript: host::Transcript,
+    report: &Report,
+    included: &[Included],
+    options: &Options,
+) -> Result<PathBuf, UsageError> {
     let text = plain_text(report).map_err(UsageError::new)?;
-    let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
+    let transcript = steps::packed_transcript(transcript, &report.snapshot);
     let inputs = inputs(&transcript, report, included, &text, options);
     let written = crate::bundle::write_with_map(&inputs)
         .map_err(|error| UsageError::new(error.to_string()).hint(error.hint()))?;

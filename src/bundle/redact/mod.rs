@@ -60,7 +60,6 @@ pub struct Redactor {
     met: foldhash::HashSet<String>,
     protected: BTreeSet<String>,
     sealed: Sealed,
-    broken: bool,
     keep_length: bool,
     pseudonyms: Option<Pseudonyms>,
     place: Place,
@@ -145,11 +144,6 @@ impl Redactor {
             pseudonyms.settle();
         }
         self.sealed = Sealed::new(self.met.iter().map(String::as_str));
-    }
-
-    /// False when secrets were met that cannot be searched for: then nothing may be given out.
-    pub fn is_sound(&self) -> bool {
-        !self.broken
     }
 
     /// True when a text holds a secret that was met before, with white space put into it (a wrapped line).
@@ -272,14 +266,14 @@ impl Redactor {
             Value::String(text) => Value::String(self.text(&text)),
             Value::Array(items) => self.array(items),
             Value::Object(fields) => {
+                let mut fields = fields;
                 if fields.len() == 1
-                    && (fields.contains_key("text") || fields.contains_key("base64"))
-                    && let Ok(bytes) = serde_json::from_value::<Bytes>(Value::Object(fields.clone()))
+                    && let Some(bytes) = taken_bytes(&mut fields)
                 {
                     let before = std::mem::replace(&mut self.place.bytes, true);
-                    let bytes = Bytes(self.bytes(&bytes.0));
+                    let redacted = self.bytes(&bytes);
                     self.place.bytes = before;
-                    return serde_json::to_value(bytes).unwrap_or(Value::Null);
+                    return bytes_value(redacted);
                 }
                 // In the order of their names: markers are numbered as secrets are met, in every build alike.
                 let exchange = fields.contains_key("received_bytes") && fields.contains_key("connect");
@@ -315,6 +309,11 @@ impl Redactor {
     /// A transcript without its secrets; each answer is found under its redacted question.
     pub fn transcript(&mut self, transcript: Transcript) -> Transcript {
         transcript.map_entries(|entry| self.entry(entry))
+    }
+
+    /// As [`Self::transcript`], one entry after the other: there are never two copies of all of it.
+    pub fn transcript_of(&mut self, transcript: &Transcript) -> Transcript {
+        Transcript::from_entries(transcript.entries().cloned().map(|entry| self.entry(entry)))
     }
 
     fn entry(&mut self, entry: Entry) -> Entry {
@@ -522,6 +521,27 @@ impl Redactor {
         {
             self.met.insert(secret.to_owned());
         }
+    }
+}
+
+/// The bytes that an object with a single field stands for, taken out of it: a log may have megabytes.
+fn taken_bytes(fields: &mut serde_json::Map<String, Value>) -> Option<Vec<u8>> {
+    if let Some(Value::String(text)) = fields.get_mut("text") {
+        return Some(std::mem::take(text).into_bytes());
+    }
+    if !fields.contains_key("base64") {
+        return None;
+    }
+    serde_json::from_value::<Bytes>(Value::Object(fields.clone()))
+        .ok()
+        .map(|bytes| bytes.0)
+}
+
+/// The object that stands for bytes, as [`Bytes`] writes it.
+fn bytes_value(bytes: Vec<u8>) -> Value {
+    match String::from_utf8(bytes) {
+        Ok(text) => Value::Object(std::iter::once(("text".to_owned(), Value::String(text))).collect()),
+        Err(error) => serde_json::to_value(Bytes(error.into_bytes())).unwrap_or(Value::Null),
     }
 }
 
