@@ -66,8 +66,7 @@ fn is_tar(bytes: &[u8]) -> bool {
 fn cap(bytes: usize) -> u64 {
     (bytes as u64)
         .saturating_mul(RATIO_CAP)
-        .max(RATIO_FROM_BYTES)
-        .min(STREAM_CAP_BYTES)
+        .clamp(RATIO_FROM_BYTES, STREAM_CAP_BYTES)
 }
 
 /// Says that a file is left out because it is longer than this.
