@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Place, TextEdit};
+use crate::evidence::{Place, Platform, TextEdit};
 
 /// The eight steps of the guide, in its order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -291,6 +291,9 @@ pub struct Remedy {
     /// The command that takes it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Vec<String>>,
+    /// The system it is typed on, which decides how words are quoted.
+    #[serde(skip)]
+    pub platform: Platform,
 }
 
 /// A change of one line of a file.
@@ -318,6 +321,16 @@ pub enum Applicability {
 }
 
 impl Remedy {
+    /// The command as one line that can be pasted.
+    pub fn command(&self) -> Option<String> {
+        self.argv.as_ref().map(|argv| self.platform.typed(argv))
+    }
+
+    /// The command that takes it back, likewise.
+    pub fn undo_command(&self) -> Option<String> {
+        self.undo.as_ref().map(|argv| self.platform.typed(argv))
+    }
+
     /// Advice in words.
     pub fn advise(summary: impl Into<String>) -> Self {
         Self {

@@ -120,7 +120,8 @@ pub fn decide(snapshot: &Snapshot) -> Diagnosis {
     let mut found: Vec<(usize, &'static crate::causes::Cause, Finding)> = Vec::new();
     for (rank, cause) in crate::causes::CAUSES.iter().enumerate() {
         if let Answer::Found(finding) = (cause.diagnose)(snapshot) {
-            found.push((rank, cause, crate::causes::wording::finding(*finding, snapshot)));
+            let finding = crate::causes::wording::finding(*finding, snapshot);
+            found.push((rank, cause, crate::causes::systems::finding(finding, snapshot)));
         }
     }
     if snapshot.pieces.is_some() {

@@ -24,5 +24,6 @@ mod pages;
 mod rules;
 mod rules_scale;
 mod squid_config;
+mod systems;
 mod terminal;
 mod triage;

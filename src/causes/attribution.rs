@@ -1,7 +1,8 @@
 //! Who made the answer, and what could not be looked at.
 
 use super::facts::{attempt_failed, failing, proxy_kind};
-use crate::evidence::{Attempt, Observed, Obstacle, ProxyKind, Snapshot};
+use crate::evidence::{Attempt, Observed, Obstacle, Platform, ProxyKind, Snapshot};
+use crate::system::commands;
 use crate::verdict::{Incomplete, MadeBy, Where};
 
 /// Marks of products in a response: header, what it holds, the product. First match wins.
@@ -175,6 +176,28 @@ fn relayed(snapshot: &Snapshot, attempt: &Attempt) -> bool {
             })
 }
 
+/// The command that settles something, on the host's system.
+fn settled_on(snapshot: &Snapshot, what: &str, linux: &str) -> String {
+    let platform = snapshot.host.platform;
+    let argv: Vec<String> = match (platform, what) {
+        (Platform::Windows, _) if linux == "run fix502 as root" => {
+            return "run fix502 as administrator".to_owned();
+        }
+        (Platform::Macos | Platform::Windows, "the kernel log") => {
+            commands::service(platform, commands::Verb::Log, "kernel.service")
+        }
+        (Platform::Macos | Platform::Windows, "the packet filters") => commands::firewall(platform)
+            .first()
+            .map(|(_, argv)| argv.iter().map(|word| (*word).to_owned()).collect())
+            .unwrap_or_default(),
+        (Platform::Windows, "the process table") => vec!["tasklist".to_owned()],
+        _ => {
+            return super::systems::command(snapshot, linux).unwrap_or_else(|| linux.to_owned());
+        }
+    };
+    commands::typed(platform, &argv)
+}
+
 /// What could not be looked at, with the one thing that would settle it.
 pub(crate) fn incomplete(snapshot: &Snapshot) -> Vec<Incomplete> {
     let mut list = Vec::new();
@@ -184,7 +207,7 @@ pub(crate) fn incomplete(snapshot: &Snapshot) -> Vec<Incomplete> {
             list.push(Incomplete {
                 what: what.to_owned(),
                 why: obstacle.to_string(),
-                settle_with: settle_with.to_owned(),
+                settle_with: settled_on(snapshot, what, settle_with),
             });
         }
     };

@@ -56,6 +56,7 @@ mod response_truncated;
 mod route_policy_denied;
 mod sandbox_denied;
 mod selinux_denied;
+pub(crate) mod systems;
 mod table;
 mod tls_cert_date_invalid;
 mod tls_cert_name_mismatch;

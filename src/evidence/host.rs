@@ -22,10 +22,64 @@ pub struct HostFacts {
     pub root: bool,
     /// systemd runs as process 1.
     pub systemd: bool,
+    /// The operating system, with what starts and stops its services: decides which commands are printed.
+    pub platform: Platform,
     /// The cloud provider, by DMI.
     pub cloud: Option<Cloud>,
     /// An interface that looks like a VPN carries the default route.
     pub vpn_default_route: Option<String>,
+}
+
+/// An operating system, and what starts and stops services on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// Linux with systemd; what was recorded before systems were told apart is taken for it.
+    #[default]
+    LinuxSystemd,
+    /// Linux with `OpenRC`.
+    LinuxOpenrc,
+    /// Linux without either: most containers.
+    LinuxPlain,
+    /// macOS, with Homebrew's services and launchd.
+    Macos,
+    /// Windows, with its service control.
+    Windows,
+}
+
+impl Platform {
+    /// True for every Linux.
+    pub fn is_linux(self) -> bool {
+        !matches!(self, Self::Macos | Self::Windows)
+    }
+
+    /// A command as a person types it on this system. Windows knows no single quotes.
+    pub fn typed<S: AsRef<str>>(self, argv: &[S]) -> String {
+        let typed: Vec<String> = argv.iter().map(|word| self.typed_word(word.as_ref())).collect();
+        typed.join(" ")
+    }
+
+    fn typed_word(self, word: &str) -> String {
+        let windows = self == Self::Windows;
+        let more = if windows { "-_./:=@%+,[]\\" } else { "-_./:=@%+,[]" };
+        let plain = |character: char| character.is_ascii_alphanumeric() || more.contains(character);
+        if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else if windows {
+            format!("\"{}\"", word.replace('"', "\\\""))
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    }
+
+    /// Its name in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Macos => "macOS",
+            Self::Windows => "Windows",
+            Self::LinuxSystemd | Self::LinuxOpenrc | Self::LinuxPlain => "Linux",
+        }
+    }
 }
 
 /// A cloud provider and where it says how it is.

@@ -24,12 +24,25 @@ pub struct NameEvidence {
     pub servers: Vec<ServerAnswer>,
     /// Addresses that the running proxy dials for this name (from its log and its sockets).
     pub dialled: Vec<IpAddr>,
+    /// What the system's cache of names holds for it, where that can be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cached: Vec<CachedAddress>,
     /// Connections of the proxy's workers to this name's port, from the table of sockets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldConnection>,
     /// The name that got the addresses, when the system's search list completed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed: Option<String>,
+}
+
+/// An address in the system's cache of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachedAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// Seconds for which it is kept, when the cache says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u32>,
 }
 
 /// A connection that a worker of the proxy has, or is trying to get.

@@ -1,14 +1,13 @@
 //! Commands: argv only, no shell, each with a deadline and a byte cap.
 
 use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, Live, Query, obstacle};
+use super::{Identity, Live, Query, obstacle, platform};
 use crate::evidence::{Bytes, Observed, Obstacle};
 
 /// Bytes of a stream that are read at once.
@@ -108,7 +107,7 @@ fn locate(program: &str) -> Option<std::path::PathBuf> {
     let mut places: Vec<_> = std::env::split_paths(&path)
         .filter(|place| place.is_absolute())
         .collect();
-    places.extend(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(Into::into));
+    places.extend(platform::tool_places());
     let places = std::env::join_paths(places).ok()?;
     which::which_in(program, Some(places), "/").ok()
 }
@@ -154,7 +153,7 @@ fn run(
         if let Ok((index, bytes)) = receiver.recv_timeout(limit.saturating_sub(began.elapsed())) {
             kept[index] = bytes;
         } else {
-            end(&mut child);
+            platform::end(&mut child);
             return Observed::Unavailable(Obstacle::Failed(format!(
                 "{program} did not end within {} ms",
                 limit.as_millis()
@@ -173,7 +172,7 @@ fn run(
         }
         std::thread::sleep(Duration::from_micros(300));
     }
-    end(&mut child);
+    platform::end(&mut child);
     Observed::Unavailable(Obstacle::TimedOut)
 }
 
@@ -182,19 +181,9 @@ fn prepared(path: &std::path::Path, arguments: &[String]) -> Command {
     let mut command = Command::new(path);
     command
         .args(arguments)
-        .env_clear()
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
-        .env("LC_ALL", "C")
-        .env("LANG", "C")
-        .env("SYSTEMD_COLORS", "0")
-        .env("SYSTEMD_PAGER", "")
-        .current_dir("/")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .process_group(0);
+        .stdout(Stdio::piped());
+    platform::apart(&mut command);
     command
 }
 
@@ -235,7 +224,7 @@ pub(super) fn stream(argv: &[String], limit: Duration, mut each: impl FnMut(&[u8
             Ok(piece) => each(&piece),
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                end(&mut child);
+                platform::end(&mut child);
                 return Err(Obstacle::TimedOut);
             }
         }
@@ -248,15 +237,6 @@ pub(super) fn stream(argv: &[String], limit: Duration, mut each: impl FnMut(&[u8
             Err(error) => return Err(obstacle(&error)),
         }
     }
-    end(&mut child);
+    platform::end(&mut child);
     Err(Obstacle::TimedOut)
-}
-
-/// Ends a child of ours with its process group, which is its own.
-fn end(child: &mut std::process::Child) {
-    if let Ok(pid) = i32::try_from(child.id()) {
-        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }

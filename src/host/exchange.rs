@@ -5,7 +5,6 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -14,7 +13,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::handshake::{self, Session};
 use super::secret::with_header;
 use super::tunnel::{self, Tunnel};
-use super::{Identity, Live, Query, Secret, microseconds};
+use super::{Identity, Live, Query, Secret, microseconds, platform};
 use crate::evidence::{Bytes, Connect, End, Endpoint, Exchange, Observed, Obstacle, SecondRequest, errno};
 
 /// How the end of an answer is recognised.
@@ -145,7 +144,7 @@ impl Query for ExchangeQuery {
 /// A connected stream of either family.
 pub(super) enum Stream {
     Tcp(TcpStream),
-    Unix(UnixStream),
+    Unix(Socket),
     /// Within a session with a forward proxy.
     Within(Box<Session>),
 }
@@ -198,7 +197,7 @@ impl Write for Stream {
 }
 
 pub(super) fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Stream, Connect> {
-    let failed = |error: &std::io::Error| match error.raw_os_error() {
+    let failed = |error: &std::io::Error| match platform::linux_errno(error) {
         Some(errno::ETIMEDOUT) => Connect::TimedOut,
         Some(number) => Connect::Failed(number),
         None if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => Connect::TimedOut,
@@ -225,7 +224,7 @@ pub(super) fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Stream, Co
             socket.set_nonblocking(true).map_err(|error| failed(&error))?;
             socket.connect(&address).map_err(|error| failed(&error))?;
             socket.set_nonblocking(false).map_err(|error| failed(&error))?;
-            Ok(Stream::Unix(socket.into()))
+            Ok(Stream::Unix(socket))
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Files: read with a cap, never waiting on a FIFO or a device.
 
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Live, Query, obstacle};
+use super::{Live, Query, obstacle, platform};
 use crate::evidence::{Bytes, Observed, Obstacle};
 
 /// Reads a file, from its start or its end.
@@ -37,11 +36,10 @@ pub struct FileContent {
 /// Opens a regular file; what is none (a FIFO, a device) is never waited for.
 pub(super) fn open_regular(path: &std::path::Path) -> Observed<std::fs::File> {
     // Without O_NONBLOCK the opening of a FIFO would wait for a writer for ever.
-    let opened = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits() | nix::fcntl::OFlag::O_NOCTTY.bits())
-        .open(path);
-    let file = match opened {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    platform::never_wait(&mut options);
+    let file = match options.open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Observed::Absent,
         Err(error) => return Observed::Unavailable(obstacle(&error)),
@@ -174,26 +172,14 @@ impl Query for StatPath {
     const NAME: &'static str = "stat";
 
     fn perform(&self, live: &Live) -> Observed<Metadata> {
-        use std::os::unix::fs::FileTypeExt as _;
         match std::fs::metadata(live.located(&self.path)) {
             Ok(metadata) => {
-                let kind = metadata.file_type();
-                let kind = if kind.is_socket() {
-                    "socket"
-                } else if kind.is_dir() {
-                    "directory"
-                } else if kind.is_file() {
-                    "file"
-                } else if kind.is_fifo() {
-                    "fifo"
-                } else {
-                    "other"
-                };
+                let (kind, mode, uid, gid) = platform::kind_and_owner(&metadata);
                 Observed::Seen(Metadata {
                     kind: kind.to_owned(),
-                    mode: metadata.mode() & 0o7777,
-                    uid: metadata.uid(),
-                    gid: metadata.gid(),
+                    mode,
+                    uid,
+                    gid,
                     length_bytes: metadata.len(),
                     modified_ms: modified_ms(&metadata),
                 })
@@ -205,8 +191,9 @@ impl Query for StatPath {
 }
 
 pub(super) fn modified_ms(metadata: &std::fs::Metadata) -> Option<i64> {
-    metadata
-        .mtime()
-        .checked_mul(1000)
-        .map(|seconds| seconds + metadata.mtime_nsec() / 1_000_000)
+    let modified = metadata.modified().ok()?;
+    match modified.duration_since(std::time::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).ok(),
+        Err(before) => i64::try_from(before.duration().as_millis()).ok()?.checked_neg(),
+    }
 }

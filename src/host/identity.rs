@@ -1,9 +1,8 @@
 //! Acting in the place of another process: in its network namespace, with its user on files and sockets.
 
-use nix::sched::CloneFlags;
 use serde::{Deserialize, Serialize};
 
-use super::obstacle;
+use super::platform;
 use crate::evidence::Obstacle;
 
 /// As whom, and in whose network, something is done. The default is ourselves.
@@ -49,24 +48,10 @@ impl Identity {
         let identity = self.clone();
         let thread = std::thread::spawn(move || {
             if let Some(pid) = identity.network_of {
-                let namespace =
-                    std::fs::File::open(format!("/proc/{pid}/ns/net")).map_err(|error| obstacle(&error))?;
-                nix::sched::setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|error| match error {
-                    nix::errno::Errno::EPERM => Obstacle::Denied,
-                    other => Obstacle::Failed(format!(
-                        "cannot enter the network of process {pid}: {}",
-                        other.desc()
-                    )),
-                })?;
+                platform::enter_network(pid)?;
             }
             if let Some((uid, gid)) = identity.user {
-                let (uid, gid) = (nix::unistd::Uid::from_raw(uid), nix::unistd::Gid::from_raw(gid));
-                nix::unistd::setfsgid(gid);
-                nix::unistd::setfsuid(uid);
-                // The call reports no error; asking again tells whether it took.
-                if nix::unistd::setfsuid(uid) != uid {
-                    return Err(Obstacle::Denied);
-                }
+                platform::take_on(uid, gid)?;
             }
             Ok(work())
         });

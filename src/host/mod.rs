@@ -25,6 +25,8 @@ mod identity;
 mod links;
 mod log_files;
 mod names;
+mod operating_system;
+mod platform;
 mod processes;
 mod secret;
 mod transcript;
@@ -41,6 +43,7 @@ pub use identity::Identity;
 pub use links::{ReadLink, WrittenFiles};
 pub use log_files::{Digest, LogSource, ReadLogs};
 pub use names::{NameserverLookup, SystemLookup};
+pub use operating_system::OperatingSystem;
 pub use processes::{DescriptorUse, ProcessTable, SocketOwners};
 pub use secret::Secret;
 pub use transcript::{Entry, Transcript, TranscriptError};
@@ -74,6 +77,13 @@ pub enum Host {
     Live(Live),
     /// A recorded one.
     Replay(Transcript),
+    /// A recorded one that keeps what it is asked and has no answer to: to see which questions a walk puts.
+    Rehearsal {
+        /// The answers.
+        recorded: Transcript,
+        /// Questions without an answer so far.
+        unanswered: Mutex<Transcript>,
+    },
 }
 
 /// This machine, with everything asked of it so far.
@@ -106,12 +116,39 @@ impl Host {
         })
     }
 
+    /// A recorded machine that keeps the questions it has no answer to.
+    pub fn rehearsal(recorded: Transcript) -> Self {
+        Self::Rehearsal {
+            recorded,
+            unanswered: Mutex::default(),
+        }
+    }
+
+    /// The questions that a rehearsal had no answer to.
+    pub fn unanswered(&self) -> Transcript {
+        match self {
+            Self::Rehearsal { unanswered, .. } => unanswered
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .clone(),
+            Self::Live(_) | Self::Replay(_) => Transcript::default(),
+        }
+    }
+
     /// Asks; on a live host the answer is kept, and the same question is not asked twice.
     pub fn ask<Q: Query>(&self, query: &Q) -> Observed<Q::Answer> {
         match self {
             Self::Replay(transcript) => transcript
                 .answer(query)
                 .unwrap_or(Observed::Unavailable(Obstacle::NotRecorded)),
+            Self::Rehearsal { recorded, unanswered } => recorded.answer(query).unwrap_or_else(|| {
+                let none = Observed::Unavailable(Obstacle::NotRecorded);
+                unanswered
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .record(query, &none);
+                none
+            }),
             Self::Live(live) => {
                 if let Some(answer) = live.kept(|transcript| transcript.answer(query)).flatten() {
                     return answer;
@@ -137,14 +174,17 @@ impl Host {
 
     /// True for a recorded host.
     pub fn is_replay(&self) -> bool {
-        matches!(self, Self::Replay(_))
+        !matches!(self, Self::Live(_))
     }
 
     /// A copy of everything asked so far.
     pub fn transcript(&self) -> Transcript {
         match self {
             Self::Live(live) => live.kept(|transcript| transcript.clone()).unwrap_or_default(),
-            Self::Replay(transcript) => transcript.clone(),
+            Self::Replay(transcript)
+            | Self::Rehearsal {
+                recorded: transcript, ..
+            } => transcript.clone(),
         }
     }
 
@@ -160,7 +200,7 @@ impl Host {
     pub fn remaining(&self) -> Duration {
         match self {
             Self::Live(live) => live.remaining(),
-            Self::Replay(_) => Duration::from_hours(1),
+            Self::Replay(_) | Self::Rehearsal { .. } => Duration::from_hours(1),
         }
     }
 }

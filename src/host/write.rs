@@ -1,8 +1,9 @@
 //! The little this program writes: the files it was asked for, and a directory of its own for the demo.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use super::platform;
 
 /// Writes a file that only its owner can read, whatever the umask. It appears under its name only when it is
 /// complete; where the file system can do that, nothing of it has a name before, so that nothing is left even
@@ -35,32 +36,18 @@ fn complete(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let nameless = std::fs::OpenOptions::new()
-        .write(true)
-        .custom_flags(nix::fcntl::OFlag::O_TMPFILE.bits())
-        .mode(0o600)
-        .open(directory);
-    if let Ok(mut file) = nameless {
+    if let Ok(mut file) = platform::nameless(directory) {
         file.write_all(bytes)?;
         file.sync_all()?;
-        let own = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-        let linked = nix::unistd::linkat(
-            nix::fcntl::AT_FDCWD,
-            own.as_str(),
-            nix::fcntl::AT_FDCWD,
-            path,
-            nix::fcntl::AtFlags::AT_SYMLINK_FOLLOW,
-        );
-        if linked.is_ok() {
+        if platform::named(&file, path) {
             return Ok(());
         }
     }
     // Not every file system has files without a name, and not every container has /proc.
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    platform::private(&mut options);
+    let mut file = options.open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -70,10 +57,10 @@ fn complete(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// # Errors
 /// When it cannot be read, is a directory, or is longer than `cap_bytes`.
 pub fn read_input(path: &Path, cap_bytes: u64) -> std::io::Result<Vec<u8>> {
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
-        .open(path)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    platform::never_wait(&mut options);
+    let file = options.open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(std::io::Error::new(
@@ -185,7 +172,9 @@ impl TemporaryDirectory {
         let base = std::env::temp_dir();
         for number in 0..1_000 {
             let path = base.join(format!("fix502-{purpose}-{}-{number}", std::process::id()));
-            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+            let mut builder = std::fs::DirBuilder::new();
+            platform::private_directory(&mut builder);
+            match builder.create(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),

@@ -12,6 +12,15 @@ pub trait Files: Sync {
     fn list(&self, directory: &str) -> Vec<String>;
 }
 
+/// True for a path that starts at the root of a file system: `/etc/nginx`, or on Windows `C:/nginx`.
+pub(crate) fn is_absolute(path: &str) -> bool {
+    let drive = match path.as_bytes() {
+        [letter, b':', b'/' | b'\\', ..] => letter.is_ascii_alphabetic(),
+        _ => false,
+    };
+    path.starts_with('/') || drive
+}
+
 /// One file as the caller read it.
 #[derive(Clone, Debug, Default)]
 pub struct FileBytes {

@@ -23,5 +23,6 @@ pub mod traefik;
 
 pub use configuration::{Around, Configuration, Extent, RouteRequest, read};
 pub use detect::detect;
+pub(crate) use files::is_absolute;
 pub use files::{FileBytes, Files};
 use time::{civil_ms, month};

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::history::utc;
 use super::{Report, StepStatus, way};
 use crate::causes::{CAUSES, attempt_failed};
-use crate::finding::{Exhibit, Finding, Remedy, Severity, command_line};
+use crate::finding::{Exhibit, Finding, Remedy, Severity};
 use crate::verdict::Status;
 use markup::Markup;
 
@@ -186,8 +186,8 @@ fn repair(page: &mut Markup, report: &Report) {
 
 fn remedy_lines(page: &mut Markup, remedy: &Remedy) {
     page.element("p", &remedy.summary);
-    if let Some(argv) = &remedy.argv {
-        page.classed("pre", "command", &command_line(argv));
+    if let Some(command) = remedy.command() {
+        page.classed("pre", "command", &command);
     }
     if let Some(edit) = &remedy.edit {
         let place = match edit.line {
@@ -200,9 +200,9 @@ fn remedy_lines(page: &mut Markup, remedy: &Remedy) {
     if let Some(risk) = &remedy.risk {
         page.classed("p", "warn", &format!("careful: {risk}"));
     }
-    if let Some(undo) = &remedy.undo {
+    if let Some(undo) = remedy.undo_command() {
         page.classed("p", "faint", "to take it back:");
-        page.classed("pre", "command", &command_line(undo));
+        page.classed("pre", "command", &undo);
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::place::{at, name, path, word};
 use super::sanitize::escaped;
 use super::{Report, StepStatus};
-use crate::finding::{Finding, command_line};
+use crate::finding::Finding;
 
 /// Writes the report.
 pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -113,8 +113,8 @@ fn found(report: &Report, finding: &Finding, out: &mut dyn Write) -> io::Result<
             continue;
         }
         writeln!(out, "\nFix: {}", plain(&remedy.summary))?;
-        if let Some(argv) = &remedy.argv {
-            writeln!(out, "\n{}", block(&[&command_line(argv)]))?;
+        if let Some(command) = remedy.command() {
+            writeln!(out, "\n{}", block(&[&command]))?;
         }
     }
     Ok(())

@@ -84,9 +84,8 @@ pub(super) fn advice(finding: &Finding) -> Vec<String> {
     }
     for remedy in &finding.remedies {
         let command = remedy
-            .argv
-            .as_ref()
-            .map(|argv| format!(": {}", crate::finding::command_line(argv)))
+            .command()
+            .map(|command| format!(": {command}"))
             .unwrap_or_default();
         lines.push(format!("fix: {}{command}", remedy.summary.trim()));
     }

@@ -20,7 +20,7 @@ use layout::{Page, Tone};
 use super::{Report, StepStatus, StepSummary};
 use crate::causes::{CAUSES, attempt_failed};
 use crate::evidence::Snapshot;
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, Severity, StepId, command_line, quoted};
+use crate::finding::{Confidence, Exhibit, Finding, Remedy, Severity, StepId, quoted};
 use crate::verdict::{Status, Where};
 
 /// How the terminal wants it.
@@ -411,9 +411,8 @@ fn list_remedies(page: &mut Page<'_>, remedies: &[&Remedy]) {
 fn remedy_lines(page: &mut Page<'_>, label: &str, remedy: &Remedy) {
     let risk = remedy.risk.as_deref().unwrap_or_default();
     let label = (label, Tone::Strong);
-    match (&remedy.argv, &remedy.edit) {
-        (Some(argv), _) => {
-            let command = command_line(argv);
+    match (remedy.command(), &remedy.edit) {
+        (Some(command), _) => {
             let fits = EDGE + layout::columns(&page.clean(&command)) + 2 + layout::columns(&page.clean(risk));
             if fits <= page.width() {
                 page.opposed(label, EDGE, (&command, Tone::Command), (risk, Tone::Warning));
@@ -462,10 +461,10 @@ fn said_with_risk(page: &mut Page<'_>, label: (&str, Tone), remedy: &Remedy) {
 }
 
 fn undo_line(page: &mut Page<'_>, remedy: &Remedy) {
-    if let Some(undo) = &remedy.undo {
+    if let Some(undo) = remedy.undo_command() {
         page.line(vec![
             page.span(&format!("{}undo: ", " ".repeat(EDGE + 2)), Tone::Faint),
-            page.span(&command_line(undo), Tone::Command),
+            page.span(&undo, Tone::Command),
         ]);
     }
 }

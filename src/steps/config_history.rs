@@ -28,7 +28,7 @@ const MATTERS: [&str; 14] = [
 
 /// The newest commits that touch what matters to a proxy, newest first. Absent: there is no repository.
 pub(super) fn ask(host: &Host, plan: &Plan) -> Observed<Vec<ConfigCommit>> {
-    if plan.inside.is_some() || plan.other_root {
+    if plan.inside.is_some() || plan.other_root || super::systems::elsewhere(host).is_some() {
         return Observed::Absent;
     }
     let mut commits = Vec::new();

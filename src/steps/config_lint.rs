@@ -114,8 +114,7 @@ pub(super) fn judge(configuration: Option<&Configuration>, snapshot: &mut Snapsh
 /// The software whose configuration is read: that of the running proxy; where none runs, the one that is
 /// meant to listen where the URL points, else the first that is installed.
 fn software_of(host: &Host, plan: &Plan, snapshot: &Snapshot) -> Software {
-    let hostname = &snapshot.host.name;
-    let ask = |kind: ProxyKind| Software::ask(host, kind, snapshot.proxy.as_ref(), hostname);
+    let ask = |kind: ProxyKind| Software::ask(host, kind, snapshot.proxy.as_ref(), &snapshot.host);
     if let Some(proxy) = &snapshot.proxy {
         return ask(proxy.kind);
     }
@@ -377,7 +376,7 @@ fn further_tiers(host: &Host, snapshot: &mut Snapshot, configuration: &Configura
         };
         if next.master.pid != proxy.master.pid {
             let mut next = next.clone();
-            let software = Software::ask(host, next.kind, Some(&next), &snapshot.host.name);
+            let software = Software::ask(host, next.kind, Some(&next), &snapshot.host);
             software.set_paths(&mut next);
             let files = HostFiles {
                 host,

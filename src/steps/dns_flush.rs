@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::plan::Plan;
 use super::summary::Line;
+use super::systems;
 use crate::evidence::{
     Handler, HeldConnection, NameAndPort, NameEvidence, NameOutcome, Observed, PeerAddress, Place, ProxyKind,
     ResolverConfiguration, ServerAnswer, Snapshot,
@@ -12,8 +13,8 @@ use crate::evidence::{
 use crate::finding::StepId;
 use crate::host::{Host, Identity, NameserverLookup, ReadFile, SystemLookup};
 use crate::report::StepStatus;
-use crate::system::network;
 use crate::system::sockets::{self, Tables};
+use crate::system::{commands, network};
 
 /// Limit for one question to a nameserver.
 const LIMIT_MS: u64 = 2_000;
@@ -42,7 +43,8 @@ pub(super) fn url_name(host: &Host, plan: &Plan) -> Option<NameEvidence> {
 }
 
 fn hosts_file(host: &Host, name: &str) -> Vec<IpAddr> {
-    host.ask(&ReadFile::start("/etc/hosts", 1 << 20))
+    let platform = systems::elsewhere(host).unwrap_or_default();
+    host.ask(&ReadFile::start(commands::hosts_file(platform), 1 << 20))
         .seen()
         .map(|content| network::hosts_entries(&content.bytes.0, name))
         .unwrap_or_default()
@@ -50,20 +52,24 @@ fn hosts_file(host: &Host, name: &str) -> Vec<IpAddr> {
 
 /// The names of the route, asked everywhere at the same time.
 pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot, url_name: Option<NameEvidence>) {
-    let configuration = host
-        .ask(&ReadFile::start("/etc/resolv.conf", 64 * 1024))
-        .map(|content| {
-            let mut configuration = network::resolver(&content.bytes.0);
-            let (cache, flush) = cache(snapshot, &configuration);
-            configuration.cache = cache;
-            configuration.flush = flush;
-            configuration.order = host
-                .ask(&ReadFile::start("/etc/nsswitch.conf", 64 * 1024))
-                .seen()
-                .map(|content| network::name_order(&content.bytes.0))
-                .unwrap_or_default();
-            configuration
-        });
+    let elsewhere = systems::elsewhere(host);
+    let configuration = match elsewhere {
+        Some(platform) => systems::resolver(host, platform),
+        None => host
+            .ask(&ReadFile::start("/etc/resolv.conf", 64 * 1024))
+            .map(|content| {
+                let mut configuration = network::resolver(&content.bytes.0);
+                let (cache, flush) = cache(snapshot, &configuration);
+                configuration.cache = cache;
+                configuration.flush = flush;
+                configuration.order = host
+                    .ask(&ReadFile::start("/etc/nsswitch.conf", 64 * 1024))
+                    .seen()
+                    .map(|content| network::name_order(&content.bytes.0))
+                    .unwrap_or_default();
+                configuration
+            }),
+    };
     let wanted = names(snapshot);
     let identity = super::machine::network_of(snapshot);
     let own_servers: Vec<String> = snapshot
@@ -129,11 +135,15 @@ fn one_name(
 ) -> NameEvidence {
     let at_run_time = role == "upstream-at-run-time";
     let in_hosts = hosts_file(host, name);
+    let cached = systems::elsewhere(host)
+        .map(|platform| systems::cached(host, platform, name))
+        .unwrap_or_default();
     let mut evidence = NameEvidence {
         name: name.to_owned(),
         role: role.to_owned(),
         place: place.clone(),
         hosts_file: in_hosts,
+        cached,
         ..NameEvidence::default()
     };
     std::thread::scope(|scope| {
@@ -225,8 +235,8 @@ fn one_server(
     (answer, completed)
 }
 
-/// The connections that workers of the proxy have to the port of each name.
-pub(super) fn held(snapshot: &mut Snapshot, tables: &Tables<'_>, owners: &BTreeMap<u64, Vec<u32>>) {
+/// The proxy's processes, and the names that it dials with their ports.
+fn workers_and_ports(snapshot: &Snapshot) -> (Vec<u32>, Vec<(String, u16)>) {
     let workers: Vec<u32> = snapshot
         .proxy
         .iter()
@@ -247,6 +257,22 @@ pub(super) fn held(snapshot: &mut Snapshot, tables: &Tables<'_>, owners: &BTreeM
             );
         }
     }
+    (workers, ports)
+}
+
+/// The same on macOS and Windows.
+pub(super) fn held_elsewhere(host: &Host, snapshot: &mut Snapshot) {
+    let (workers, ports) = workers_and_ports(snapshot);
+    if ports.is_empty() || workers.is_empty() {
+        return;
+    }
+    let connections = systems::connections(host, snapshot.host.platform, &workers);
+    keep_held(snapshot, &ports, &connections);
+}
+
+/// The connections that workers of the proxy have to the port of each name.
+pub(super) fn held(snapshot: &mut Snapshot, tables: &Tables<'_>, owners: &BTreeMap<u64, Vec<u32>>) {
+    let (workers, ports) = workers_and_ports(snapshot);
     if ports.is_empty() || workers.is_empty() {
         return;
     }
@@ -266,6 +292,11 @@ pub(super) fn held(snapshot: &mut Snapshot, tables: &Tables<'_>, owners: &BTreeM
             });
         }
     }
+    keep_held(snapshot, &ports, &connections);
+}
+
+/// Gives each name the connections to its port.
+fn keep_held(snapshot: &mut Snapshot, ports: &[(String, u16)], connections: &[HeldConnection]) {
     for name in snapshot.names.iter_mut().filter(|name| name.role != "url") {
         let own = |port: u16| ports.iter().any(|(other, at)| *other == name.name && *at == port);
         name.held = connections
@@ -309,27 +340,26 @@ fn cache(
             .seen()
             .is_some_and(|processes| processes.iter().any(|process| process.name.starts_with(name)))
     };
-    let argv = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
     let local = configuration.nameservers.iter().any(IpAddr::is_loopback);
-    if runs("systemd-resolve") && (local || configuration.nameservers.is_empty()) {
-        return (
-            Some("systemd-resolved".to_owned()),
-            argv(&["resolvectl", "flush-caches"]),
-        );
-    }
-    if runs("nscd") {
-        return (Some("nscd".to_owned()), argv(&["nscd", "--invalidate=hosts"]));
-    }
-    if runs("dnsmasq") && local {
-        return (
-            Some("dnsmasq".to_owned()),
-            argv(&["systemctl", "kill", "--signal=HUP", "dnsmasq"]),
-        );
-    }
-    if runs("unbound") && local {
-        return (Some("unbound".to_owned()), argv(&["unbound-control", "reload"]));
-    }
-    (None, None)
+    let cache = if runs("systemd-resolve") && (local || configuration.nameservers.is_empty()) {
+        "systemd-resolved"
+    } else if runs("nscd") {
+        "nscd"
+    } else if runs("dnsmasq") && local {
+        "dnsmasq"
+    } else if runs("unbound") && local {
+        "unbound"
+    } else {
+        return (None, None);
+    };
+    let flush = commands::flushes(snapshot.host.platform)
+        .iter()
+        .find(|flush| flush.cache == cache);
+    let argv = flush.and_then(|flush| flush.argv.first());
+    (
+        Some(cache.to_owned()),
+        argv.map(|argv| argv.iter().map(|word| (*word).to_owned()).collect()),
+    )
 }
 
 /// The addresses that the proxy really dials for each name, by its own log.
@@ -375,6 +405,12 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
             Observed::Unavailable(obstacle) => obstacle.to_string(),
         };
         details.push(format!("{}: the system answers {system}", name.name));
+        for cached in &name.cached {
+            let seconds = cached
+                .ttl_s
+                .map_or_else(String::new, |seconds| format!(", for {seconds} s more"));
+            details.push(format!("    its cache holds {}{seconds}", cached.address));
+        }
         for server in &name.servers {
             details.push(format!(
                 "    {} ({}): {} in {} ms",
@@ -405,7 +441,13 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
             details.push(format!("    the proxy dials {dialled}"));
         }
     }
-    if let Some(flush) = snapshot.resolver.seen().and_then(|resolver| resolver.flush.as_ref()) {
+    let linux = snapshot.host.platform.is_linux();
+    if let Some(flush) = snapshot
+        .resolver
+        .seen()
+        .filter(|_| linux)
+        .and_then(|resolver| resolver.flush.as_ref())
+    {
         details.push(format!("cache: {}", crate::finding::command_line(flush)));
     }
     if snapshot.names.iter().any(|name| name.role == "url") {

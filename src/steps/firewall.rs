@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::plan::Plan;
 use super::summary::Line;
+use super::systems;
 use crate::evidence::{Direction, Fate, FirewallAnswer, Observed, Obstacle, Packet, Snapshot};
 use crate::finding::StepId;
 use crate::host::{CommandOutput, Host, Identity, RunCommand};
@@ -30,7 +31,10 @@ pub(super) fn ask(host: &Host, plan: &Plan) -> Observed<FirewallAnswer> {
     if !plan.wants(StepId::Firewall) {
         return Observed::Unavailable(Obstacle::NotAsked);
     }
-    let (answer, _) = read(host, &Identity::default());
+    let answer = match systems::elsewhere(host) {
+        Some(platform) => systems::filters(host, platform).answer(),
+        None => read(host, &Identity::default()).0,
+    };
     if answer.read.is_empty() {
         let why = answer.unread.first().map_or_else(
             || "no packet filter tool answered".to_owned(),
@@ -110,6 +114,10 @@ pub(super) fn judge(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
     if !plan.wants(StepId::Firewall) || snapshot.firewall.seen().is_none() {
         return;
     }
+    if !snapshot.host.platform.is_linux() {
+        judge_elsewhere(host, snapshot);
+        return;
+    }
     let identity = super::machine::network_of(snapshot);
     let other_network = !identity.is_own();
     // The same commands as before: on this host the answers are at hand.
@@ -131,6 +139,28 @@ pub(super) fn judge(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
         };
         let judged = rulesets.judge(&packet);
         if !answer.packets.contains(&judged) {
+            answer.packets.push(judged);
+        }
+    }
+    snapshot.firewall = Observed::Seen(answer);
+}
+
+/// The same on macOS and Windows, which have one network.
+fn judge_elsewhere(host: &Host, snapshot: &mut Snapshot) {
+    let filters = systems::filters(host, snapshot.host.platform);
+    let mut answer = filters.answer();
+    let worker = snapshot
+        .proxy
+        .as_ref()
+        .map(|proxy| proxy.workers.first().unwrap_or(&proxy.master));
+    let owner = worker.map(|worker| (worker.uid, worker.gid));
+    let program = worker.and_then(|worker| worker.arguments.first().cloned());
+    for packet in packets(snapshot, owner, false) {
+        // What leaves is judged for the proxy, and nothing is known of who gets what comes in.
+        let program = program.as_deref().filter(|_| packet.direction == Direction::Output);
+        if let Some(judged) = filters.judge(&packet, program)
+            && !answer.packets.contains(&judged)
+        {
             answer.packets.push(judged);
         }
     }
@@ -304,6 +334,10 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
         .iter()
         .map(|(name, why)| format!("{name} could not be read: {why}"))
         .collect();
+    // pf and the application firewall of a Mac are two, and may be off.
+    if !snapshot.host.platform.is_linux() && !answer.read.is_empty() {
+        details.push(format!("looked at {}", answer.read.join(", ")));
+    }
     for packet in &answer.packets {
         let (relation, end) = end_of(packet);
         let way = format!(

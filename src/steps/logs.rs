@@ -172,13 +172,13 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
         targets.extend(route.settings.access_logs.iter().map(|target| (kind, target, false)));
     }
     let kind = snapshot.proxy.as_ref().map_or(ProxyKind::Nginx, |proxy| proxy.kind);
+    let usual = match kind {
+        ProxyKind::Haproxy => ProxyKind::Nginx,
+        other => other,
+    };
+    let usual = crate::system::commands::proxy(snapshot.host.platform, usual, None).logs;
     let fallback = LogTarget {
-        target: match kind {
-            ProxyKind::Apache => "/var/log/apache2/error.log",
-            ProxyKind::Squid => "/var/log/squid/cache.log",
-            ProxyKind::Haproxy | ProxyKind::Nginx => "/var/log/nginx/error.log",
-        }
-        .to_owned(),
+        target: usual.first().copied().unwrap_or_default().to_owned(),
         ..LogTarget::default()
     };
     if targets.is_empty() && snapshot.config.seen().is_some() {
@@ -192,7 +192,8 @@ fn read(host: &Host, snapshot: &Snapshot, moment: u32) -> (Vec<ErrorEntry>, Vec<
     let mut done: Vec<&str> = Vec::new();
     for (kind, target, is_error) in targets {
         let is_carried = snapshot.log.carried.iter().any(|log| log.target == target.target);
-        if is_carried || !target.target.starts_with('/') || done.contains(&target.target.as_str()) {
+        let is_path = crate::proxy::is_absolute(&target.target);
+        if is_carried || !is_path || done.contains(&target.target.as_str()) {
             continue;
         }
         done.push(&target.target);

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::plan::Plan;
-use super::{cloud, inside, proxies, units};
+use super::{cloud, inside, proxies, systems, units};
 use crate::evidence::{
-    Endpoint, HostFacts, KernelEvent, KernelEventKind, Limits, Listener, Observed, Obstacle, Process,
-    Snapshot,
+    Endpoint, HostFacts, KernelEvent, KernelEventKind, Limits, Listener, Observed, Obstacle, Platform,
+    Process, Snapshot,
 };
 use crate::host::{Clock, Host, Identity, ProcessTable, ReadFile, RunCommand, SocketOwners};
 use crate::system::{kernel, network, sockets};
 
 /// Facts of the machine, processes, proxies and listeners.
 pub(super) fn facts(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
+    if let Some(platform) = systems::elsewhere(host) {
+        systems::facts(host, plan, platform, snapshot);
+        return;
+    }
     std::thread::scope(|scope| {
         let owners = scope.spawn(|| host.ask(&SocketOwners { moment: 0 }));
         let facts = scope.spawn(|| host_facts(host));
@@ -63,6 +67,13 @@ fn host_facts(host: &Host) -> HostFacts {
         .lines()
         .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"));
     let name = text(host, "/proc/sys/kernel/hostname").unwrap_or_default();
+    let first = text(host, "/proc/1/comm").map(|name| name.trim().to_owned());
+    let platform = match first.as_deref() {
+        Some("systemd") | None => Platform::LinuxSystemd,
+        // OpenRC writes down here which runlevel it is in.
+        Some(_) if text(host, "/run/openrc/softlevel").is_some() => Platform::LinuxOpenrc,
+        Some(_) => Platform::LinuxPlain,
+    };
     HostFacts {
         name: name.trim().to_owned(),
         system: format!(
@@ -76,7 +87,8 @@ fn host_facts(host: &Host) -> HostFacts {
         now_ms: host.ask(&Clock { moment: 0 }).into_seen().unwrap_or_default().now_ms,
         boot_ms,
         root,
-        systemd: text(host, "/proc/1/comm").is_some_and(|name| name.trim() == "systemd"),
+        systemd: first.as_deref() == Some("systemd"),
+        platform,
         cloud: cloud::cloud(host, name.trim()),
         vpn_default_route: host
             .ask(&RunCommand::new(["ip", "-o", "route", "show", "default"]))
@@ -162,6 +174,10 @@ pub(super) fn kernel(host: &Host, plan: &Plan) -> Observed<Vec<KernelEvent>> {
     if plan.inside.is_some() {
         return Observed::Absent;
     }
+    if let Some(platform) = systems::elsewhere(host) {
+        let why = format!("the log of the kernel of {} is not read", platform.name());
+        return Observed::Unavailable(Obstacle::Failed(why));
+    }
     kernel_log(host, 0)
 }
 
@@ -203,6 +219,9 @@ pub(super) fn kernel_again(host: &Host, snapshot: &mut Snapshot) {
 
 /// Kernel limits in the proxy's network namespace.
 pub(super) fn limits(host: &Host, snapshot: &mut Snapshot) {
+    if !snapshot.host.platform.is_linux() {
+        return;
+    }
     let identity = network_of(snapshot);
     let run = |argv: &[&str]| {
         host.ask(&RunCommand::new(argv.iter().copied()).within(identity.clone()))
@@ -306,6 +325,10 @@ pub(super) fn worker(snapshot: &Snapshot) -> Identity {
 
 /// What changed while the attempts ran: ports in use, workers, accept queues, fresh journal lines.
 pub(super) fn after_the_attempts(host: &Host, snapshot: &mut Snapshot) {
+    if !snapshot.host.platform.is_linux() {
+        super::dns_flush::held_elsewhere(host, snapshot);
+        return;
+    }
     let of = snapshot
         .proxy
         .as_ref()

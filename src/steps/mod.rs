@@ -28,6 +28,7 @@ mod proxies;
 mod retry;
 mod summary;
 mod support_bundle;
+mod systems;
 mod timeline;
 mod timeouts;
 mod turn;

@@ -16,7 +16,7 @@ type Reader = fn(&[u8], &str, i32) -> Vec<PackageChange>;
 
 /// Changes of packages that matter to a proxy, oldest first. Absent: the host keeps none of the known logs.
 pub(super) fn ask(host: &Host, plan: &Plan) -> Observed<Vec<PackageChange>> {
-    if plan.inside.is_some() {
+    if plan.inside.is_some() || super::systems::elsewhere(host).is_some() {
         return Observed::Absent;
     }
     let offset_s = host

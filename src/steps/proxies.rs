@@ -12,7 +12,11 @@ pub(super) fn find(host: &Host, snapshot: &mut Snapshot) {
         snapshot.proxies = snapshot.processes.as_ref().map(|_| Vec::new());
         return;
     };
-    let own = own_process(host, processes).map_or((None, None), |process| {
+    let linux = snapshot.host.platform.is_linux();
+    let own = Some(())
+        .filter(|()| linux)
+        .and_then(|()| own_process(host, processes));
+    let own = own.map_or((None, None), |process| {
         (process.network_namespace, process.mount_namespace)
     });
     let other = |mine: Option<u64>, theirs: Option<u64>| {
@@ -27,7 +31,7 @@ pub(super) fn find(host: &Host, snapshot: &mut Snapshot) {
                 kind,
                 other_network: other(own.0, process.network_namespace),
                 other_mounts: other(own.1, process.mount_namespace),
-                descriptors: workers.first().map_or(Observed::Absent, |worker| {
+                descriptors: workers.first().filter(|_| linux).map_or(Observed::Absent, |worker| {
                     host.ask(&DescriptorUse { pid: worker.pid })
                 }),
                 workers,
@@ -50,6 +54,8 @@ fn master(process: &Process, all: &[Process]) -> Option<ProxyKind> {
         return Some(ProxyKind::Nginx);
     }
     let kind = match process.name.as_str() {
+        // On Windows all of its processes are called by their file.
+        "nginx" if title(process).to_ascii_lowercase().ends_with("nginx.exe") => ProxyKind::Nginx,
         "apache2" | "httpd" => ProxyKind::Apache,
         "squid" => ProxyKind::Squid,
         _ => return None,
@@ -68,7 +74,10 @@ fn workers(kind: ProxyKind, master: &Process, all: &[Process]) -> Vec<Process> {
     let children = || all.iter().filter(|other| other.parent == master.pid);
     let found: Vec<Process> = match kind {
         ProxyKind::Nginx => children()
-            .filter(|child| title(child).starts_with("nginx: worker process"))
+            .filter(|child| {
+                title(child).starts_with("nginx: worker process")
+                    || title(child).to_ascii_lowercase().ends_with("nginx.exe")
+            })
             .cloned()
             .collect(),
         // `(squid-1)` serves; `(squid-coord-2)`, `(logfile-daemon)` and other programs do not.
@@ -81,7 +90,11 @@ fn workers(kind: ProxyKind, master: &Process, all: &[Process]) -> Vec<Process> {
             .cloned()
             .collect(),
         ProxyKind::Apache => children()
-            .filter(|child| child.name == master.name && child.uid != 0)
+            .filter(|child| {
+                // Windows has no users by number, and its workers run as the master does.
+                let windows = title(child).to_ascii_lowercase().ends_with(".exe");
+                child.name == master.name && (child.uid != 0 || windows)
+            })
             .cloned()
             .collect(),
         ProxyKind::Haproxy => Vec::new(),

@@ -1,5 +1,6 @@
 //! What each step says about itself when everything is judged: its own line, and the fix that it recommends.
 
+use super::systems;
 use super::{
     config_lint, dns_flush, firewall, other_route, retry, support_bundle, timeouts, upstream_probe, ways,
 };
@@ -10,7 +11,7 @@ use crate::verdict::{Diagnosis, Status};
 
 /// The line of a step, its details, and the fix it recommends.
 pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> StepSummary {
-    let (mut status, mut summary, details) = match step {
+    let (mut status, mut summary, mut details) = match step {
         StepId::Retry => retry::show(snapshot),
         StepId::Upstream => upstream_probe::show(snapshot),
         StepId::Config => config_lint::show(snapshot),
@@ -20,6 +21,13 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
         StepId::Route => other_route::show(snapshot),
         StepId::Bundle => support_bundle::show(snapshot, diagnosis),
     };
+    if !snapshot.host.platform.is_linux() {
+        summary = crate::causes::systems::text(snapshot, &summary);
+        for line in &mut details {
+            *line = crate::causes::systems::text(snapshot, line);
+        }
+        details.extend(systems::by_hand(step, snapshot));
+    }
     let mut recommended = Vec::new();
     for finding in diagnosis.findings.iter().filter(|finding| finding.step == step) {
         let is_root = diagnosis.verdict.cause.as_deref() == Some(&finding.cause);
@@ -37,10 +45,12 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
         } else if status == StepStatus::Ok && finding.severity <= Severity::Warning {
             status = StepStatus::Warning;
         }
-        recommended.extend(finding.remedies.iter().take(3).map(|remedy| match &remedy.argv {
-            Some(argv) => format!("{}: {}", remedy.summary, crate::finding::command_line(argv)),
-            None => remedy.summary.clone(),
-        }));
+        recommended.extend(
+            finding.remedies.iter().take(3).map(|remedy| match remedy.command() {
+                Some(command) => format!("{}: {command}", remedy.summary),
+                None => remedy.summary.clone(),
+            }),
+        );
     }
     if step == StepId::Retry && recommended.is_empty() {
         recommended.extend(about_restarting(snapshot, diagnosis));
@@ -70,7 +80,7 @@ pub fn summarise(step: StepId, snapshot: &Snapshot, diagnosis: &Diagnosis) -> St
 /// Whether a reload or restart of the proxy helps, by what was found.
 fn about_restarting(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Option<String> {
     let url = snapshot.target.url.as_deref().unwrap_or_default();
-    snapshot.proxy.as_ref()?;
+    let proxy = snapshot.proxy.as_ref()?;
     match diagnosis.verdict.status {
         Status::Healthy => None,
         Status::Found => Some(
@@ -78,7 +88,8 @@ fn about_restarting(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Option<String
                 .to_owned(),
         ),
         Status::Undecided => Some(format!(
-            "keep the evidence first (fix502 bundle {url}), then nginx -t && nginx -s reload: a reload keeps connections, a restart does not"
+            "keep the evidence first (fix502 bundle {url}), then {}: a reload keeps connections, a restart does not",
+            systems::restarting(snapshot, proxy.kind)
         )),
     }
 }

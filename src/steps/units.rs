@@ -12,6 +12,9 @@ pub(super) fn ask(host: &Host, plan: &Plan) -> Observed<Vec<Unit>> {
     if plan.inside.is_some() {
         return Observed::Absent;
     }
+    if let Some(platform) = super::systems::elsewhere(host) {
+        return super::systems::units(host, platform);
+    }
     if text(host, "/proc/1/comm").is_none_or(|name| name.trim() != "systemd") {
         return Observed::Absent;
     }

@@ -5,6 +5,7 @@
 //! To add a format: one file here that takes bytes and returns a type of [`crate::evidence`].
 
 pub mod applications;
+pub mod commands;
 pub mod containers;
 pub mod curl;
 pub mod firewall;
@@ -14,6 +15,7 @@ pub mod idle_defaults;
 pub mod java_servers;
 pub mod kernel;
 pub mod log_time;
+pub mod macos;
 pub mod network;
 pub mod packages;
 pub mod socket_list;
@@ -22,3 +24,4 @@ pub mod syslog;
 pub mod syslog_files;
 pub mod systemd;
 pub mod unit_status;
+pub mod windows;

@@ -1,7 +1,7 @@
 //! Which unit or listener belongs to an endpoint.
 
 use super::passing_route;
-use crate::evidence::{Endpoint, EndpointEvidence, Listener, Snapshot, Unit};
+use crate::evidence::{Endpoint, EndpointEvidence, Listener, Platform, Snapshot, Unit};
 
 /// How closely a unit belongs to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,8 +79,16 @@ pub(in crate::causes) fn unit_of<'a>(
         return Some((unit, Link::Name));
     }
     let mut own = services().filter(|unit| {
-        let by_hand =
-            unit.fragment.starts_with("/etc/systemd/system/") || unit.fragment.starts_with("/run/systemd/");
+        let by_hand = match snapshot.host.platform {
+            // What Apple or Homebrew did not bring is not even listed.
+            Platform::Macos => true,
+            // Installed by somebody, and meant to run.
+            Platform::Windows => !unit.fragment.is_empty() && unit.file_state == "enabled",
+            _ => {
+                unit.fragment.starts_with("/etc/systemd/system/")
+                    || unit.fragment.starts_with("/run/systemd/")
+            }
+        };
         by_hand && unit.active != "active" && !unit.name.contains('@')
     });
     match (own.next(), own.next()) {

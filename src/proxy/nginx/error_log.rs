@@ -35,9 +35,54 @@ pub static SIGNATURES: &[(&[&str], Symptom)] = &[
         &["failed (111:", "while connecting to upstream"],
         Symptom::ConnectionRefused,
     ),
+    // The numbers of macOS (sys/errno.h) and of Windows (winsock2.h).
     (
         &["failed (61:", "while connecting to upstream"],
         Symptom::ConnectionRefused,
+    ),
+    (
+        &["failed (10061:", "while connecting to upstream"],
+        Symptom::ConnectionRefused,
+    ),
+    (
+        &["failed (60:", "while connecting to upstream"],
+        Symptom::ConnectTimeout,
+    ),
+    (
+        &["failed (10060:", "while connecting to upstream"],
+        Symptom::ConnectTimeout,
+    ),
+    (
+        &["failed (65:", "while connecting to upstream"],
+        Symptom::HostUnreachable,
+    ),
+    (
+        &["failed (10065:", "while connecting to upstream"],
+        Symptom::HostUnreachable,
+    ),
+    (
+        &["failed (51:", "while connecting to upstream"],
+        Symptom::NetworkUnreachable,
+    ),
+    (
+        &["failed (10051:", "while connecting to upstream"],
+        Symptom::NetworkUnreachable,
+    ),
+    (
+        &["failed (10013:", "while connecting to upstream"],
+        Symptom::PermissionDenied,
+    ),
+    (
+        &["failed (49:", "while connecting to upstream"],
+        Symptom::NoLocalAddress,
+    ),
+    (
+        &["failed (10049:", "while connecting to upstream"],
+        Symptom::NoLocalAddress,
+    ),
+    (
+        &["failed (35:", "while connecting to upstream"],
+        Symptom::AcceptQueueFull,
     ),
     (
         &["failed (2:", "while connecting to upstream"],

@@ -270,7 +270,7 @@ impl<'a> Reader<'a> {
             }
         };
         let place = self.place(file, name.start());
-        let target = if written.starts_with('/') {
+        let target = if crate::proxy::is_absolute(&written) {
             written.clone().into_owned()
         } else {
             format!("{}/{written}", self.base)

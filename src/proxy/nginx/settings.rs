@@ -311,7 +311,7 @@ fn common(lookup: &Lookup<'_, '_>, settings: &mut RouteSettings) {
 }
 
 fn absolute(config: &Config, target: &str) -> String {
-    if target.starts_with('/')
+    if crate::proxy::is_absolute(target)
         || matches!(target, "stderr" | "off")
         || ["syslog:", "memory:"].iter().any(|scheme| target.starts_with(scheme))
     {

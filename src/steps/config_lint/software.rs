@@ -4,9 +4,10 @@
 //! To add a kind: an arm in each `match` here.
 
 use super::HostFiles;
-use crate::evidence::{Observed, ProxyKind, ProxyProcess};
+use crate::evidence::{HostFacts, Observed, Platform, ProxyKind, ProxyProcess};
 use crate::host::{Host, RunCommand};
 use crate::proxy::{Configuration, Files, apache, nginx, squid};
+use crate::system::commands;
 
 /// A proxy server as it is installed.
 #[derive(Clone, Debug)]
@@ -20,13 +21,18 @@ pub(super) struct Software {
     error_log: Option<String>,
     access_log: Option<String>,
     hostname: String,
+    platform: Platform,
     /// What the program says of itself.
     banner: String,
 }
 
 impl Software {
     /// Asks the program about itself.
-    pub(super) fn ask(host: &Host, kind: ProxyKind, proxy: Option<&ProxyProcess>, hostname: &str) -> Self {
+    pub(super) fn ask(host: &Host, kind: ProxyKind, proxy: Option<&ProxyProcess>, facts: &HostFacts) -> Self {
+        let hostname = facts.name.as_str();
+        if !facts.platform.is_linux() {
+            return Self::elsewhere(host, kind, proxy, facts);
+        }
         let name = proxy.map_or("", |proxy| proxy.master.name.as_str());
         let (program, flag) = match kind {
             ProxyKind::Apache if name == "httpd" => ("httpd", "-V"),
@@ -47,6 +53,63 @@ impl Software {
             _ => String::new(),
         };
         Self::read(kind, program, &banner, hostname)
+    }
+
+    /// The same on macOS and Windows, where the program may lie anywhere.
+    fn elsewhere(host: &Host, kind: ProxyKind, proxy: Option<&ProxyProcess>, facts: &HostFacts) -> Self {
+        let name = match kind {
+            ProxyKind::Apache => "httpd",
+            ProxyKind::Squid => "squid",
+            ProxyKind::Nginx | ProxyKind::Haproxy => "nginx",
+        };
+        let flag = if kind == ProxyKind::Squid { "-v" } else { "-V" };
+        let running = proxy.and_then(|proxy| {
+            let title = proxy.master.arguments.first()?;
+            let title = title.strip_prefix("nginx: master process ").unwrap_or(title);
+            let program = if facts.platform == Platform::Windows {
+                title
+            } else {
+                title.split_whitespace().next()?
+            };
+            crate::proxy::is_absolute(program).then(|| program.to_owned())
+        });
+        let program = running.clone().unwrap_or_else(|| name.to_owned());
+        let banner = match host.ask(&RunCommand::new([program.as_str(), flag])) {
+            Observed::Seen(output) => format!("{}\n{}", output.stdout.text(), output.stderr.text()),
+            _ => String::new(),
+        };
+        let mut software = Self::read(kind, name.to_owned(), &banner, &facts.name);
+        software.platform = facts.platform;
+        let usual = commands::proxy(facts.platform, kind, None);
+        if facts.platform == Platform::Windows {
+            // Its paths are relative to where it is started, which is the directory of the program.
+            let home = running.map_or_else(
+                || match kind {
+                    ProxyKind::Apache => "C:/Apache24".to_owned(),
+                    _ => "C:/nginx".to_owned(),
+                },
+                |program| {
+                    let program = program.replace('\\', "/");
+                    let directory = program.rsplit_once('/').map_or("", |(directory, _)| directory);
+                    directory.trim_end_matches("/bin").to_owned()
+                },
+            );
+            let file = match kind {
+                ProxyKind::Apache => "conf/httpd.conf",
+                ProxyKind::Squid => "etc/squid/squid.conf",
+                ProxyKind::Nginx | ProxyKind::Haproxy => "conf/nginx.conf",
+            };
+            software.main_file = format!("{home}/{file}");
+            software.error_log = Some(format!("{home}/logs/error.log"));
+            software.access_log = Some(format!("{home}/logs/access.log"));
+            software.prefix = home;
+        } else if banner.trim().is_empty() {
+            let files = HostFiles::of(host);
+            let found = usual.configs.iter().find(|path| files.read(path).is_ok());
+            let found = found.or(usual.configs.first()).copied().unwrap_or_default();
+            found.clone_into(&mut software.main_file);
+        }
+        software
     }
 
     fn read(kind: ProxyKind, program: String, banner: &str, hostname: &str) -> Self {
@@ -70,7 +133,7 @@ impl Software {
                 .map(str::to_owned)
         };
         let below = |prefix: &str, path: String| {
-            if path.starts_with('/') {
+            if crate::proxy::is_absolute(&path) {
                 path
             } else {
                 format!("{}/{path}", prefix.trim_end_matches('/'))
@@ -85,6 +148,7 @@ impl Software {
             error_log: None,
             access_log: None,
             hostname: hostname.to_owned(),
+            platform: Platform::default(),
             banner: banner.to_owned(),
         };
         match kind {
@@ -172,12 +236,19 @@ impl Software {
             ProxyKind::Apache => ("-f", Some("-d")),
             ProxyKind::Squid => ("-f", None),
         };
-        proxy.prefix = prefix_flag
-            .and_then(|flag| after(&words, flag))
-            .unwrap_or_else(|| self.prefix.clone());
+        let prefix = prefix_flag.and_then(|flag| after(&words, flag));
+        proxy.prefix = match prefix {
+            Some(prefix) if self.platform == Platform::Windows => prefix.replace('\\', "/"),
+            Some(prefix) => prefix,
+            None => self.prefix.clone(),
+        };
         proxy.config = match after(&words, file_flag) {
-            Some(path) if path.starts_with('/') => path,
+            Some(path) if crate::proxy::is_absolute(&path) => path.replace('\\', "/"),
             Some(path) => format!("{}/{path}", proxy.prefix.trim_end_matches('/')),
+            // What it was started with moves its files along.
+            None if self.platform == Platform::Windows && self.kind == ProxyKind::Nginx => {
+                format!("{}/conf/nginx.conf", proxy.prefix.trim_end_matches('/'))
+            }
             None => self.main_file.clone(),
         };
     }
@@ -270,6 +341,12 @@ impl Software {
 
     /// The command that tests a configuration.
     pub(super) fn test(&self, main_file: &str, proxy: Option<&ProxyProcess>) -> Vec<String> {
+        if !self.platform.is_linux() {
+            let prefix = proxy
+                .map(|proxy| proxy.prefix.as_str())
+                .filter(|prefix| !prefix.is_empty());
+            return commands::proxy(self.platform, self.kind, prefix).test;
+        }
         let words: &[&str] = match self.kind {
             ProxyKind::Nginx | ProxyKind::Haproxy => &["nginx", "-t", "-c", main_file],
             ProxyKind::Squid => &["squid", "-k", "parse", "-f", main_file],

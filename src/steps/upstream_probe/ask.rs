@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::plan::Plan;
 use super::super::pool;
 use super::super::turn::{Party, Turn};
-use super::super::{dns_flush, machine};
+use super::super::{dns_flush, machine, systems};
 use super::further::further;
 use super::nearby::other_listeners;
 use super::socket_file::socket_file;
@@ -152,7 +152,7 @@ fn examine(
         .listener
         .seen()
         .and_then(|listener| listener.processes.first())
-        .filter(|_| closely)
+        .filter(|_| closely && snapshot.host.platform.is_linux())
     {
         evidence.descriptors = host.ask(&DescriptorUse { pid: owner.pid });
     }
@@ -183,7 +183,8 @@ fn examine(
         evidence.kernel_route = kernel_route(host, snapshot, &address);
     }
     // The neighbour entry shows whether anybody answered, so it is read afterwards.
-    if let (Some(address), false, true) = (endpoint.tcp(), evidence.on_this_host, closely || unreached) {
+    let asked = snapshot.host.platform.is_linux() && (closely || unreached);
+    if let (Some(address), false, true) = (endpoint.tcp(), evidence.on_this_host, asked) {
         let hop = evidence
             .kernel_route
             .seen()
@@ -202,6 +203,9 @@ fn examine(
 
 /// The way that the kernel would send packets of the worker.
 fn kernel_route(host: &Host, snapshot: &Snapshot, address: &SocketAddr) -> Observed<KernelRoute> {
+    if !snapshot.host.platform.is_linux() {
+        return systems::kernel_route(host, snapshot.host.platform, address.ip());
+    }
     let text = address.ip().to_string();
     let mut argv = vec!["ip", "route", "get", text.as_str()];
     let uid = snapshot
