@@ -284,3 +284,50 @@ fn this_version_has_an_entry_in_the_changelog() {
         "the entry for {version} says nothing"
     );
 }
+
+/// The one file that may name what only some systems have.
+const OF_THE_SYSTEM: &str = "src/host/platform.rs";
+
+#[test]
+fn what_only_some_systems_have_stands_in_one_file_behind_its_cfg() {
+    let manifest = read("Cargo.toml");
+    let everywhere = manifest
+        .split_once("[dependencies]")
+        .and_then(|(_, rest)| rest.split("\n[").next())
+        .expect("there are dependencies");
+    assert!(!everywhere.contains("\nnix "), "nix is for unix alone");
+    assert!(manifest.contains("[target.'cfg(unix)'.dependencies]\nnix "));
+    for path in sources("src") {
+        let code = code(&read(&path));
+        let named = ["nix::", "std::os::", "libc::"]
+            .iter()
+            .any(|word| code.contains(word));
+        assert!(
+            !named || path == OF_THE_SYSTEM,
+            "{path} names what only some systems have"
+        );
+    }
+    // Within that file every item that does stands behind a `cfg`.
+    let text = code(&read(OF_THE_SYSTEM));
+    let mut gated = false;
+    for line in text.lines() {
+        if line.starts_with("pub(super) fn") || line.starts_with("fn ") || line.starts_with("use ") {
+            gated = false;
+        }
+        if line.trim_start().starts_with("#[cfg(") {
+            gated = true;
+        }
+        let begins = line.starts_with("pub(super) fn") || line.starts_with("fn ");
+        if begins {
+            // The attribute stands right above the item.
+            let before = text.split_once(line).map_or("", |(before, _)| before);
+            gated = before
+                .trim_end()
+                .lines()
+                .next_back()
+                .is_some_and(|line| line.starts_with("#[cfg("));
+        }
+        let named = line.contains("nix::") || line.contains("std::os::");
+        assert!(!named || gated, "{OF_THE_SYSTEM} is not gated: {line}");
+    }
+}
