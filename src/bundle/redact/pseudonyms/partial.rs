@@ -53,7 +53,7 @@ fn line(text: &str, range: Range<usize>, visit: &mut impl FnMut(Range<usize>, Ip
         let mut at = range.start + found.start();
         for word in found.as_str().split([' ', '\t']) {
             let plain = word.trim_end_matches('.');
-            let octets: Vec<u8> = plain.split('.').map_while(|octet| octet.parse().ok()).collect();
+            let octets: Vec<u8> = plain.split('.').map_while(|octet| octet.parse::<u8>().ok()).collect();
             let whole = octets.len() == plain.split('.').count();
             if let (true, Some((bits, network))) = (whole, network(&octets)) {
                 visit(at..at + plain.len(), network, bits);
