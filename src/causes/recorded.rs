@@ -297,6 +297,8 @@ fn believable(cause: &str, snapshot: &Snapshot) -> bool {
                 .iter()
                 .any(|packet| matches!(packet.fate, Fate::Dropped | Fate::Rejected(_)))
         }),
+        // Both found by words that mean nothing else, or by counted lines.
+        "proxy-env-misroute" | "response-too-many-headers" => true,
         "conntrack-full" => kernel(snapshot, KernelEventKind::ConntrackFull),
         "selinux-denied" => kernel(snapshot, KernelEventKind::SelinuxDenial),
         "sandbox-denied" => kernel(snapshot, KernelEventKind::ApparmorDenial),

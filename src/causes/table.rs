@@ -5,6 +5,7 @@ use super::Cause;
 /// All causes. Where two are equally sure, the one that stands first is the verdict.
 pub static CAUSES: &[&Cause] = &[
     &super::proxy_loop::CAUSE,
+    &super::proxy_env_misroute::CAUSE,
     &super::proxy_worker_crash::CAUSE,
     &super::dns_startup_unresolvable::CAUSE,
     &super::no_route::CAUSE,
@@ -64,6 +65,7 @@ pub static CAUSES: &[&Cause] = &[
     &super::proxy_protocol_mismatch::CAUSE,
     &super::upstream_not_http::CAUSE,
     &super::response_header_too_big::CAUSE,
+    &super::response_too_many_headers::CAUSE,
     &super::response_invalid_header::CAUSE,
     &super::response_conflicting_length::CAUSE,
     &super::upgrade_mismatch::CAUSE,
