@@ -179,10 +179,7 @@ fn run(
 /// A program in its own process group, with nothing of our environment and nothing to read.
 fn prepared(path: &std::path::Path, arguments: &[String]) -> Command {
     let mut command = Command::new(path);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
     platform::apart(&mut command);
     command
 }
