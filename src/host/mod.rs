@@ -192,7 +192,7 @@ impl Host {
     pub fn take_transcript(&self) -> Transcript {
         match self {
             Self::Live(live) => live.kept(std::mem::take).unwrap_or_default(),
-            Self::Replay(transcript) => transcript.clone(),
+            Self::Replay(_) | Self::Rehearsal { .. } => self.transcript(),
         }
     }
 

@@ -65,8 +65,10 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
             Observed::Unavailable(Obstacle::Failed(
                 "the journal of another root directory".to_owned(),
             ))
-        } else {
+        } else if snapshot.host.platform.is_linux() {
             journal(host, &asked, 0)
+        } else {
+            Observed::Unavailable(Obstacle::Failed("this system has no journal".to_owned()))
         };
         for index in open {
             if let Some(log) = logs.get_mut(index) {

@@ -92,7 +92,7 @@ impl Recorded {
         let value = match query {
             "clock" => seen(&ClockReading {
                 now_ms: NOW_MS,
-                offset_s: 0,
+                ..ClockReading::default()
             }),
             "run_command" => {
                 let argv: Vec<String> = question["argv"]

@@ -29,11 +29,20 @@ pub enum LogPlace {
     Nowhere,
 }
 
+/// True for `C:/nginx/logs/error.log`: a file of Windows, not a scheme.
+fn is_of_a_drive(path: &str) -> bool {
+    let mut bytes = path.bytes();
+    bytes.next().is_some_and(|letter| letter.is_ascii_alphabetic())
+        && bytes.next() == Some(b':')
+        && matches!(bytes.next(), Some(b'/' | b'\\'))
+}
+
 /// Takes the target of a log apart; `None`: it is a file, or off.
 pub fn place(kind: ProxyKind, target: &str) -> Option<LogPlace> {
     let written = target.trim();
     match written {
         "" | "off" | "none" => return None,
+        path if is_of_a_drive(path) => return None,
         "/dev/null" => return Some(LogPlace::Nowhere),
         "stderr" | "/dev/stderr" | "/proc/self/fd/2" | "/dev/fd/2" => {
             return Some(LogPlace::Standard { descriptor: 2 });
@@ -221,6 +230,8 @@ mod tests {
             of("syslog:server=[2001:db8::1]:514"),
             Some(LogPlace::Remote("[2001:db8::1]:514".to_owned()))
         );
+        assert_eq!(of("C:/nginx/logs/error.log"), None);
+        assert_eq!(of("c:\\logs\\error.log"), None);
         assert_eq!(of("memory:32m"), Some(LogPlace::Nowhere));
     }
 

@@ -26,6 +26,7 @@ mod rewrite;
 mod route;
 mod server_select;
 mod settings;
+mod source_file;
 mod tree;
 mod units;
 pub(super) mod uri;

@@ -4,9 +4,10 @@
 //! that the table of directives knows are numbers; lines and columns are found when somebody asks for them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use foldhash::HashMap;
+
+pub(super) use super::source_file::SourceFile;
 
 use super::directives::{self, Symbol};
 use super::lexer::{Token, number};
@@ -27,54 +28,6 @@ pub(super) type NodeId = usize;
 
 /// The root: it stands for the main context and has no name.
 pub(super) const ROOT: NodeId = 0;
-
-/// One file that was read.
-#[derive(Clone, Debug)]
-pub(super) struct SourceFile {
-    pub(super) path: String,
-    pub(super) bytes: Arc<[u8]>,
-    pub(super) modified_ms: Option<i64>,
-    /// Where its lines begin, in bytes from 0; made when the first place is asked for.
-    lines: std::sync::OnceLock<Vec<u32>>,
-}
-
-impl SourceFile {
-    pub(super) fn new(path: String, bytes: Vec<u8>, modified_ms: Option<i64>) -> Self {
-        Self {
-            path,
-            bytes: Arc::from(bytes),
-            modified_ms,
-            lines: std::sync::OnceLock::new(),
-        }
-    }
-
-    fn lines(&self) -> &[u32] {
-        self.lines.get_or_init(|| {
-            let ends = memchr::memchr_iter(b'\n', &self.bytes);
-            std::iter::once(0)
-                .chain(ends.map(|at| number(at.saturating_add(1))))
-                .collect()
-        })
-    }
-
-    /// The 1-based line and byte column of a byte, counted from 0.
-    pub(super) fn line_and_column(&self, at: usize) -> (u32, u32) {
-        let (lines, at) = (self.lines(), number(at));
-        let line = lines.partition_point(|start| *start <= at);
-        let start = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        (number(line), at.saturating_sub(start).saturating_add(1))
-    }
-
-    /// The bytes of a line, counted from 1; empty when there is no such line.
-    fn line(&self, line: u32) -> &[u8] {
-        let index = usize::try_from(line).unwrap_or(0).saturating_sub(1);
-        let start = self.lines().get(index).and_then(|start| usize::try_from(*start).ok());
-        let rest = start.and_then(|start| self.bytes.get(start..)).unwrap_or_default();
-        memchr::memchr(b'\n', rest)
-            .and_then(|end| rest.get(..end))
-            .unwrap_or(rest)
-    }
-}
 
 /// One directive. Its words are those from `first_word` to the first of the next directive; the first of
 /// them is its name when the name has no symbol.
