@@ -84,7 +84,7 @@ pub(super) fn units(host: &Host) -> Observed<Vec<Unit>> {
 }
 
 pub(super) fn listeners(host: &Host, processes: &[Process]) -> Observed<Vec<Listener>> {
-    let tcp = match output(host, &["netstat", "-an", "-p", "tcp"]) {
+    let tcp = match output(host, &["netstat", "-anl", "-p", "tcp"]) {
         Observed::Seen(bytes) => bytes,
         Observed::Absent => return Observed::Absent,
         Observed::Unavailable(obstacle) => return Observed::Unavailable(obstacle),

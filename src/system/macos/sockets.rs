@@ -1,4 +1,4 @@
-//! `netstat -an -p tcp`, `netstat -Lan -p tcp`, `netstat -an -f unix` and `lsof -nP -iTCP` (netstat(1), lsof(8)).
+//! `netstat -anl -p tcp` (`-l`: IPv6 addresses are not cut), `netstat -Lan -p tcp`, `netstat -an -f unix` and `lsof -nP -iTCP` (netstat(1), lsof(8)).
 //!
 //! `netstat` sees every socket and names no process; `lsof` names processes, but to root alone those of others.
 
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::evidence::{Endpoint, HeldConnection, Listener, ListenerOwner, Process};
 
-/// The listeners of `netstat -an -p tcp`, without their owners.
+/// The listeners of `netstat -anl -p tcp`, without their owners.
 pub fn listeners(bytes: &[u8]) -> Vec<Listener> {
     String::from_utf8_lossy(bytes)
         .lines()

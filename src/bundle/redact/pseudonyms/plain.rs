@@ -132,6 +132,16 @@ fn token(
         .and_then(|before| text.as_bytes().get(before))
         == Some(&b'_');
     if colons > 1 && !joined {
+        // netstat of macOS puts the port behind a dot.
+        let whole = text.get(range.clone()).unwrap_or_default();
+        if let Some((host, port)) = whole.rsplit_once('.')
+            && port.parse::<u16>().is_ok()
+            && let Ok(address) = host.parse::<Ipv6Addr>()
+        {
+            let host = range.start..range.start + host.len();
+            address_at(text, host, IpAddr::V6(address), visit);
+            return;
+        }
         // A sentence or a log may put a colon or a dot behind an address, never before one but `::`.
         let mut end = range.end;
         while end > range.start {
@@ -186,7 +196,12 @@ fn embedded(
             text.get(label.clone())
                 .is_some_and(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit()))
         };
-        if labels.get(4).is_some_and(numeric) {
+        // Five numbers are a name like others, but netstat of macOS writes the port so: `10.0.0.9.8080`.
+        let is_port = |label: &Range<usize>| {
+            let port = text.get(label.clone()).and_then(|label| label.parse::<u16>().ok());
+            labels.len() == 5 && label.len() >= 2 && port.is_some()
+        };
+        if labels.get(4).is_some_and(|label| numeric(label) && !is_port(label)) {
             continue;
         }
         let range = part.start..fourth.end;

@@ -237,6 +237,16 @@ fn token(
                 .is_some_and(|token| token.windows(2).any(|pair| pair == b"::"));
     let joined = range.start.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'_');
     if may_be_v6 && !joined {
+        // netstat of macOS puts the port behind a dot.
+        let whole = text.get(range.clone()).unwrap_or_default();
+        if let Some((host, port)) = whole.rsplit_once('.')
+            && port.parse::<u16>().is_ok()
+            && let Ok(address) = host.parse::<Ipv6Addr>()
+        {
+            let host = range.start..range.start + host.len();
+            address_at(text, host, IpAddr::V6(address), visit);
+            return;
+        }
         // A sentence or a log may put a colon or a dot behind an address, never before one but `::`.
         let mut end = range.end;
         while end > range.start {
@@ -317,14 +327,19 @@ fn embedded(
     let parts = pieces(text, piece.clone(), b'-');
     let mut found: Vec<(Range<usize>, Ipv4Addr)> = Vec::new();
     for part in parts {
-        let labels: Vec<Range<usize>> = pieces(text, part.clone(), b'.').take(5).collect();
+        let labels: Vec<Range<usize>> = pieces(text, part.clone(), b'.').take(6).collect();
         // Four numbers, and behind them nothing that is one.
         let Some(fourth) = labels.get(3) else { continue };
         let numeric = |label: &Range<usize>| {
             text.get(label.clone())
                 .is_some_and(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit()))
         };
-        if labels.get(4).is_some_and(numeric) {
+        // Five numbers are a name like others, but netstat of macOS writes the port so: `10.0.0.9.8080`.
+        let is_port = |label: &Range<usize>| {
+            let port = text.get(label.clone()).and_then(|label| label.parse::<u16>().ok());
+            labels.len() == 5 && label.len() >= 2 && port.is_some()
+        };
+        if labels.get(4).is_some_and(|label| numeric(label) && !is_port(label)) {
             continue;
         }
         let range = part.start..fourth.end;
@@ -448,6 +463,10 @@ mod tests {
             (
                 "/var/10.0.0.5.log 1.2.3.4.5 httpd-2/1.22.1 17:00:01",
                 &["address 10.0.0.5", "name 1.2.3.4.5 5", "name 1.22.1 3"],
+            ),
+            (
+                "tcp4 0 0 10.0.0.9.8080 2001:db8::7.443 SYN_SENT",
+                &["address 10.0.0.9", "address 2001:db8::7"],
             ),
             ("Chrome/120.0.0.0 %2F%2Fa.de%2Fx", &["name a.de 2"]),
             (r"^www\d+\.a\.de$", &[r"name a\.de 2"]),
