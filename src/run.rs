@@ -391,29 +391,58 @@ fn shown<T: serde::Serialize + serde::de::DeserializeOwned>(
 }
 
 fn say(report: &Report, options: &Options, ui: &mut Ui) -> Result<(), Failure> {
-    // What the rules are called are words of our own, and some of them look like the name of a secret.
-    let mut report = report.clone();
+    let mut report = Report {
+        base: absolute(Path::new(".")).trim_end_matches('/').to_owned(),
+        root: options.root.as_deref().map(absolute).unwrap_or_default(),
+        ..report.clone()
+    };
+    let style = ui.style();
+    let rendered = |report: &Report| -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        match (&options.format, &options.output) {
+            (OutputFormat::Text, None) => render_text(report, &style, &mut bytes)?,
+            (format, _) => {
+                let name = format.name();
+                if let Some(format) = FORMATS.iter().find(|format| format.name == name) {
+                    (format.render)(report, &mut bytes)?;
+                }
+            }
+        }
+        Ok(bytes)
+    };
+    if report.lint.is_some() {
+        // Findings about files hardly ever hold a secret: one thread looks while the other one writes.
+        let bare = without_rules(&report);
+        let (is_clean, bytes) = std::thread::scope(|scope| {
+            let look = scope.spawn(|| crate::bundle::is_free_of_secrets(&bare));
+            let bytes = rendered(&report);
+            (look.join().unwrap_or(false), bytes)
+        });
+        if is_clean {
+            return write_out(&bytes?, options, ui);
+        }
+    }
     let rules = report.lint.as_mut().map(|lint| std::mem::take(&mut lint.rules));
-    let mut report = shown(&report, &report.snapshot)?;
+    let (base, root) = (report.base.clone(), report.root.clone());
+    let mut report = Report {
+        base,
+        root,
+        ..shown(&report, &report.snapshot)?
+    };
     if let (Some(lint), Some(rules)) = (&mut report.lint, rules) {
         lint.rules = rules;
     }
-    let report = &Report {
-        base: absolute(Path::new(".")).trim_end_matches('/').to_owned(),
-        root: options.root.as_deref().map(absolute).unwrap_or_default(),
-        ..report
-    };
-    let mut bytes = Vec::new();
-    match (&options.format, &options.output) {
-        (OutputFormat::Text, None) => render_text(report, &ui.style(), &mut bytes)?,
-        (format, _) => {
-            let name = format.name();
-            if let Some(format) = FORMATS.iter().find(|format| format.name == name) {
-                (format.render)(report, &mut bytes)?;
-            }
-        }
+    write_out(&rendered(&report)?, options, ui)
+}
+
+/// A report without the names of its rules: they are words of our own, and some of them look like the name of a
+/// secret.
+fn without_rules(report: &Report) -> Report {
+    let mut report = report.clone();
+    if let Some(lint) = &mut report.lint {
+        lint.rules.clear();
     }
-    write_out(&bytes, options, ui)
+    report
 }
 
 /// Writes bytes to stdout, or to the file that the options name.

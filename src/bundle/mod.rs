@@ -182,6 +182,11 @@ pub fn prepare_redaction() {
     Redactor::prepare();
 }
 
+/// True when nothing in it has a sign of a secret: [`without_secrets`] would change nothing.
+pub fn is_free_of_secrets<T: Serialize>(shown: &T) -> bool {
+    serde_json::to_value(shown).is_ok_and(|value| !Redactor::may_hold_secrets(&value))
+}
+
 /// Something that is printed, without its secrets: a report, a finding, a route. Addresses and names of hosts
 /// stay; the `names` are never taken for a secret.
 ///

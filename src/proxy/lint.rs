@@ -58,6 +58,8 @@ pub(super) trait Source {
     fn files(&self) -> Vec<ConfigFile>;
     /// The files again, path and bytes: comments that suppress findings stand there.
     fn contents(&self) -> Vec<(&str, &[u8])>;
+    /// Finds what many rules ask, so that no rule waits while another one finds it.
+    fn prepare(&self) {}
 }
 
 /// A configuration of this many bytes is judged by two threads: below it, starting one takes longer.
@@ -85,15 +87,18 @@ pub(super) fn run<C: Source + Sync>(config: &C, checks: &[Check<C>], around: &Sn
     let next = AtomicUsize::new(0);
     let take = || {
         let mut found = Vec::new();
-        while let Some((index, check)) = {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            asked.get(index).map(|check| (index, check))
-        } {
+        loop {
+            let Some(index) = next.fetch_add(1, Ordering::Relaxed).checked_sub(1) else {
+                config.prepare();
+                continue;
+            };
+            let Some(check) = asked.get(index) else {
+                return found;
+            };
             let mut problems = Vec::new();
             (check.find)(config, around, &mut problems);
             found.push((index, problems));
         }
-        found
     };
     let bytes: u64 = config.files().iter().map(|file| file.bytes).sum();
     let mut found = if bytes < WORTH_A_THREAD_BYTES {

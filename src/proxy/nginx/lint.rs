@@ -139,6 +139,10 @@ impl Source for Config {
         let files = self.tree.files.iter();
         files.map(|file| (file.path.as_str(), file.bytes.as_ref())).collect()
     }
+
+    fn prepare(&self) {
+        upstreams::prepare(self);
+    }
 }
 
 /// What a rule found at a directive, at the rule's own level.

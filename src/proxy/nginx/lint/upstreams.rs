@@ -9,7 +9,7 @@ use super::super::pass::{self, Destination};
 use super::super::tree::NodeId;
 use super::super::variables::has_variables;
 use super::super::{Config, units};
-use super::run_time_names::Unresolvable;
+use super::run_time_names::{RunTimeNames, Unresolvable};
 use crate::evidence::{
     Endpoint, EndpointEvidence, Handshake, NameEvidence, PeerAddress, ProbeKind, Protocol, Snapshot,
 };
@@ -37,6 +37,12 @@ pub(super) struct Hop {
     pub(super) destination: Destination,
     /// The group it names, when it names one literally.
     pub(super) group: Option<NodeId>,
+}
+
+/// Finds the facts that most rules ask for.
+pub(super) fn prepare(config: &Config) {
+    let _ = lines(config).next();
+    let _ = RunTimeNames::new(config).unresolvable();
 }
 
 /// Every `*_pass` of the configuration.
