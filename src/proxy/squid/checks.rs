@@ -2,7 +2,7 @@
 
 use super::directives;
 use super::source::Statement;
-use super::words::{self, Word};
+use super::words;
 use crate::evidence::ProblemLevel;
 
 /// What kind of problem, at which word (`None`: the directive), how bad, in words.
@@ -10,7 +10,7 @@ pub(super) type Found = (&'static str, Option<usize>, ProblemLevel, String);
 
 /// Checks the value of a directive of this type. Types not named here are taken as they are.
 pub(super) fn value(kind: &str, statement: &Statement) -> Vec<Found> {
-    let name = statement.name.as_str();
+    let name = statement.name();
     let first = statement.word(0);
     let refuse = |word: usize, message: String| vec![("value", Some(word), ProblemLevel::Error, message)];
     let missing = || vec![("value", None, ProblemLevel::Error, format!("{name} has no value"))];
@@ -58,7 +58,7 @@ pub(super) fn value(kind: &str, statement: &Statement) -> Vec<Found> {
                 Vec::new()
             }
         }
-        "logformat" if statement.words.len() < 2 => missing(),
+        "logformat" if statement.count() < 2 => missing(),
         "acl_address" => match super::address::Range::read(first) {
             _ if first.is_empty() => missing(),
             Err(super::address::Fault::Address | super::address::Fault::Mask) => {
@@ -67,39 +67,28 @@ pub(super) fn value(kind: &str, statement: &Statement) -> Vec<Found> {
             _ => Vec::new(),
         },
         "refreshpattern" => {
-            let given = statement
-                .words
-                .iter()
-                .filter(|word| !matches!(word.text.as_str(), "-i" | "+i"))
-                .count();
+            let given = statement.words().filter(|word| !matches!(*word, "-i" | "+i")).count();
             if given < 4 { missing() } else { Vec::new() }
         }
         _ => Vec::new(),
     }
 }
 
-/// The words of a statement of this type that name lists.
-pub(super) fn acl_words<'a>(kind: &str, statement: &'a Statement) -> &'a [Word] {
-    let words = statement.words.as_slice();
-    let from = match kind {
+/// From which of its words on a statement of this type names lists.
+pub(super) fn acl_words(kind: &str, statement: &Statement) -> usize {
+    match kind {
         "acl_address" => 1,
         "access_log" if statement.word(0) == "none" => 1,
         "access_log" => {
-            let options = words
-                .iter()
-                .skip(1)
-                .take_while(|word| word.text.contains('='))
-                .count();
-            if options > 0 {
-                options.saturating_add(1)
-            } else {
+            let options = statement.words_from(1).take_while(|word| word.contains('='));
+            match options.count() {
                 // The word after the target is the name of a format, when it is no list.
-                return &[];
+                0 => usize::MAX,
+                options => options.saturating_add(1),
             }
         }
-        _ => return &[],
-    };
-    words.get(from..).unwrap_or_default()
+        _ => usize::MAX,
+    }
 }
 
 /// The directive that a misspelt word is likely to be: one or two letters away.
@@ -125,19 +114,22 @@ pub(super) fn nearest_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -
     best.map(|(_, known)| known)
 }
 
+/// How many letters differ; both have at most 66 bytes.
 fn distance(left: &[u8], right: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
+    let mut row = [0_usize; 67];
+    for (index, cell) in row.iter_mut().enumerate() {
+        *cell = index;
+    }
     for (index, byte) in left.iter().enumerate() {
         let mut diagonal = index;
         let mut before = index.saturating_add(1);
-        let mut next = vec![before];
-        for (other, above) in right.iter().zip(row.iter().skip(1)) {
+        row[0] = before;
+        for (other, above) in right.iter().zip(row.iter_mut().skip(1)) {
             let replaced = diagonal.saturating_add(usize::from(byte != other));
             before = replaced.min(above.saturating_add(1)).min(before.saturating_add(1));
             diagonal = *above;
-            next.push(before);
+            *above = before;
         }
-        row = next;
     }
-    row.last().copied().unwrap_or(usize::MAX)
+    row.get(right.len()).copied().unwrap_or(usize::MAX)
 }

@@ -3,8 +3,9 @@
 //! `directives.tsv` has one row for each, taken from the documentation source of five releases (3.5.28, 4.17, 5.7,
 //! 6.13, 7.6). To add a release: a column there and a number in [`MAJORS`].
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use foldhash::HashMap;
 
 /// The versions of the columns.
 const MAJORS: [u32; 5] = [3, 4, 5, 6, 7];
@@ -12,6 +13,8 @@ const MAJORS: [u32; 5] = [3, 4, 5, 6, 7];
 /// One directive.
 #[derive(Debug)]
 pub(super) struct Directive {
+    /// Its name.
+    pub(super) name: &'static str,
     /// The type of its value, in the words of the documentation source.
     pub(super) kind: &'static str,
     defaults: [Option<&'static str>; 5],
@@ -36,7 +39,7 @@ fn row(line: &'static str) -> Option<(&'static str, Directive)> {
         }
         *slot = current;
     }
-    Some((name, Directive { kind, defaults }))
+    Some((name, Directive { name, kind, defaults }))
 }
 
 fn column(major: u32) -> usize {

@@ -48,8 +48,8 @@ fn problem(config: &Config, rule: &Rule, statement: usize, message: String) -> C
 fn is_for_all(config: &Config, line: &AccessLine) -> bool {
     !line.terms.is_empty()
         && line.terms.iter().all(|term| {
-            let acl = config.acls.all.get(term.acl);
-            !term.negated && acl.is_some_and(|acl| acl.name.eq_ignore_ascii_case("all"))
+            let acl = config.acls.get(term.acl());
+            !term.negated() && acl.is_some_and(|acl| acl.name().eq_ignore_ascii_case("all"))
         })
 }
 
@@ -77,9 +77,11 @@ fn replace_word(
     index: usize,
     replacement: String,
 ) -> Option<TextEdit> {
-    let word = statement.words.get(index).filter(|word| !word.quoted)?;
+    if statement.is_quoted(index) || index >= statement.count() {
+        return None;
+    }
     let place = config.source.word_place(statement, index);
-    let width = u32::try_from(word.text.len()).ok()?;
+    let width = u32::try_from(statement.word(index).len()).ok()?;
     (place.line > 0).then(|| TextEdit {
         end: (place.line, place.column.saturating_add(width)),
         start: (place.line, place.column),

@@ -80,10 +80,9 @@ impl Acls {
         let mut truth = Truth::Yes;
         for term in terms {
             let one = self
-                .all
-                .get(term.acl)
-                .map_or(Truth::Open, |acl| self.remembered(term.acl, acl, asked, memo));
-            truth = truth.and(if term.negated { one.not() } else { one });
+                .get(term.acl())
+                .map_or(Truth::Open, |acl| self.remembered(term.acl(), acl, asked, memo));
+            truth = truth.and(if term.negated() { one.not() } else { one });
             if truth == Truth::No {
                 break;
             }
@@ -92,8 +91,8 @@ impl Acls {
     }
 
     /// A list that names itself over others is open; each is asked once for a line.
-    fn remembered(&self, index: usize, acl: &Acl, asked: &Asked, memo: &mut Memo) -> Truth {
-        if !matches!(acl.kind.as_str(), "any-of" | "all-of") {
+    fn remembered(&self, index: usize, acl: Acl<'_>, asked: &Asked, memo: &mut Memo) -> Truth {
+        if !matches!(acl.kind(), "any-of" | "all-of") {
             return self.one(acl, asked, memo);
         }
         if let Some(known) = memo.get(&index) {
@@ -109,8 +108,8 @@ impl Acls {
         truth
     }
 
-    fn one(&self, acl: &Acl, asked: &Asked, memo: &mut Memo) -> Truth {
-        let known = match acl.kind.as_str() {
+    fn one(&self, acl: Acl<'_>, asked: &Asked, memo: &mut Memo) -> Truth {
+        let known = match acl.kind() {
             "src" => addresses(acl, asked.client),
             "localip" | "localport" if asked.intercepted => Truth::Open,
             "localip" => addresses(acl, asked.local),
@@ -118,32 +117,24 @@ impl Acls {
             "dst" => destination(acl, asked),
             "dstdomain" => domain(acl, asked),
             "dstdom_regex" => match patterns(acl, &asked.host) {
-                Truth::No if !acl.no_lookups && asked.host.parse::<IpAddr>().is_ok() => Truth::Open,
+                Truth::No if !acl.no_lookups() && asked.host.parse::<IpAddr>().is_ok() => Truth::Open,
                 truth => truth,
             },
             "url_regex" => patterns(acl, &unescape(&asked.url)),
             "urlpath_regex" if asked.path.is_empty() => Truth::No,
             "urlpath_regex" => patterns(acl, &unescape(&asked.path)),
             "port" => ports(acl, asked.port),
-            "proto" => Truth::of(
-                acl.values
-                    .iter()
-                    .any(|value| value.eq_ignore_ascii_case(&asked.scheme)),
-            ),
+            "proto" => Truth::of(acl.values().any(|value| value.eq_ignore_ascii_case(&asked.scheme))),
             // Squid takes a method of the configuration that is written small for the one it knows.
-            "method" => Truth::of(
-                acl.values
-                    .iter()
-                    .any(|value| value.eq_ignore_ascii_case(&asked.method)),
-            ),
-            "myportname" => Truth::of(acl.values.contains(&asked.port_name)),
-            "any-of" => acl.lines.iter().flatten().fold(Truth::No, |truth, term| {
+            "method" => Truth::of(acl.values().any(|value| value.eq_ignore_ascii_case(&asked.method))),
+            "myportname" => Truth::of(acl.values().any(|value| value == asked.port_name)),
+            "any-of" => acl.lines().flatten().fold(Truth::No, |truth, term| {
                 if truth == Truth::Yes {
                     return truth;
                 }
                 truth.or(self.line_at(std::slice::from_ref(term), asked, memo))
             }),
-            "all-of" => acl.lines.iter().fold(Truth::No, |truth, line| {
+            "all-of" => acl.lines().fold(Truth::No, |truth, line| {
                 if truth == Truth::Yes {
                     return truth;
                 }
@@ -151,7 +142,7 @@ impl Acls {
             }),
             _ => Truth::Open,
         };
-        if acl.incomplete && known == Truth::No {
+        if acl.incomplete() && known == Truth::No {
             Truth::Open
         } else {
             known
@@ -160,17 +151,17 @@ impl Acls {
 
     /// The names of the lists of a line that are open.
     pub(super) fn open_names(&self, terms: &[Term], asked: &Asked) -> Vec<String> {
-        let lists = terms.iter().filter_map(|term| self.all.get(term.acl));
+        let lists = terms.iter().filter_map(|term| self.get(term.acl()));
         lists
-            .filter(|acl| self.one(acl, asked, &mut Memo::new()) == Truth::Open)
-            .map(|acl| format!("{} ({})", acl.name, acl.kind))
+            .filter(|acl| self.one(*acl, asked, &mut Memo::new()) == Truth::Open)
+            .map(|acl| format!("{} ({})", acl.name(), acl.kind()))
             .collect()
     }
 }
 
-fn addresses(acl: &Acl, address: Option<IpAddr>) -> Truth {
+fn addresses(acl: Acl<'_>, address: Option<IpAddr>) -> Truth {
     let mut truth = Truth::No;
-    for value in &acl.values {
+    for value in acl.values() {
         truth = truth.or(match (Range::read(value), address) {
             (Ok(range), _) if range.holds_all() => Truth::Yes,
             (Ok(range), Some(address)) => Truth::of(range.holds(address)),
@@ -181,20 +172,20 @@ fn addresses(acl: &Acl, address: Option<IpAddr>) -> Truth {
     truth
 }
 
-fn destination(acl: &Acl, asked: &Asked) -> Truth {
+fn destination(acl: Acl<'_>, asked: &Asked) -> Truth {
     if let Ok(address) = asked.host.parse() {
         return addresses(acl, Some(address));
     }
-    if acl.no_lookups || acl.values.is_empty() {
+    if acl.no_lookups() || acl.values().next().is_none() {
         return Truth::No;
     }
     // Even a range of all addresses does not match a name that cannot be resolved.
     Truth::Open
 }
 
-fn domain(acl: &Acl, asked: &Asked) -> Truth {
+fn domain(acl: Acl<'_>, asked: &Asked) -> Truth {
     let host = asked.host.as_str();
-    let matched = acl.values.iter().any(|value| {
+    let matched = acl.values().any(|value| {
         let value = value.to_ascii_lowercase();
         match value.strip_prefix('.') {
             Some(suffix) => {
@@ -205,28 +196,28 @@ fn domain(acl: &Acl, asked: &Asked) -> Truth {
     });
     if matched {
         Truth::Yes
-    } else if !acl.no_lookups && !acl.values.is_empty() && host.parse::<IpAddr>().is_ok() {
+    } else if !acl.no_lookups() && !acl.values().next().is_none() && host.parse::<IpAddr>().is_ok() {
         Truth::Open
     } else {
         Truth::No
     }
 }
 
-fn ports(acl: &Acl, port: u16) -> Truth {
-    Truth::of(acl.values.iter().any(|value| {
+fn ports(acl: Acl<'_>, port: u16) -> Truth {
+    Truth::of(acl.values().any(|value| {
         let (low, high) = value.split_once('-').unwrap_or((value, value));
         let bounds = super::words::integer(low).zip(super::words::integer(high));
         bounds.is_some_and(|(low, high)| (low..=high).contains(&i64::from(port)))
     }))
 }
 
-fn patterns(acl: &Acl, text: &str) -> Truth {
+fn patterns(acl: Acl<'_>, text: &str) -> Truth {
     let mut truth = Truth::No;
-    for (pattern, caseless) in &acl.patterns {
+    for (pattern, caseless) in acl.patterns() {
         if pattern == ".*" || pattern == "." && !text.is_empty() {
             return Truth::Yes;
         }
-        truth = truth.or(match super::pattern::matches(pattern, *caseless, text) {
+        truth = truth.or(match super::pattern::matches(pattern, caseless, text) {
             Some(found) => Truth::of(found),
             None => Truth::Open,
         });

@@ -30,7 +30,7 @@ mod settings;
 mod source;
 mod words;
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashSet};
 
 pub use build::Build;
 
@@ -94,13 +94,13 @@ pub struct Config {
     errors: Vec<ConfigProblem>,
     acls: acl::Acls,
     /// `allow` and `deny` lines by directive.
-    lists: HashMap<String, Vec<access::AccessLine>>,
+    lists: HashMap<&'static str, Vec<access::AccessLine>>,
     ports: Vec<ports::Port>,
     peers: Vec<peers::Peer>,
     /// `cache_peer_access` lines of which the peer does not exist.
     lost_access: Vec<usize>,
-    /// The last statement of each directive.
-    last: HashMap<String, usize>,
+    /// The statements of each directive.
+    numbers: HashMap<&'static str, Vec<u32>>,
 }
 
 /// Reads a configuration with everything it includes.
@@ -112,23 +112,20 @@ pub fn read(main_file: &str, files: &dyn Files, environment: &Environment) -> Co
 impl Config {
     /// What there is to know without asking for one URL: files, errors, lint, names, addresses.
     pub fn summary(&self) -> ConfigSummary {
-        let mut server_names: Vec<String> = Vec::new();
-        for name in self.site_names() {
-            if !server_names.contains(&name) && server_names.len() < 1000 {
-                server_names.push(name);
-            }
-        }
+        let mut known: HashSet<String> = HashSet::default();
+        let names = self.site_names().filter(|name| known.insert(name.clone()));
+        let server_names: Vec<String> = names.take(1000).collect();
         let mut upstream_addresses: Vec<String> = Vec::new();
-        let mut known = std::collections::HashSet::new();
+        let mut known: HashSet<(&str, u16)> = HashSet::default();
         for peer in &self.peers {
-            let shown = if peer.host.contains(':') {
+            if !known.insert((&peer.host, peer.port)) {
+                continue;
+            }
+            upstream_addresses.push(if peer.host.contains(':') {
                 format!("[{}]:{}", peer.host, peer.port)
             } else {
                 format!("{}:{}", peer.host, peer.port)
-            };
-            if known.insert(shown.clone()) {
-                upstream_addresses.push(shown);
-            }
+            });
         }
         let found = super::lint::run(self, lint::CHECKS, &Snapshot::default());
         ConfigSummary {
@@ -159,10 +156,9 @@ impl Config {
         let accelerates = self.ports.iter().any(|port| port.mode == ports::Mode::Accelerator);
         let domains = self
             .acls
-            .all
             .iter()
-            .filter(move |acl| accelerates && acl.kind == "dstdomain")
-            .flat_map(|acl| acl.values.iter())
+            .filter(move |acl| accelerates && acl.kind() == "dstdomain")
+            .flat_map(acl::Acl::values)
             .filter(|value| !value.starts_with('.'))
             .map(|value| value.to_ascii_lowercase());
         sites.chain(domains)
@@ -187,14 +183,14 @@ impl Config {
         self.source.config_files()
     }
 
-    fn statement(&self, number: usize) -> Option<&Statement> {
-        self.source.statements.get(number)
+    fn statement(&self, number: usize) -> Option<Statement> {
+        self.source.statement(number)
     }
 
     /// The place of a statement; of nothing, the start of the main file with line 0.
     fn place_of(&self, number: Option<usize>) -> Place {
         match number.and_then(|number| self.statement(number)) {
-            Some(statement) => self.source.place(statement),
+            Some(statement) => self.source.place(&statement),
             None => Place {
                 file: self
                     .source

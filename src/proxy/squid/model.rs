@@ -1,12 +1,12 @@
 //! From statements to lists, ports and peers, in the order in which Squid takes them in: what is named must
 //! have been defined on a line before.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::access::AccessLine;
 use super::acl::Acls;
 use super::source::{MOST_PROBLEMS, Source, Statement};
-use super::words::Word;
+use super::words;
 use super::{Config, Environment, checks, directives, peers, ports};
 use crate::evidence::{ConfigProblem, ProblemLevel};
 use crate::proxy::Files;
@@ -15,16 +15,28 @@ pub(super) fn build(mut source: Source, files: &dyn Files, environment: &Environ
     let major = environment.major();
     let mut builder = Builder {
         acls: Acls::built_in(major),
-        lists: HashMap::new(),
+        lists: HashMap::default(),
         ports: Vec::new(),
         peers: Vec::new(),
-        peer_names: HashMap::new(),
+        peer_names: HashMap::default(),
         lost_access: Vec::new(),
-        last: HashMap::new(),
+        numbers: HashMap::default(),
+        too_many: source.too_many,
         errors: std::mem::take(&mut source.errors),
     };
-    for (number, statement) in source.statements.iter().enumerate() {
-        builder.take(&source, number, statement, environment, files);
+    for number in 0..source.count() {
+        if let Some(statement) = source.statement(number) {
+            builder.take(&source, number, &statement, environment, files);
+        }
+    }
+    if builder.too_many {
+        let message = format!("more than {MOST_PROBLEMS} problems: the rest is not listed");
+        let place = source
+            .statement(0)
+            .map(|first| source.place(&first))
+            .unwrap_or_default();
+        let problem = source.problem("too-many-problems", ProblemLevel::Warning, place, message);
+        builder.errors.push(problem);
     }
     Config {
         source,
@@ -35,18 +47,23 @@ pub(super) fn build(mut source: Source, files: &dyn Files, environment: &Environ
         ports: builder.ports,
         peers: builder.peers,
         lost_access: builder.lost_access,
-        last: builder.last,
+        numbers: builder.numbers,
     }
 }
 
+/// No sound configuration opens more ports.
+const MOST_PORTS: usize = 4096;
+
 struct Builder {
     acls: Acls,
-    lists: HashMap<String, Vec<AccessLine>>,
+    lists: HashMap<&'static str, Vec<AccessLine>>,
     ports: Vec<ports::Port>,
     peers: Vec<peers::Peer>,
     peer_names: HashMap<String, usize>,
     lost_access: Vec<usize>,
-    last: HashMap<String, usize>,
+    /// Problems were left out.
+    too_many: bool,
+    numbers: HashMap<&'static str, Vec<u32>>,
     errors: Vec<ConfigProblem>,
 }
 
@@ -60,7 +77,7 @@ impl Builder {
         files: &dyn Files,
     ) {
         let major = environment.major();
-        let name = statement.name.as_str();
+        let name = statement.name();
         let Some(directive) = directives::find(name).filter(|directive| directive.exists_in(major)) else {
             let known = directives::find(name).is_some();
             // Without the version, a directive of another release is no error.
@@ -70,16 +87,11 @@ impl Builder {
                 } else {
                     format!("there is no directive \"{name}\"")
                 };
-                self.note(
-                    source,
-                    statement,
-                    None,
-                    "unknown-directive",
-                    ProblemLevel::Error,
-                    message,
-                );
-                if let (Some(problem), Some(near)) = (self.errors.last_mut(), checks::nearest(name)) {
-                    problem.repair = Some(format!("{near}{}", statement.rest));
+                let rule = "unknown-directive";
+                if self.note(source, statement, None, rule, ProblemLevel::Error, message)
+                    && let (Some(problem), Some(near)) = (self.errors.last_mut(), checks::nearest(name))
+                {
+                    problem.repair = Some(format!("{near}{}", statement.rest()));
                 }
             }
             return;
@@ -98,20 +110,28 @@ impl Builder {
             self.note(source, statement, None, "obsolete-directive", level, message);
             return;
         }
-        self.last.insert(name.to_owned(), number);
+        self.numbers
+            .entry(directive.name)
+            .or_default()
+            .push(words::number(number));
         match directive.kind {
             "acl" => self.acls.read(
                 source,
-                statement,
+                (number, statement),
                 major,
                 files,
                 &environment.working_directory,
-                &mut self.errors,
+                (&mut self.errors, &mut self.too_many),
             ),
             "PortCfg" => {
                 let (port, problems) = ports::read(statement, number, name == "https_port");
-                self.ports
-                    .extend(port.filter(|_| matches!(name, "http_port" | "https_port")));
+                let port = port.filter(|_| matches!(name, "http_port" | "https_port"));
+                if port.is_some() && self.ports.len() >= MOST_PORTS {
+                    let message = format!("more than {MOST_PORTS} ports: the rest is not looked at");
+                    self.note(source, statement, None, "port", ProblemLevel::Warning, message);
+                } else {
+                    self.ports.extend(port);
+                }
                 self.notes(source, statement, "port", problems);
             }
             "peer" => {
@@ -138,7 +158,7 @@ impl Builder {
                         peer.access.extend(line);
                     }
                 }
-                None if statement.words.is_empty() => {
+                None if statement.count() == 0 => {
                     let message = "cache_peer_access names no peer".to_owned();
                     self.note(source, statement, None, "peer", ProblemLevel::Error, message);
                 }
@@ -149,24 +169,23 @@ impl Builder {
             "obsolete" if name == "cache_peer_domain" => {
                 let index = self.peer_names.get(&statement.word(0).to_ascii_lowercase()).copied();
                 if let Some(peer) = index.and_then(|index| self.peers.get_mut(index)) {
-                    peer.domains.extend(statement.words.iter().skip(1).map(|word| {
-                        match word.text.strip_prefix('!') {
-                            Some(domain) => (false, domain.to_owned()),
-                            None => (true, word.text.clone()),
-                        }
+                    let written = statement.words_from(1);
+                    peer.domains.extend(written.map(|word| match word.strip_prefix('!') {
+                        Some(domain) => (false, domain.into()),
+                        None => (true, word.into()),
                     }));
                 }
             }
             "acl_access" => {
                 let line = self.access_line(source, statement, number, 0);
-                self.lists.entry(name.to_owned()).or_default().extend(line);
+                self.lists.entry(directive.name).or_default().extend(line);
             }
             "acl_address" | "access_log" => {
                 for (rule, word, level, message) in checks::value(directive.kind, statement) {
                     self.note(source, statement, word, rule, level, message);
                 }
-                let words = checks::acl_words(directive.kind, statement);
-                self.unknown_acls(source, statement, words);
+                let from = checks::acl_words(directive.kind, statement);
+                self.unknown_acls(source, statement, from);
             }
             kind => {
                 for (rule, word, level, message) in checks::value(kind, statement) {
@@ -176,6 +195,7 @@ impl Builder {
         }
     }
 
+    /// Keeps a problem; false: there are enough of them.
     fn note(
         &mut self,
         source: &Source,
@@ -184,14 +204,17 @@ impl Builder {
         rule: &str,
         level: ProblemLevel,
         message: String,
-    ) {
+    ) -> bool {
+        if self.errors.len() >= MOST_PROBLEMS {
+            self.too_many = true;
+            return false;
+        }
         let place = match word {
             Some(word) => source.word_place(statement, word),
             None => source.place(statement),
         };
-        if self.errors.len() < MOST_PROBLEMS {
-            self.errors.push(source.problem(rule, level, place, message));
-        }
+        self.errors.push(source.problem(rule, level, place, message));
+        true
     }
 
     fn notes(
@@ -240,13 +263,12 @@ impl Builder {
             }
         };
         let start = from.saturating_add(1);
-        let words = statement.words.get(start..).unwrap_or_default();
-        if words.is_empty() {
+        if start >= statement.count() {
             let message = "the line names no acl, so Squid leaves it out".to_owned();
             self.note(source, statement, None, "access", ProblemLevel::Warning, message);
             return None;
         }
-        let (terms, unknown) = self.acls.terms(words);
+        let (terms, unknown) = self.acls.terms(statement.words_from(start));
         for index in &unknown {
             self.unknown_acl(source, statement, start.saturating_add(*index));
         }
@@ -257,10 +279,9 @@ impl Builder {
         })
     }
 
-    fn unknown_acls(&mut self, source: &Source, statement: &Statement, words: &[Word]) {
-        let first = statement.words.len().saturating_sub(words.len());
-        for index in self.acls.terms(words).1 {
-            self.unknown_acl(source, statement, first.saturating_add(index));
+    fn unknown_acls(&mut self, source: &Source, statement: &Statement, from: usize) {
+        for index in self.acls.terms(statement.words_from(from)).1 {
+            self.unknown_acl(source, statement, from.saturating_add(index));
         }
     }
 

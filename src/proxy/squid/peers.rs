@@ -52,20 +52,20 @@ pub(super) struct Peer {
     pub(super) picked: Picked,
     pub(super) weight: u32,
     pub(super) origin_server: bool,
-    pub(super) forced_domain: Option<String>,
-    pub(super) login: Option<String>,
+    pub(super) forced_domain: Option<Box<str>>,
+    pub(super) login: Option<Box<str>>,
     pub(super) connect_timeout_s: Option<u64>,
     pub(super) connect_fail_limit: u32,
     pub(super) max_conn: u32,
     pub(super) tls: bool,
-    pub(super) tls_domain: Option<String>,
-    pub(super) tls_ca: Option<String>,
-    pub(super) tls_certificate: Option<String>,
-    pub(super) tls_flags: Option<String>,
+    pub(super) tls_domain: Option<Box<str>>,
+    pub(super) tls_ca: Option<Box<str>>,
+    pub(super) tls_certificate: Option<Box<str>>,
+    pub(super) tls_flags: Option<Box<str>>,
     /// `cache_peer_access` lines.
     pub(super) access: Vec<AccessLine>,
     /// `cache_peer_domain` values, where the version has it.
-    pub(super) domains: Vec<(bool, String)>,
+    pub(super) domains: Vec<(bool, Box<str>)>,
 }
 
 const PLAIN_OPTIONS: &[&str] = &[
@@ -106,8 +106,8 @@ const VALUED_OPTIONS: &[&str] = &[
 pub(super) fn read(statement: &Statement, number: usize) -> (Option<Peer>, Vec<(usize, String, bool)>) {
     let mut problems = Vec::new();
     let host = statement.word(0);
-    if statement.words.len() < 4 {
-        let missing = match statement.words.len() {
+    if statement.count() < 4 {
+        let missing = match statement.count() {
             0 => "a host, a type and two ports",
             1 => "a type and two ports",
             2 => "two ports",
@@ -149,8 +149,8 @@ pub(super) fn read(statement: &Statement, number: usize) -> (Option<Peer>, Vec<(
         ..Peer::default()
     };
     let mut standby = 0;
-    for (index, word) in statement.words.iter().enumerate().skip(4) {
-        option(&mut peer, word.text.as_str(), index, &mut standby, &mut problems);
+    for (index, word) in statement.words().enumerate().skip(4) {
+        option(&mut peer, word, index, &mut standby, &mut problems);
     }
     if kind != Kind::Parent && (peer.picked.carp || peer.picked.sourcehash || peer.picked.userhash) {
         problems.push((
@@ -188,7 +188,7 @@ fn option(
         u32::try_from(number.unwrap_or(0).max(0)).unwrap_or(u32::MAX)
     };
     if let Some((name, value)) = option.split_once('=') {
-        let text = || Some(value.to_owned());
+        let text = || Some(value.into());
         match name {
             "weight" => peer.weight = count(value),
             "connect-timeout" => peer.connect_timeout_s = Some(u64::from(count(value))),
@@ -197,7 +197,7 @@ fn option(
             "standby" => *standby = count(value),
             "basetime" | "ttl" => _ = count(value),
             "name" => value.clone_into(&mut peer.name),
-            "forceddomain" => peer.forced_domain = text().filter(|text| !text.is_empty()),
+            "forceddomain" => peer.forced_domain = text().filter(|text: &Box<str>| !text.is_empty()),
             "login" => peer.login = text(),
             "ssldomain" | "tls-domain" => peer.tls_domain = text(),
             "sslcafile" | "tls-cafile" => peer.tls_ca = text(),
@@ -224,7 +224,7 @@ fn option(
         "originserver" => peer.origin_server = true,
         "tls" | "ssl" => peer.tls = true,
         _ if PLAIN_OPTIONS.contains(&option) => {}
-        _ if option.starts_with("login") => peer.login = Some(String::new()),
+        _ if option.starts_with("login") => peer.login = Some(Box::default()),
         _ if VALUED_OPTIONS.iter().any(|known| option.starts_with(known)) => {}
         _ => problems.push((
             index,

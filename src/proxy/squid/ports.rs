@@ -147,21 +147,15 @@ pub(super) fn read(
         port.number = number;
     } else {
         let message = if written.is_empty() {
-            format!("{} without a port", statement.name)
+            format!("{} without a port", statement.name())
         } else {
             format!("\"{written}\" has no valid port")
         };
         problems.push((0, message, true));
         return (None, problems);
     }
-    for (index, word) in statement.words.iter().enumerate().skip(1) {
-        option(
-            &mut port,
-            &statement.name,
-            word.text.as_str(),
-            index,
-            &mut problems,
-        );
+    for (index, word) in statement.words().enumerate().skip(1) {
+        option(&mut port, statement.name(), word, index, &mut problems);
     }
     (Some(port), problems)
 }

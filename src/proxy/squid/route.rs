@@ -88,7 +88,7 @@ impl Walk<'_> {
 
     fn location(&mut self, number: Option<usize>) {
         let name = match number.and_then(|number| self.config.statement(number)) {
-            Some(statement) => format!("{}{}", statement.name, statement.rest),
+            Some(statement) => format!("{}{}", statement.name(), statement.rest()),
             None => return,
         };
         self.route.location = Some(Named {
@@ -143,16 +143,16 @@ impl Walk<'_> {
             .iter()
             .find(|line| Some(line.statement) == number)
             .and_then(|line| line.terms.last());
-        let Some(acl) = terms.and_then(|term| self.config.acls.all.get(term.acl)) else {
+        let Some(acl) = terms.and_then(|term| self.config.acls.get(term.acl())) else {
             return 403;
         };
-        if matches!(acl.kind.as_str(), "proxy_auth" | "proxy_auth_regex") {
+        if matches!(acl.kind(), "proxy_auth" | "proxy_auth_regex") {
             return 407;
         }
         let mut infos = settings::statements(self.config, "deny_info");
-        let Some(info) = infos.find(|info| {
-            let mut named = info.words.iter().skip(1);
-            named.any(|word| word.text.eq_ignore_ascii_case(&acl.name))
+        let Some((_, info)) = infos.find(|(_, info)| {
+            let mut named = info.words_from(1);
+            named.any(|word| word.eq_ignore_ascii_case(acl.name()))
         }) else {
             return 403;
         };
@@ -350,11 +350,18 @@ impl Walk<'_> {
             } else {
                 asked.url.clone()
             },
-            host_header: peer.forced_domain.clone().unwrap_or_else(|| host_header(asked)),
+            host_header: peer
+                .forced_domain
+                .clone()
+                .map(String::from)
+                .unwrap_or_else(|| host_header(asked)),
             tls: peer.tls,
-            tls_name: peer
-                .tls
-                .then(|| peer.tls_domain.clone().unwrap_or_else(|| peer.host.clone())),
+            tls_name: peer.tls.then(|| {
+                peer.tls_domain
+                    .clone()
+                    .map(String::from)
+                    .unwrap_or_else(|| peer.host.clone())
+            }),
             tls_verify: peer.tls
                 && !peer
                     .tls_flags
@@ -416,7 +423,7 @@ impl Walk<'_> {
             Some(peer) => self
                 .config
                 .statement(peer.statement)
-                .map(|statement| statement.rest.trim().to_owned())
+                .map(|statement| statement.rest().trim().to_owned())
                 .unwrap_or_default(),
             None => "direct".to_owned(),
         };
@@ -460,7 +467,7 @@ impl Walk<'_> {
         let first_peer = places.first().copied().flatten();
         let first_peer = first_peer.and_then(|index| self.config.peers.get(index));
         let (authority, place) = if let Some(peer) = first_peer {
-            (peer.tls_ca.clone(), Some(first.place.clone()))
+            (peer.tls_ca.clone().map(String::from), Some(first.place.clone()))
         } else {
             let outgoing = &self.squid.tls_outgoing_options;
             let cafile = outgoing
@@ -502,9 +509,8 @@ impl Walk<'_> {
     /// The first `tcp_outgoing_address` of which all lists match.
     fn outgoing_address(&mut self, asked: &Asked) -> Option<Setting<String>> {
         let config = self.config;
-        for statement in settings::statements(config, "tcp_outgoing_address") {
-            let words = statement.words.get(1..).unwrap_or_default();
-            let (terms, unknown) = config.acls.terms(words);
+        for (_, statement) in settings::statements(config, "tcp_outgoing_address") {
+            let (terms, unknown) = config.acls.terms(statement.words_from(1));
             if !unknown.is_empty() {
                 continue;
             }
@@ -513,7 +519,7 @@ impl Walk<'_> {
                 Truth::Yes => {
                     return Some(Setting {
                         value: statement.word(0).to_owned(),
-                        place: Some(config.source.place(statement)),
+                        place: Some(config.source.place(&statement)),
                     });
                 }
                 Truth::Open => {

@@ -6,7 +6,7 @@ use crate::evidence::{LogTarget, Place, RouteSettings, Setting, SquidSettings};
 impl Config {
     /// The statement in force for a directive.
     pub(super) fn in_force(&self, name: &str) -> Option<usize> {
-        self.last.get(name).copied()
+        usize::try_from(*self.numbers.get(name)?.last()?).ok()
     }
 
     fn setting<T>(&self, name: &str, read: impl Fn(&str, &str) -> Option<T>) -> Setting<Option<T>> {
@@ -17,7 +17,7 @@ impl Config {
             if value.is_some() {
                 return Setting {
                     value,
-                    place: Some(self.source.place(statement)),
+                    place: Some(self.source.place(&statement)),
                 };
             }
         }
@@ -104,7 +104,7 @@ pub(super) fn general(config: &Config) -> (RouteSettings, SquidSettings) {
         tls_outgoing_options: Setting {
             value: outgoing
                 .and_then(|number| config.statement(number))
-                .map(|statement| statement.rest.trim().to_owned())
+                .map(|statement| statement.rest().trim().to_owned())
                 .unwrap_or_default(),
             place: outgoing.map(|number| config.place_of(Some(number))),
         },
@@ -153,15 +153,15 @@ fn cache_log(config: &Config) -> LogTarget {
 fn resolver(config: &Config) -> Option<Setting<Vec<String>>> {
     let mut servers = Vec::new();
     let mut place: Option<Place> = None;
-    for statement in statements(config, "dns_nameservers") {
-        for word in &statement.words {
-            let server = match word.text.parse::<std::net::IpAddr>() {
+    for (_, statement) in statements(config, "dns_nameservers") {
+        for word in statement.words() {
+            let server = match word.parse::<std::net::IpAddr>() {
                 Ok(address) => std::net::SocketAddr::new(address, 53).to_string(),
-                Err(_) => word.text.clone(),
+                Err(_) => word.to_owned(),
             };
             servers.push(server);
         }
-        place.get_or_insert_with(|| config.source.place(statement));
+        place.get_or_insert_with(|| config.source.place(&statement));
     }
     (!servers.is_empty()).then_some(Setting {
         value: servers,
@@ -169,36 +169,30 @@ fn resolver(config: &Config) -> Option<Setting<Vec<String>>> {
     })
 }
 
-/// All statements of a directive.
+/// All statements of a directive, with their numbers.
 pub(super) fn statements<'a>(
     config: &'a Config,
-    name: &'a str,
-) -> impl Iterator<Item = &'a super::Statement> {
-    let present = config.last.contains_key(name);
-    let all = config.source.statements.iter().filter(move |_| present);
-    all.filter(move |statement| statement.name == name)
+    name: &str,
+) -> impl Iterator<Item = (usize, super::Statement)> + use<'a> {
+    let numbers = config.numbers.get(name).map(Vec::as_slice).unwrap_or_default();
+    numbers.iter().filter_map(|number| {
+        let number = usize::try_from(*number).ok()?;
+        Some((number, config.statement(number)?))
+    })
 }
 
 /// Where accesses are logged, each with the text of its format.
 fn access_logs(config: &Config) -> Vec<LogTarget> {
     let mut logs = Vec::new();
-    let formats: std::collections::HashMap<&str, String> = statements(config, "logformat")
-        .map(|statement| {
-            let text: Vec<&str> = statement
-                .words
-                .iter()
-                .skip(1)
-                .map(|word| word.text.as_str())
-                .collect();
-            (statement.word(0), text.join(" "))
+    let formats: foldhash::HashMap<String, String> = statements(config, "logformat")
+        .map(|(_, statement)| {
+            let text: Vec<&str> = statement.words_from(1).collect();
+            (statement.word(0).to_owned(), text.join(" "))
         })
         .collect();
-    for statement in statements(config, "access_log") {
+    for (_, statement) in statements(config, "access_log") {
         let target = statement.word(0);
-        let named = statement
-            .words
-            .iter()
-            .find_map(|word| word.text.strip_prefix("logformat="));
+        let named = statement.words().find_map(|word| word.strip_prefix("logformat="));
         let second = statement.word(1);
         let is_format = !second.contains('=') && config.acls.find(second.trim_start_matches('!')).is_none();
         let format = named
@@ -211,7 +205,7 @@ fn access_logs(config: &Config) -> Vec<LogTarget> {
                 path_of(target)
             },
             format: formats.get(format).cloned().unwrap_or_else(|| format.to_owned()),
-            place: Some(config.source.place(statement)),
+            place: Some(config.source.place(&statement)),
         });
     }
     if logs.is_empty() {

@@ -4,11 +4,13 @@
 //! and empty lines fall out even between continued lines, macros are replaced, `if` is evaluated, `include`
 //! is followed. What stops Squid is noted and the reading goes on.
 
-use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::Environment;
 use super::glob;
-use super::words::{self, Word};
+use super::words::{self, Fault, Word};
 use crate::evidence::{ConfigFile, ConfigProblem, Place, ProblemLevel};
 use crate::proxy::Files;
 
@@ -24,15 +26,29 @@ pub(super) const MOST_PROBLEMS: usize = 500;
 /// No configuration has more directives, includes counted each time.
 const MOST_STATEMENTS: usize = 1_000_000;
 
-/// One directive with everything after it.
+/// Bytes of files that are included more than once, beyond the first time: more says nothing new.
+const MOST_REPEATED_BYTES: usize = 8 << 20;
+/// One line start in this many is kept.
+const LINES_PER_MARK: usize = 64;
+
+/// Where a directive begins; the rest is read again from there when it is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    offset: u32,
+    line: u32,
+    /// At most [`MAX_INCLUSIONS`] of them.
+    file: u16,
+    quoted_values: bool,
+}
+
+/// One directive with everything after it, made from the bytes of its file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Statement {
-    /// The directive, in the case in which it is written.
-    pub(super) name: String,
-    /// Everything after it, as one line.
-    pub(super) rest: String,
-    /// The words after it.
-    pub(super) words: Vec<Word>,
+    /// The joined line, and behind it what stood in quotes.
+    text: String,
+    name_end: usize,
+    line_end: usize,
+    words: Vec<Word>,
     /// Which file, by its number in [`Source::files`].
     pub(super) file: usize,
     /// 1-based line and column of the directive.
@@ -46,26 +62,76 @@ pub(super) struct Statement {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Segment {
-    offset: usize,
+    offset: u32,
     line: u32,
     column: u32,
 }
 
 impl Statement {
+    /// Cuts a joined line.
+    fn new(text: String, segments: Vec<Segment>, file: usize, quoted_values: bool) -> (Self, Option<Fault>) {
+        let mut statement = Self {
+            name_end: text.bytes().position(words::is_separator).unwrap_or(text.len()),
+            line_end: text.len(),
+            text,
+            segments,
+            file,
+            quoted_values,
+            ..Self::default()
+        };
+        (statement.line, statement.column) = statement.position(0);
+        let (words, fault) = words::cut(&mut statement.text, statement.name_end, quoted_values);
+        statement.words = words;
+        (statement, fault)
+    }
+
+    /// The directive, in the case in which it is written.
+    pub(super) fn name(&self) -> &str {
+        self.text.get(..self.name_end).unwrap_or_default()
+    }
+
+    /// Everything after it, as one line.
+    pub(super) fn rest(&self) -> &str {
+        self.text.get(self.name_end..self.line_end).unwrap_or_default()
+    }
+
+    /// How many words there are after it.
+    pub(super) fn count(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The words after it.
+    pub(super) fn words(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator + Clone {
+        self.words.iter().map(|word| word.text(&self.text))
+    }
+
+    /// The words from one on.
+    pub(super) fn words_from(&self, from: usize) -> impl Iterator<Item = &str> + Clone {
+        self.words().skip(from)
+    }
+
     /// A word after the directive; empty text when there are fewer.
     pub(super) fn word(&self, index: usize) -> &str {
-        self.words.get(index).map_or("", |word| word.text.as_str())
+        self.words.get(index).map_or("", |word| word.text(&self.text))
+    }
+
+    /// A word was written in quotes that Squid understands.
+    pub(super) fn is_quoted(&self, index: usize) -> bool {
+        self.words
+            .get(index)
+            .is_some_and(|word| word.is_quoted(self.line_end))
     }
 
     /// Line and column of a byte of the joined line.
     fn position(&self, offset: usize) -> (u32, u32) {
+        let offset = words::number(offset);
         let index = self.segments.partition_point(|segment| segment.offset <= offset);
         let segment = index
             .checked_sub(1)
             .and_then(|index| self.segments.get(index))
             .copied()
             .unwrap_or_default();
-        let into = words::number(offset.saturating_sub(segment.offset));
+        let into = offset.saturating_sub(segment.offset);
         (segment.line, segment.column.saturating_add(into))
     }
 }
@@ -74,20 +140,56 @@ impl Statement {
 #[derive(Clone, Debug)]
 pub(super) struct SourceFile {
     pub(super) path: String,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Arc<[u8]>,
     modified_ms: Option<i64>,
-    line_starts: Vec<usize>,
+    /// Where every 64th line starts.
+    marks: Vec<usize>,
 }
 
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Source {
     pub(super) files: Vec<SourceFile>,
-    pub(super) statements: Vec<Statement>,
+    stored: Vec<Stored>,
+    /// How far into its line a statement begins, by file and offset, where a line is longer than a piece.
+    pieces: HashMap<(u16, u32), usize>,
     pub(super) errors: Vec<ConfigProblem>,
+    macros: Macros,
+    /// There were more problems than are kept.
+    pub(super) too_many: bool,
+}
+
+/// What stands for `${service_name}` and the others.
+#[derive(Clone, Debug, Default)]
+struct Macros {
+    service_name: String,
+    process_name: String,
+    process_number: String,
 }
 
 impl Source {
+    /// How many statements there are.
+    pub(super) fn count(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// A statement, by its number.
+    pub(super) fn statement(&self, number: usize) -> Option<Statement> {
+        let stored = self.stored.get(number)?;
+        let file = usize::from(stored.file);
+        let bytes = self.files.get(file)?.bytes.as_ref();
+        let offset = usize::try_from(stored.offset).ok()?;
+        let into = self.pieces.get(&(stored.file, stored.offset)).copied().unwrap_or(0);
+        let mut joined = Joined::default();
+        for piece in physical_lines(bytes, offset, stored.line, into) {
+            if joined.take(&piece) {
+                break;
+            }
+        }
+        let (text, segments, _) = joined.statement(&self.macros)?;
+        Some(Statement::new(text, segments, file, stored.quoted_values).0)
+    }
+
     /// Where a statement begins.
     pub(super) fn place(&self, statement: &Statement) -> Place {
         self.place_at(statement.file, statement.line, statement.column)
@@ -97,7 +199,8 @@ impl Source {
     pub(super) fn word_place(&self, statement: &Statement, index: usize) -> Place {
         match statement.words.get(index) {
             Some(word) => {
-                let (line, column) = statement.position(word.offset);
+                let offset = word.offset(&statement.text, statement.line_end);
+                let (line, column) = statement.position(offset);
                 self.place_at(statement.file, line, column)
             }
             None => self.place(statement),
@@ -118,11 +221,14 @@ impl Source {
             return String::new();
         };
         let index = usize::try_from(place.line).unwrap_or(0).saturating_sub(1);
-        let Some(start) = file.line_starts.get(index) else {
+        let Some(start) = file.marks.get(index / LINES_PER_MARK) else {
             return String::new();
         };
         let rest = file.bytes.get(*start..).unwrap_or_default();
-        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = rest
+            .split(|byte| *byte == b'\n')
+            .nth(index % LINES_PER_MARK)
+            .unwrap_or_default();
         let mut text = String::from_utf8_lossy(line.get(..200).unwrap_or(line)).into_owned();
         text.truncate(text.trim_end_matches(['\r', '\u{fffd}']).len());
         text
@@ -143,9 +249,7 @@ impl Source {
     /// The files again, path and bytes.
     pub(super) fn contents(&self) -> Vec<(&str, &[u8])> {
         let files = self.files.iter();
-        files
-            .map(|file| (file.path.as_str(), file.bytes.as_slice()))
-            .collect()
+        files.map(|file| (file.path.as_str(), file.bytes.as_ref())).collect()
     }
 
     /// Notes something that Squid refuses or complains of.
@@ -172,8 +276,17 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files, environment: &Environ
     let mut reader = Reader {
         files,
         environment,
-        source: Source::default(),
-        numbers: HashMap::new(),
+        source: Source {
+            macros: Macros {
+                service_name: environment.service_name.clone(),
+                process_name: environment.process_name.clone(),
+                process_number: environment.process_number.to_string(),
+            },
+            ..Source::default()
+        },
+        numbers: HashMap::default(),
+        repeated_bytes: 0,
+        entered: HashSet::default(),
         stack: Vec::new(),
         inclusions: 0,
         quoted_values: false,
@@ -206,6 +319,10 @@ struct Reader<'a> {
     quoted_values: bool,
     /// The limit of statements is reached, and told.
     full: bool,
+    /// Bytes of files that were included again.
+    repeated_bytes: usize,
+    /// Files that were followed.
+    entered: HashSet<usize>,
 }
 
 impl Reader<'_> {
@@ -214,21 +331,16 @@ impl Reader<'_> {
             return Ok(*number);
         }
         let content = self.files.read(path)?;
-        let mut line_starts = vec![0];
-        line_starts.extend(
-            content
-                .bytes
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| **byte == b'\n')
-                .map(|(index, _)| index.saturating_add(1)),
-        );
+        let ends = content.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        let later = ends.skip(LINES_PER_MARK.saturating_sub(1)).step_by(LINES_PER_MARK);
+        let marks = std::iter::once(0).chain(later.map(|(index, _)| index.saturating_add(1)));
+        let marks = marks.collect();
         let number = self.source.files.len();
         self.source.files.push(SourceFile {
             path: path.to_owned(),
-            bytes: content.bytes,
+            bytes: content.bytes.into(),
             modified_ms: content.modified_ms,
-            line_starts,
+            marks,
         });
         self.numbers.insert(path.to_owned(), number);
         if content.truncated {
@@ -243,11 +355,31 @@ impl Reader<'_> {
     }
 
     fn error(&mut self, rule: &str, file: usize, position: (u32, u32), message: String) {
-        let place = self.source.place_at(file, position.0, position.1);
         if self.source.errors.len() < MOST_PROBLEMS {
+            let place = self.source.place_at(file, position.0, position.1);
             let problem = self.source.problem(rule, ProblemLevel::Error, place, message);
             self.source.errors.push(problem);
+        } else {
+            self.source.too_many = true;
         }
+    }
+
+    /// A file that a line includes: one that was read before counts against a limit.
+    fn again(&mut self, number: usize, file: usize, position: (u32, u32)) {
+        if !self.entered.insert(number) {
+            let bytes = self.source.files.get(number).map_or(0, |file| file.bytes.len());
+            let before = self.repeated_bytes;
+            self.repeated_bytes = before.saturating_add(bytes);
+            if self.repeated_bytes > MOST_REPEATED_BYTES {
+                if before <= MOST_REPEATED_BYTES {
+                    let message =
+                        "files are included again and again: not all of them are followed".to_owned();
+                    self.error("include-depth", file, position, message);
+                }
+                return;
+            }
+        }
+        self.file(number);
     }
 
     fn file(&mut self, number: usize) {
@@ -258,22 +390,12 @@ impl Reader<'_> {
         let mut conditions: Vec<(bool, (u32, u32))> = Vec::new();
         let mut hidden = 0_usize;
         let mut joined = Joined::default();
-        for (line_number, column, piece) in physical_lines(&bytes) {
-            let end = piece.iter().position(|byte| matches!(byte, b'\n' | b'\r' | 0));
-            let piece = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
-            let blank = piece.iter().take_while(|byte| words::is_blank(**byte)).count();
-            let text = piece.get(blank..).unwrap_or_default();
-            if text.is_empty() || text.starts_with(b"#") {
+        for piece in physical_lines(&bytes, 0, 1, 0) {
+            if !joined.take(&piece) {
                 continue;
             }
-            let column = column.saturating_add(words::number(blank));
-            joined.add(text, line_number, column);
-            if joined.bytes.last() == Some(&b'\\') {
-                joined.bytes.pop();
-                continue;
-            }
-            let statement = std::mem::take(&mut joined).statement(self.environment);
-            let Some((line, segments)) = statement else {
+            let statement = std::mem::take(&mut joined).statement(&self.source.macros);
+            let Some((line, segments, begin)) = statement else {
                 continue;
             };
             let position = segments
@@ -315,7 +437,7 @@ impl Reader<'_> {
                     );
                 }
             } else if hidden == 0 {
-                self.line(number, &line, segments);
+                self.line(number, line, segments, begin);
             }
         }
         for (_, position) in conditions {
@@ -329,37 +451,45 @@ impl Reader<'_> {
         self.stack.pop();
     }
 
-    fn line(&mut self, file: usize, line: &str, segments: Vec<Segment>) {
-        let name_end = line.bytes().position(words::is_separator).unwrap_or(line.len());
-        let (name, rest) = line.split_at(name_end);
-        let (name, rest) = (name.to_owned(), rest.to_owned());
-        let mut statement = Statement {
-            quoted_values: self.quoted_values,
-            file,
-            segments,
-            ..Statement::default()
-        };
-        (statement.line, statement.column) = statement.position(0);
-        if name == "include" && line.len() >= 9 {
-            self.include(&statement, &rest);
+    fn line(&mut self, file: usize, line: String, segments: Vec<Segment>, (offset, into): (usize, usize)) {
+        let is_include = line.len() >= 9
+            && line
+                .strip_prefix("include")
+                .is_some_and(|rest| rest.bytes().next().is_some_and(words::is_separator));
+        let position = segments
+            .first()
+            .map_or((0, 0), |segment| (segment.line, segment.column));
+        if is_include {
+            let line = line.strip_prefix("include").unwrap_or_default();
+            self.include(file, position, line);
             return;
         }
-        let (words, fault) = words::cut(&rest, name_end, statement.quoted_values);
-        statement.words = words;
+        let quoted_values = self.quoted_values;
+        let (statement, fault) = Statement::new(line, segments, file, quoted_values);
         if let Some(fault) = fault {
             let position = statement.position(fault.offset);
             self.error("syntax", file, position, fault.message);
         }
-        statement.name = name;
-        statement.rest = rest;
-        if statement.name == "configuration_includes_quoted_values" {
+        if statement.name() == "configuration_includes_quoted_values" {
             self.quoted_values = statement.word(0) == "on";
         }
-        match self.source.statements.len() {
-            known if known < MOST_STATEMENTS => self.source.statements.push(statement),
+        let (Ok(number), Ok(offset)) = (u16::try_from(file), u32::try_from(offset)) else {
+            return;
+        };
+        match self.source.stored.len() {
+            known if known < MOST_STATEMENTS => {
+                if into > 0 {
+                    self.source.pieces.insert((number, offset), into);
+                }
+                self.source.stored.push(Stored {
+                    offset,
+                    line: position.0,
+                    file: number,
+                    quoted_values,
+                });
+            }
             MOST_STATEMENTS if !self.full => {
                 self.full = true;
-                let position = (statement.line, statement.column);
                 let message = format!("more than {MOST_STATEMENTS} directives: the rest is not read");
                 let place = self.source.place_at(file, position.0, position.1);
                 let problem = self
@@ -371,9 +501,7 @@ impl Reader<'_> {
         }
     }
 
-    fn include(&mut self, statement: &Statement, patterns: &str) {
-        let position = (statement.line, statement.column);
-        let file = statement.file;
+    fn include(&mut self, file: usize, position: (u32, u32), patterns: &str) {
         let mut found = Vec::new();
         for pattern in words::shell_words(patterns) {
             let absolute = if pattern.starts_with('/') {
@@ -382,6 +510,13 @@ impl Reader<'_> {
                 let directory = self.environment.working_directory.trim_end_matches('/');
                 format!("{directory}/{pattern}")
             };
+            if found.len() > MAX_INCLUSIONS {
+                break;
+            }
+            if self.numbers.contains_key(&absolute) {
+                found.push(absolute);
+                continue;
+            }
             let matches = glob::expand(&absolute, self.files);
             if matches.is_empty() {
                 let message =
@@ -409,7 +544,7 @@ impl Reader<'_> {
                     let message = format!("includes are nested deeper than {MAX_DEPTH} files");
                     self.error("include-depth", file, position, message);
                 }
-                Ok(number) => self.file(number),
+                Ok(number) => self.again(number, file, position),
                 Err(reason) => {
                     let message = format!("{path} cannot be read: {reason}");
                     self.error("include-unreadable", file, position, message);
@@ -419,18 +554,35 @@ impl Reader<'_> {
     }
 }
 
-/// The lines as `fgets` gives them: line number, column of the first byte, bytes.
-fn physical_lines(bytes: &[u8]) -> impl Iterator<Item = (u32, u32, &[u8])> {
-    bytes
-        .split_inclusive(|byte| *byte == b'\n')
-        .enumerate()
-        .flat_map(|(index, line)| {
-            let pieces = line.chunks(LINE_BYTES).enumerate();
-            pieces.map(move |(piece_index, piece)| {
-                let column = words::number(piece_index.saturating_mul(LINE_BYTES).saturating_add(1));
-                (words::number(index.saturating_add(1)), column, piece)
-            })
-        })
+/// A piece of a file as `fgets` gives it.
+struct Piece<'a> {
+    offset: usize,
+    /// Bytes of its line before it.
+    into: usize,
+    line: u32,
+    bytes: &'a [u8],
+}
+
+/// The pieces from an offset on, where a piece begins; `into` bytes of its line stand before it.
+fn physical_lines(bytes: &[u8], offset: usize, line: u32, into: usize) -> impl Iterator<Item = Piece<'_>> {
+    let rest = bytes.get(offset..).unwrap_or_default();
+    let mut next = (offset, line, into);
+    let lines = rest.split_inclusive(|byte| *byte == b'\n');
+    lines.flat_map(|line| line.chunks(LINE_BYTES)).map(move |bytes| {
+        let (offset, line, into) = next;
+        let end = offset.saturating_add(bytes.len());
+        next = if bytes.last() == Some(&b'\n') {
+            (end, line.saturating_add(1), 0)
+        } else {
+            (end, line, into.saturating_add(bytes.len()))
+        };
+        Piece {
+            offset,
+            into,
+            line,
+            bytes,
+        }
+    })
 }
 
 /// Lines that belong together.
@@ -438,29 +590,51 @@ fn physical_lines(bytes: &[u8]) -> impl Iterator<Item = (u32, u32, &[u8])> {
 struct Joined {
     bytes: Vec<u8>,
     segments: Vec<Segment>,
+    /// Where the first piece begins in the file, and how far into its line.
+    begin: (usize, usize),
 }
 
 impl Joined {
-    fn add(&mut self, text: &[u8], line: u32, column: u32) {
+    /// Takes in a piece; true when the statement ends with it.
+    fn take(&mut self, piece: &Piece<'_>) -> bool {
+        let bytes = piece.bytes;
+        let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r' | 0));
+        let bytes = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        let blank = bytes.iter().take_while(|byte| words::is_blank(**byte)).count();
+        let text = bytes.get(blank..).unwrap_or_default();
+        if text.is_empty() || text.starts_with(b"#") {
+            return false;
+        }
+        if self.segments.is_empty() {
+            self.begin = (piece.offset, piece.into);
+        }
         self.segments.push(Segment {
-            offset: self.bytes.len(),
-            line,
-            column,
+            offset: words::number(self.bytes.len()),
+            line: piece.line,
+            column: words::number(piece.into.saturating_add(blank).saturating_add(1)),
         });
         self.bytes.extend_from_slice(text);
+        if self.bytes.last() == Some(&b'\\') {
+            self.bytes.pop();
+            return false;
+        }
+        true
     }
 
-    /// The whole line with its macros replaced.
-    fn statement(self, environment: &Environment) -> Option<(String, Vec<Segment>)> {
-        let mut text = String::from_utf8_lossy(&self.bytes).into_owned();
+    /// The whole line with its macros replaced, and where its first piece begins in the file.
+    fn statement(self, macros: &Macros) -> Option<(String, Vec<Segment>, (usize, usize))> {
+        let mut text = match String::from_utf8(self.bytes) {
+            Ok(text) => text,
+            Err(fault) => String::from_utf8_lossy(fault.as_bytes()).into_owned(),
+        };
         text.truncate(text.trim_end_matches([' ', '\t', '\r', '\n', '\x0b', '\x0c']).len());
         if text.contains("${") {
             text = text
-                .replace("${service_name}", &environment.service_name)
-                .replace("${process_name}", &environment.process_name)
-                .replace("${process_number}", &environment.process_number.to_string());
+                .replace("${service_name}", &macros.service_name)
+                .replace("${process_name}", &macros.process_name)
+                .replace("${process_number}", &macros.process_number);
         }
-        (!text.is_empty()).then_some((text, self.segments))
+        (!text.is_empty()).then_some((text, self.segments, self.begin))
     }
 }
 

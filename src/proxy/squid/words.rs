@@ -1,13 +1,49 @@
 //! Words of a line as Squid cuts them, and the numbers, times and sizes among them.
 
-/// One word.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// One word: a stretch of the text of its statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Word {
-    pub(super) text: String,
+    start: u32,
+    end: u32,
+}
+
+/// Before the value of a word in quotes, where it stands in the joined line: four bytes of seven bits each.
+const MARK_BYTES: usize = 5;
+
+impl Word {
+    fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: number(start),
+            end: number(end),
+        }
+    }
+
+    fn bounds(self) -> (usize, usize) {
+        let wide = |value| usize::try_from(value).unwrap_or(usize::MAX);
+        (wide(self.start), wide(self.end))
+    }
+
+    /// Its text, of the text of its statement.
+    pub(super) fn text(self, text: &str) -> &str {
+        let (start, end) = self.bounds();
+        text.get(start..end).unwrap_or_default()
+    }
+
+    /// It was written in quotes that Squid understands, so its value stands behind the line.
+    pub(super) fn is_quoted(self, line_end: usize) -> bool {
+        self.bounds().0 > line_end
+    }
+
     /// Where it begins in the joined line, in bytes.
-    pub(super) offset: usize,
-    /// It was written in quotes that Squid understands.
-    pub(super) quoted: bool,
+    pub(super) fn offset(self, text: &str, line_end: usize) -> usize {
+        let (start, _) = self.bounds();
+        if !self.is_quoted(line_end) {
+            return start;
+        }
+        let mark = text.as_bytes().get(start.saturating_sub(MARK_BYTES)..start);
+        let digits = mark.unwrap_or_default().iter().rev();
+        digits.fold(0, |offset, digit| (offset << 7) | usize::from(*digit))
+    }
 }
 
 /// What is wrong with a line, and where in it.
@@ -32,28 +68,33 @@ pub(super) fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Cuts what follows a directive; `base` is the offset of `text` in its line. A `#` at the start of a word ends it.
-pub(super) fn cut(text: &str, base: usize, quoted_values: bool) -> (Vec<Word>, Option<Fault>) {
-    let bytes = text.as_bytes();
+/// Cuts what follows a directive, from the offset `from` of the line on. A `#` at the start of a word ends it.
+/// The values of words in quotes are put behind the line.
+pub(super) fn cut(text: &mut String, from: usize, quoted_values: bool) -> (Vec<Word>, Option<Fault>) {
     let mut found = Vec::new();
-    let mut at = 0_usize;
+    let mut values = String::new();
+    let line_end = text.len();
+    let bytes = text.as_bytes();
+    let mut at = from;
+    let mut fault = None;
     loop {
         while bytes.get(at).copied().is_some_and(is_separator) {
             at = at.saturating_add(1);
         }
         match bytes.get(at) {
-            None | Some(b'#') => return (found, None),
+            None | Some(b'#') => break,
             Some(quote @ (b'"' | b'\'')) if quoted_values => {
-                let Some((value, end)) = unquote(text, at, *quote) else {
+                for place in 0..MARK_BYTES {
+                    let digit = at.checked_shr(number(place).saturating_mul(7)).unwrap_or(0) & 0x7f;
+                    values.push(char::from(u8::try_from(digit).unwrap_or(0)));
+                }
+                let start = line_end.saturating_add(values.len());
+                let Some(end) = unquote(bytes, at, *quote, &mut values) else {
                     let message = "a quoted value is not ended".to_owned();
-                    let offset = base.saturating_add(at);
-                    return (found, Some(Fault { message, offset }));
+                    fault = Some(Fault { message, offset: at });
+                    break;
                 };
-                found.push(Word {
-                    text: value,
-                    offset: base.saturating_add(at),
-                    quoted: true,
-                });
+                found.push(Word::new(start, line_end.saturating_add(values.len())));
                 at = end;
             }
             Some(_) => {
@@ -61,68 +102,63 @@ pub(super) fn cut(text: &str, base: usize, quoted_values: bool) -> (Vec<Word>, O
                 while bytes.get(at).is_some_and(|byte| !is_separator(*byte)) {
                     at = at.saturating_add(1);
                 }
-                found.push(Word {
-                    text: text.get(start..at).unwrap_or_default().to_owned(),
-                    offset: base.saturating_add(start),
-                    quoted: false,
-                });
+                found.push(Word::new(start, at));
             }
         }
     }
+    text.push_str(&values);
+    (found, fault)
 }
 
-/// The value between quotes with its backslashes taken away, and the offset after the closing quote.
-fn unquote(text: &str, start: usize, quote: u8) -> Option<(String, usize)> {
+/// Adds the value between quotes with its backslashes taken away; the offset after the closing quote.
+fn unquote(bytes: &[u8], start: usize, quote: u8, into: &mut String) -> Option<usize> {
     let mut value = Vec::new();
-    let mut bytes = text.bytes().enumerate().skip(start.saturating_add(1));
-    while let Some((index, byte)) = bytes.next() {
-        if byte == quote {
-            return Some((
-                String::from_utf8_lossy(&value).into_owned(),
-                index.saturating_add(1),
-            ));
+    let mut rest = bytes.iter().enumerate().skip(start.saturating_add(1));
+    while let Some((index, byte)) = rest.next() {
+        if *byte == quote {
+            into.push_str(&String::from_utf8_lossy(&value));
+            return Some(index.saturating_add(1));
         }
-        if byte == b'\\' {
-            value.push(bytes.next()?.1);
-        } else {
-            value.push(byte);
-        }
+        value.push(if *byte == b'\\' { *rest.next()?.1 } else { *byte });
     }
     None
 }
 
 /// The words of an `include` line: quotes group, a backslash takes the next byte as it is.
-pub(super) fn shell_words(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut word: Option<String> = None;
-    let mut in_quotes = false;
+pub(super) fn shell_words(text: &str) -> impl Iterator<Item = String> {
     let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            ' ' | '\t' | '\r' | '\n' if !in_quotes => found.extend(word.take()),
-            '"' => {
-                in_quotes = !in_quotes;
-                word.get_or_insert_default();
+    std::iter::from_fn(move || {
+        let mut word: Option<String> = None;
+        let mut in_quotes = false;
+        while let Some(character) = characters.next() {
+            match character {
+                ' ' | '\t' | '\r' | '\n' if !in_quotes => {
+                    if word.is_some() {
+                        return word;
+                    }
+                }
+                '"' => {
+                    in_quotes = !in_quotes;
+                    word.get_or_insert_default();
+                }
+                '\\' => word.get_or_insert_default().extend(characters.next()),
+                _ => word.get_or_insert_default().push(character),
             }
-            '\\' => word.get_or_insert_default().extend(characters.next()),
-            _ => word.get_or_insert_default().push(character),
         }
-    }
-    found.extend(word);
-    found
+        word
+    })
 }
 
 /// The words of a pattern list: a backslash keeps the blank after it in the word.
-pub(super) fn cut_patterns(text: &str, base: usize) -> Vec<Word> {
+pub(super) fn cut_patterns(text: &str) -> impl Iterator<Item = &str> {
     let bytes = text.as_bytes();
-    let mut found = Vec::new();
     let mut at = 0_usize;
-    loop {
+    std::iter::from_fn(move || {
         while bytes.get(at).copied().is_some_and(is_separator) {
             at = at.saturating_add(1);
         }
         if matches!(bytes.get(at), None | Some(b'#')) {
-            return found;
+            return None;
         }
         let start = at;
         while let Some(byte) = bytes.get(at) {
@@ -132,16 +168,11 @@ pub(super) fn cut_patterns(text: &str, base: usize) -> Vec<Word> {
             at = at.saturating_add(if *byte == b'\\' { 2 } else { 1 });
         }
         at = at.min(bytes.len());
-        let end = (at..=bytes.len())
+        at = (at..=bytes.len())
             .find(|end| text.is_char_boundary(*end))
             .unwrap_or(bytes.len());
-        at = end;
-        found.push(Word {
-            text: text.get(start..end).unwrap_or_default().to_owned(),
-            offset: base.saturating_add(start),
-            quoted: false,
-        });
-    }
+        text.get(start..at)
+    })
 }
 
 /// A whole number as C reads it: sign, decimal, `0x` or octal with a leading `0`.

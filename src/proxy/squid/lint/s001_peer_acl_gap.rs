@@ -87,20 +87,20 @@ fn allowed_sites(config: &Config) -> Vec<Site> {
     let allowing = config.list("http_access").iter().filter(|line| line.allow);
     let lists = allowing
         .flat_map(|line| &line.terms)
-        .filter(|term| !term.negated)
-        .filter(|term| seen.insert(term.acl));
+        .filter(|term| !term.negated())
+        .filter(|term| seen.insert(term.acl()));
     let mut sites = Vec::new();
     for term in lists {
-        let Some(acl) = config.acls.all.get(term.acl).filter(|acl| acl.kind == "dstdomain") else {
+        let Some(acl) = config.acls.get(term.acl()).filter(|acl| acl.kind() == "dstdomain") else {
             continue;
         };
-        for value in &acl.values {
+        for value in acl.values() {
             if sites.len() >= MAX_NAMES {
                 return sites;
             }
             let name = value.trim_start_matches('.');
             if !name.is_empty() {
-                sites.push(site(name, Some(term.acl)));
+                sites.push(site(name, Some(term.acl())));
             }
         }
     }
@@ -166,15 +166,16 @@ fn report(
     // Which of several parents has the site, only its owner knows.
     if let ([one], Some(acl)) = (
         own.refused_peers.as_slice(),
-        site.acl.and_then(|acl| config.acls.all.get(acl)),
+        site.acl.and_then(|acl| config.acls.get(acl)),
     ) {
-        let line = format!("cache_peer_access {} allow {}", one.peer, acl.name);
+        let line = format!("cache_peer_access {} allow {}", one.peer, acl.name());
         let peer = config.peers.iter().find(|peer| peer.name == one.peer);
         let first = peer.and_then(|peer| peer.access.first());
         found.edit = first.and_then(|first| {
             let place = config.place_of(Some(first.statement));
             // Lists must be defined above the line that names them.
-            let defined = acl.place.line > 0 && acl.place.file == place.file && acl.place.line < place.line;
+            let own = config.place_of(acl.statement());
+            let defined = acl.statement().is_some() && own.file == place.file && own.line < place.line;
             (defined && place.column == 1).then(|| TextEdit {
                 file: place.file,
                 start: (place.line, 1),

@@ -16,14 +16,24 @@ pub(super) const CHECK: Check<Config> = Check {
     find,
 };
 
+/// Beyond this number there is nothing new.
+const MOST_PROBLEMS: usize = 500;
+/// The most peers among which a misspelt name is looked for.
+const MOST_NAMES: usize = 1000;
+
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    for number in &config.lost_access {
+    for number in config.lost_access.iter().take(MOST_PROBLEMS) {
         let Some(statement) = config.statement(*number) else {
             continue;
         };
         let name = statement.word(0);
         let later = config.peers.iter().find(|peer| peer.name.eq_ignore_ascii_case(name));
-        let near = || checks::nearest_of(name, config.peers.iter().map(|peer| peer.name.as_str()));
+        let near = || {
+            checks::nearest_of(
+                name,
+                config.peers.iter().take(MOST_NAMES).map(|peer| peer.name.as_str()),
+            )
+        };
         let mut found = if let Some(peer) = later {
             let message = format!(
                 "cache_peer \"{name}\" comes only after this line, in line {}, so Squid leaves this line out",
@@ -39,14 +49,9 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             match near() {
                 Some(near) => {
                     found.effect = format!("{near} gets requests as if this line were not there");
-                    let rest: Vec<&str> = statement
-                        .words
-                        .iter()
-                        .skip(1)
-                        .map(|word| word.text.as_str())
-                        .collect();
+                    let rest: Vec<&str> = statement.words_from(1).collect();
                     found.repair = Some(format!("cache_peer_access {near} {}", rest.join(" ")));
-                    found.edit = replace_word(config, statement, 0, near.to_owned());
+                    found.edit = replace_word(config, &statement, 0, near.to_owned());
                 }
                 None => {
                     "every peer gets requests as if this line were not there".clone_into(&mut found.effect);
@@ -54,7 +59,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             }
             found
         };
-        found.place = config.source.word_place(statement, 0);
+        found.place = config.source.word_place(&statement, 0);
         problems.push(found);
     }
 }

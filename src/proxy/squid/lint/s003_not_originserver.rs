@@ -28,7 +28,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if !accelerates_only {
         return;
     }
-    for peer in config.peers.iter().filter(|peer| !may_be_a_proxy(peer)) {
+    for peer in config.peers.iter().filter(|peer| !may_be_a_proxy(peer)).take(500) {
         let Some(statement) = config.statement(peer.statement) else {
             continue;
         };
@@ -39,10 +39,10 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         let mut found = problem(config, &CHECK.rule, peer.statement, message);
         "an application that does not understand whole URLs answers 400 or 404, or hangs up, which makes a 502"
             .clone_into(&mut found.effect);
-        found.repair = Some(format!("cache_peer {} originserver", statement.rest.trim()));
-        let last = statement.words.len().saturating_sub(1);
+        found.repair = Some(format!("cache_peer {} originserver", statement.rest().trim()));
+        let last = statement.count().saturating_sub(1);
         let with = format!("{} originserver", statement.word(last));
-        found.edit = replace_word(config, statement, last, with);
+        found.edit = replace_word(config, &statement, last, with);
         problems.push(found);
     }
 }

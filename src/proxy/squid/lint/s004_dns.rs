@@ -24,11 +24,9 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         return;
     };
     let mut written: Vec<(IpAddr, usize)> = Vec::new();
-    for (number, statement) in config.source.statements.iter().enumerate() {
-        if statement.name == "dns_nameservers" {
-            let addresses = statement.words.iter().filter_map(|word| word.text.parse().ok());
-            written.extend(addresses.map(|address| (address, number)));
-        }
+    for (number, statement) in settings::statements(config, "dns_nameservers") {
+        let addresses = statement.words().filter_map(|word| word.parse().ok());
+        written.extend(addresses.map(|address| (address, number)));
     }
     if written.is_empty() {
         if settings::statements(config, "dns_nameservers").next().is_some() {

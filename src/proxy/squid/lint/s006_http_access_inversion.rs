@@ -23,7 +23,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         nobody(config, problems);
         return;
     };
-    let written = |number: usize| config.statement(number).map(written).unwrap_or_default();
+    let written = |number: usize| config.statement(number).as_ref().map(written).unwrap_or_default();
     if let Some(index) = lines.iter().position(|line| is_for_all(config, line)) {
         let (above, below) = lines.split_at(index.saturating_add(1));
         let Some(all) = above.last() else { return };
@@ -54,7 +54,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     };
     let mut found = problem(config, &CHECK.rule, last.statement, message.to_owned());
     // To deny all but one's own sites, and so to let in those, is a known idiom.
-    let is_idiom = last.terms.iter().all(|term| term.negated);
+    let is_idiom = last.terms.iter().all(|term| term.negated());
     if last.allow || is_idiom {
         found.level = ProblemLevel::Info;
     } else {
@@ -84,6 +84,6 @@ fn nobody(config: &Config, problems: &mut Vec<ConfigProblem>) {
 }
 
 fn written(statement: &Statement) -> String {
-    let words: Vec<&str> = statement.words.iter().map(|word| word.text.as_str()).collect();
-    format!("{} {}", statement.name, words.join(" "))
+    let words: Vec<&str> = statement.words().collect();
+    format!("{} {}", statement.name(), words.join(" "))
 }
