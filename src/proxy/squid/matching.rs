@@ -196,7 +196,7 @@ fn domain(acl: Acl<'_>, asked: &Asked) -> Truth {
     });
     if matched {
         Truth::Yes
-    } else if !acl.no_lookups() && !acl.values().next().is_none() && host.parse::<IpAddr>().is_ok() {
+    } else if !acl.no_lookups() && acl.values().next().is_some() && host.parse::<IpAddr>().is_ok() {
         Truth::Open
     } else {
         Truth::No

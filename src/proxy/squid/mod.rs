@@ -18,6 +18,7 @@ mod checks;
 mod directives;
 pub mod error_page;
 mod glob;
+mod lines;
 pub mod lint;
 mod matching;
 mod model;
@@ -160,7 +161,7 @@ impl Config {
             .filter(move |acl| accelerates && acl.kind() == "dstdomain")
             .flat_map(acl::Acl::values)
             .filter(|value| !value.starts_with('.'))
-            .map(|value| value.to_ascii_lowercase());
+            .map(str::to_ascii_lowercase);
         sites.chain(domains)
     }
 

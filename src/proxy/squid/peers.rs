@@ -197,7 +197,7 @@ fn option(
             "standby" => *standby = count(value),
             "basetime" | "ttl" => _ = count(value),
             "name" => value.clone_into(&mut peer.name),
-            "forceddomain" => peer.forced_domain = text().filter(|text: &Box<str>| !text.is_empty()),
+            "forceddomain" => peer.forced_domain = (!value.is_empty()).then(|| value.into()),
             "login" => peer.login = text(),
             "ssldomain" | "tls-domain" => peer.tls_domain = text(),
             "sslcafile" | "tls-cafile" => peer.tls_ca = text(),

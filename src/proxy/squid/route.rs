@@ -150,10 +150,8 @@ impl Walk<'_> {
             return 407;
         }
         let mut infos = settings::statements(self.config, "deny_info");
-        let Some((_, info)) = infos.find(|(_, info)| {
-            let mut named = info.words_from(1);
-            named.any(|word| word.eq_ignore_ascii_case(acl.name()))
-        }) else {
+        let names = |word: &str| word.eq_ignore_ascii_case(acl.name());
+        let Some((_, info)) = infos.find(|(_, info)| info.words_from(1).any(names)) else {
             return 403;
         };
         let page = info.word(0);
@@ -353,14 +351,12 @@ impl Walk<'_> {
             host_header: peer
                 .forced_domain
                 .clone()
-                .map(String::from)
-                .unwrap_or_else(|| host_header(asked)),
+                .map_or_else(|| host_header(asked), String::from),
             tls: peer.tls,
             tls_name: peer.tls.then(|| {
                 peer.tls_domain
                     .clone()
-                    .map(String::from)
-                    .unwrap_or_else(|| peer.host.clone())
+                    .map_or_else(|| peer.host.clone(), String::from)
             }),
             tls_verify: peer.tls
                 && !peer
