@@ -20,6 +20,9 @@ const EXCERPT_BYTES: usize = 200;
 /// A block with this many children gets an index of their names.
 const MANY_CHILDREN: u32 = 24;
 
+/// So many children of a block whose names are not nginx's own are indexed.
+const MOST_OTHERS: usize = 4_096;
+
 /// The position of what stands in no file, and the child of a directive without children.
 const NONE: u32 = u32::MAX;
 
@@ -83,8 +86,8 @@ pub(super) struct Tree {
     /// Files by path.
     paths: HashMap<String, usize>,
     /// Children by name, for blocks with many: a lookup must not take the time of the whole `http` block.
-    /// Names that are not nginx's own are not among them.
-    index: HashMap<NodeId, HashMap<Symbol, Vec<u32>>>,
+    /// Names that are not nginx's own stand together, unless they are too many.
+    index: HashMap<NodeId, HashMap<Option<Symbol>, Vec<u32>>>,
     /// `upstream` blocks of `http` by lower-case name; the first of a name counts.
     upstreams: HashMap<String, NodeId>,
     /// Every `*_pass` of `http`, in order: most rules begin with them.
@@ -418,11 +421,17 @@ impl Tree {
         self.index = large
             .into_iter()
             .map(|id| {
-                let mut names: HashMap<Symbol, Vec<u32>> = HashMap::default();
+                let mut names: HashMap<Option<Symbol>, Vec<u32>> = HashMap::default();
+                let (mut others, mut known) = (Vec::new(), true);
                 for child in self.children(id) {
-                    if let Some(name) = self.symbol(child) {
-                        names.entry(name).or_default().push(number(child));
+                    match self.symbol(child) {
+                        Some(name) => names.entry(Some(name)).or_default().push(number(child)),
+                        None if others.len() < MOST_OTHERS => others.push(number(child)),
+                        None => known = false,
                     }
+                }
+                if known {
+                    names.insert(None, others);
                 }
                 (id, names)
             })
@@ -461,11 +470,13 @@ impl Tree {
 
     /// The children among which those of this name are.
     fn candidates(&self, block: NodeId, name: Option<Symbol>) -> Children<'_> {
-        match (self.index.get(&block), name) {
-            (Some(names), Some(name)) => {
-                Children::Listed(names.get(&name).map_or(&[][..], Vec::as_slice).iter())
-            }
-            _ => self.linked(block),
+        let Some(names) = self.index.get(&block) else {
+            return self.linked(block);
+        };
+        match (names.get(&name), name) {
+            (Some(listed), _) => Children::Listed(listed.iter()),
+            (None, Some(_)) => Children::Listed([].iter()),
+            (None, None) => self.linked(block),
         }
     }
 
