@@ -66,12 +66,12 @@ fn ours(config: &Config) -> Vec<Seen> {
         let statement = config.statement(id);
         found.push((
             depth,
-            statement.name.to_ascii_lowercase(),
-            statement.raw.trim().to_owned(),
-            if statement.from_macro {
+            statement.name().to_ascii_lowercase(),
+            statement.raw().trim().to_owned(),
+            if statement.from_macro() {
                 0
             } else {
-                statement.last_line
+                statement.last_line()
             },
         ));
         push(&mut waiting, depth + 1, id);

@@ -13,13 +13,13 @@ pub(super) fn redirect(config: &Config, section: StatementId, path: &str) -> Opt
     }
     for id in config.tree.children(section) {
         let statement = config.tree.get(id);
-        let fixed = match statement.name.to_ascii_lowercase().as_str() {
+        let fixed = match statement.name().to_ascii_lowercase().as_str() {
             "redirect" | "redirectmatch" => None,
             "redirectpermanent" => Some(301),
             "redirecttemp" => Some(302),
             _ => continue,
         };
-        let words: Vec<&str> = statement.arguments.iter().map(|word| word.text.as_str()).collect();
+        let words: Vec<&str> = statement.arguments().iter().map(|word| word.text).collect();
         let status = fixed.or_else(|| status(words.first().copied().unwrap_or_default()));
         let first = usize::from(fixed.is_none() && status.is_some());
         let rest = words.get(first..).unwrap_or_default();

@@ -21,14 +21,14 @@ pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
         if problems.len() >= MOST_PROBLEMS {
             break;
         }
-        let name = if statement.is_section {
-            format!("<{}", statement.name)
+        let name = if statement.is_section() {
+            format!("<{}", statement.name())
         } else {
-            statement.name.clone()
+            statement.name().to_owned()
         };
         let owners = directives::modules_of(&name);
         if owners.is_empty() {
-            if all_known && !is_new(&statement.name) {
+            if all_known && !is_new(&statement.name()) {
                 let message = if name.starts_with('\u{feff}') {
                     "the file begins with a byte order mark, which the server takes for a part of the first word"
                         .to_owned()

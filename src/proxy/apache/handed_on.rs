@@ -27,12 +27,12 @@ pub(super) fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layer
             let statement = config.statement(proxied.statement);
             (
                 proxied.statement,
-                format!("{} {}", statement.name, statement.argument(0)),
+                format!("{} {}", statement.name(), statement.argument(0)),
             )
         },
         |section| {
             let statement = config.statement(section);
-            (section, format!("{} {}", statement.name, statement.argument(0)))
+            (section, format!("{} {}", statement.name(), statement.argument(0)))
         },
     );
     route.location = Some(Named {
@@ -285,10 +285,10 @@ fn has_core_directive(config: &Config, section: StatementId) -> bool {
     ];
     config.tree.children(section).any(|id| {
         let statement = config.statement(id);
-        let name = if statement.is_section {
-            format!("<{}", statement.name)
+        let name = if statement.is_section() {
+            format!("<{}", statement.name())
         } else {
-            statement.name.clone()
+            statement.name().to_owned()
         };
         directives::modules_of(&name).contains(&"core_module")
             && !OTHERS.iter().any(|other| statement.is(other))

@@ -55,7 +55,7 @@ impl Layers {
         for server in self.server_sections() {
             for section in config.tree.children(server) {
                 let statement = config.tree.get(section);
-                if !statement.is_section || !(statement.is("Location") || statement.is("LocationMatch")) {
+                if !statement.is_section() || !(statement.is("Location") || statement.is("LocationMatch")) {
                     continue;
                 }
                 match location_matches(config, section, path, &plain) {
@@ -74,7 +74,7 @@ impl Layers {
         for server in self.server_sections() {
             for section in config.tree.children(server) {
                 let statement = config.tree.get(section);
-                if !statement.is_section || !(statement.is("Proxy") || statement.is("ProxyMatch")) {
+                if !statement.is_section() || !(statement.is("Proxy") || statement.is("ProxyMatch")) {
                     continue;
                 }
                 let (written, regex) = section_path(config, section);
@@ -103,7 +103,7 @@ impl Layers {
         for server in self.server_sections() {
             for section in config.tree.children(server) {
                 let statement = config.tree.get(section);
-                if !statement.is_section {
+                if !statement.is_section() {
                     continue;
                 }
                 let (written, regex) = section_path(config, section);
@@ -136,7 +136,7 @@ impl Layers {
         for outer in inner {
             for section in config.tree.children(outer) {
                 let statement = config.tree.get(section);
-                if !statement.is_section || !(statement.is("Files") || statement.is("FilesMatch")) {
+                if !statement.is_section() || !(statement.is("Files") || statement.is("FilesMatch")) {
                     continue;
                 }
                 if file_matches(config, section, name) {
@@ -152,11 +152,11 @@ impl Layers {
             for child in config.tree.children(section) {
                 let statement = config.tree.get(child);
                 let conditional = ["If", "ElseIf", "Else"].iter().any(|name| statement.is(name));
-                if statement.is_section && conditional {
+                if statement.is_section() && conditional {
                     let place = config.place(child);
                     self.undetermined.push(format!(
                         "<{}> at {place} is decided for each request",
-                        statement.name
+                        statement.name()
                     ));
                 }
             }

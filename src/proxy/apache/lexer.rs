@@ -3,11 +3,11 @@
 
 /// A stretch of a logical line and where it was written.
 #[derive(Clone, Copy, Debug)]
-struct Stretch {
+pub(super) struct Stretch {
     /// Where it begins in the logical line.
-    offset: usize,
-    line: u32,
-    column: u32,
+    offset: u32,
+    /// Its first byte in the file.
+    at: u32,
     /// Written as it stands; otherwise it is the value of a `${…}` that begins at this place.
     verbatim: bool,
 }
@@ -16,22 +16,24 @@ struct Stretch {
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogicalLine {
     pub(super) text: String,
-    stretches: Vec<Stretch>,
-    /// The last line it takes.
-    pub(super) last_line: u32,
+    pub(super) stretches: Vec<Stretch>,
+    /// A byte of the last line it takes: of a single one the first of the text.
+    pub(super) last_at: u32,
+    /// It is one line of the file and stands there as it is.
+    pub(super) whole: bool,
 }
 
 /// One word of a directive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Word {
+pub(super) struct Word {
     /// Without quotes and escapes.
-    pub text: String,
-    /// Where it begins, from 1.
-    pub line: u32,
-    /// In bytes, from 1; the quote counts.
-    pub column: u32,
+    pub(super) text: String,
+    /// Where it begins in the logical line; the quote counts.
+    pub(super) offset: usize,
+    /// Where it begins in the file.
+    pub(super) at: u32,
     /// It stood in quotes.
-    pub quoted: bool,
+    pub(super) quoted: bool,
 }
 
 /// The white space of `isspace(3)` in the C locale.
@@ -47,31 +49,45 @@ pub(super) fn number(value: usize) -> u32 {
 impl LogicalLine {
     /// A line without a place of its own, such as one of a macro's body after its arguments are put in.
     pub(super) fn replaced(text: String, like: &Self) -> Self {
-        let (line, column) = like.place(0);
         Self {
             text,
             stretches: vec![Stretch {
                 offset: 0,
-                line,
-                column,
+                at: like.place(0),
                 verbatim: false,
             }],
-            last_line: like.last_line,
+            last_at: like.last_at,
+            whole: false,
         }
     }
 
-    /// Line and column of a byte of the text.
-    pub(super) fn place(&self, offset: usize) -> (u32, u32) {
+    /// One line of a file as it stands there.
+    pub(super) fn verbatim(text: String, at: u32) -> Self {
+        Self {
+            text,
+            stretches: vec![Stretch {
+                offset: 0,
+                at,
+                verbatim: true,
+            }],
+            last_at: at,
+            whole: true,
+        }
+    }
+
+    /// Where in the file a byte of the text is written.
+    pub(super) fn place(&self, offset: usize) -> u32 {
+        let offset = number(offset);
         let index = self.stretches.partition_point(|stretch| stretch.offset <= offset);
         let Some(stretch) = index.checked_sub(1).and_then(|index| self.stretches.get(index)) else {
-            return (self.last_line, 1);
+            return self.last_at;
         };
         let further = if stretch.verbatim {
-            number(offset.saturating_sub(stretch.offset))
+            offset.saturating_sub(stretch.offset)
         } else {
             0
         };
-        (stretch.line, stretch.column.saturating_add(further))
+        stretch.at.saturating_add(further)
     }
 
     /// Puts values in place of `${NAME}`, as httpd does with the whole line before it looks at words. An
@@ -81,7 +97,7 @@ impl LogicalLine {
         self,
         most: usize,
         value: impl Fn(&str) -> Option<String>,
-        mut unknown: impl FnMut(&str, u32, u32),
+        mut unknown: impl FnMut(&str, u32),
     ) -> Self {
         if !self.text.contains("${") {
             return self;
@@ -89,11 +105,10 @@ impl LogicalLine {
         let mut out = String::with_capacity(self.text.len());
         let mut stretches = Vec::new();
         let mut at = 0;
-        let mut push = |out: &str, (line, column): (u32, u32), verbatim| {
+        let mut push = |out: &str, at: u32, verbatim| {
             stretches.push(Stretch {
-                offset: out.len(),
-                line,
-                column,
+                offset: number(out.len()),
+                at,
                 verbatim,
             });
         };
@@ -116,7 +131,7 @@ impl LogicalLine {
                 out.push_str(&value);
                 at = after;
             } else {
-                unknown(name, place.0, place.1);
+                unknown(name, place);
                 // The closing brace is left to the next round, as `${a${b}` shows.
                 let brace = after.saturating_sub(1);
                 self.copy(start, brace, &mut out, &mut push);
@@ -126,15 +141,21 @@ impl LogicalLine {
         Self {
             text: out,
             stretches,
-            last_line: self.last_line,
+            last_at: self.last_at,
+            whole: false,
         }
     }
 
-    fn copy(&self, from: usize, to: usize, out: &mut String, push: &mut impl FnMut(&str, (u32, u32), bool)) {
+    fn copy(&self, from: usize, to: usize, out: &mut String, push: &mut impl FnMut(&str, u32, bool)) {
         let mut at = from;
         while at < to {
-            let index = self.stretches.partition_point(|stretch| stretch.offset <= at);
-            let end = self.stretches.get(index).map_or(to, |next| next.offset.min(to));
+            let offset = number(at);
+            let index = self.stretches.partition_point(|stretch| stretch.offset <= offset);
+            let next = self
+                .stretches
+                .get(index)
+                .and_then(|next| usize::try_from(next.offset).ok());
+            let end = next.map_or(to, |next| next.min(to));
             push(out, self.place(at), true);
             out.push_str(self.text.get(at..end).unwrap_or_default());
             at = end.max(at.saturating_add(1));
@@ -146,28 +167,25 @@ impl LogicalLine {
 pub(super) struct Lines {
     bytes: std::sync::Arc<[u8]>,
     at: usize,
-    line: u32,
 }
 
 impl Lines {
     pub(super) fn new(bytes: std::sync::Arc<[u8]>) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            line: 0,
-        }
+        Self { bytes, at: 0 }
     }
 
     /// Nothing was read yet.
     pub(super) fn is_fresh(&self) -> bool {
-        self.line == 0
+        self.at == 0
     }
 
     /// The next logical line; `None` at the end.
     pub(super) fn next_line(&mut self) -> Option<LogicalLine> {
         let mut logical = LogicalLine::default();
         let mut bytes: Vec<u8> = Vec::new();
-        let mut pieces: Vec<(usize, u32)> = Vec::new();
+        // Where each line begins in what was gathered, and in the file.
+        let mut pieces: Vec<(usize, usize)> = Vec::new();
+        let mut whole = true;
         let bytes_of_file = std::sync::Arc::clone(&self.bytes);
         loop {
             let rest = bytes_of_file.get(self.at..).unwrap_or_default();
@@ -176,12 +194,12 @@ impl Lines {
             }
             let end = rest.iter().position(|byte| *byte == b'\n');
             let mut piece = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            pieces.push((bytes.len(), self.at));
             self.at = self
                 .at
                 .saturating_add(end.map_or(rest.len(), |end| end.saturating_add(1)));
-            self.line = self.line.saturating_add(1);
-            pieces.push((bytes.len(), self.line));
             let nul = piece.iter().position(|byte| *byte == 0);
+            whole &= nul.is_none();
             // The C string ends at a NUL, and with it the line.
             piece = piece.get(..nul.unwrap_or(piece.len())).unwrap_or_default();
             bytes.extend_from_slice(piece);
@@ -197,6 +215,7 @@ impl Lines {
                 {
                     bytes.truncate(without.saturating_sub(1).min(length));
                     continued = true;
+                    whole = false;
                 }
             }
             if !continued {
@@ -206,7 +225,6 @@ impl Lines {
         if pieces.is_empty() {
             return None;
         }
-        logical.last_line = self.line;
         let from = bytes.iter().position(|byte| !is_space(*byte)).unwrap_or(bytes.len());
         let to = bytes
             .iter()
@@ -218,13 +236,12 @@ impl Lines {
         logical.stretches = pieces
             .iter()
             .enumerate()
-            .filter_map(|(index, (start, line))| {
+            .filter_map(|(index, (start, at))| {
                 let end = pieces.get(index.saturating_add(1)).map_or(bytes.len(), |next| next.0);
                 let first = (*start).max(from);
                 (end > first && first < to).then(|| Stretch {
-                    offset: first.saturating_sub(from),
-                    line: *line,
-                    column: number(first.saturating_sub(*start)).saturating_add(1),
+                    offset: number(first.saturating_sub(from)),
+                    at: number(at.saturating_add(first.saturating_sub(*start))),
                     verbatim: plain,
                 })
             })
@@ -232,11 +249,15 @@ impl Lines {
         if logical.stretches.is_empty() {
             logical.stretches.push(Stretch {
                 offset: 0,
-                line: pieces.first().map_or(self.line, |piece| piece.1),
-                column: 1,
+                at: number(pieces.first().map_or(self.at, |piece| piece.1)),
                 verbatim: true,
             });
         }
+        logical.whole = whole && plain;
+        logical.last_at = match pieces.as_slice() {
+            [] | [_] => logical.place(0),
+            [.., last] => number(last.1),
+        };
         Some(logical)
     }
 }
@@ -294,11 +315,10 @@ const MOST_WORDS: usize = 65_536;
 pub(super) fn words(line: &LogicalLine, mut at: usize) -> Vec<Word> {
     let mut found = Vec::new();
     while let Some((text, start, quoted, next)) = next_word(&line.text, at) {
-        let (line, column) = line.place(start);
         found.push(Word {
             text,
-            line,
-            column,
+            offset: start,
+            at: line.place(start),
             quoted,
         });
         if found.len() >= MOST_WORDS {
@@ -355,25 +375,10 @@ mod tests {
     fn words_know_where_they_were_written() {
         let mut source = Lines::new(std::sync::Arc::from(&b"  A ${x} \\\n   \"b\"  c\n"[..]));
         let line = source.next_line().unwrap_or_default();
-        let line = line.expand(
-            99,
-            |name| (name == "x").then(|| "one two".to_owned()),
-            |_, _, _| {},
-        );
-        let places: Vec<(String, u32, u32)> = words(&line, 0)
-            .into_iter()
-            .map(|word| (word.text, word.line, word.column))
-            .collect();
-        let expected = [
-            ("A", 1, 3),
-            ("one", 1, 5),
-            ("two", 1, 5),
-            ("b", 2, 4),
-            ("c", 2, 9),
-        ];
-        assert_eq!(
-            places,
-            expected.map(|(text, line, column)| (text.to_owned(), line, column))
-        );
+        let line = line.expand(99, |name| (name == "x").then(|| "one two".to_owned()), |_, _| {});
+        let places: Vec<(String, u32)> =
+            words(&line, 0).into_iter().map(|word| (word.text, word.at)).collect();
+        let expected = [("A", 2), ("one", 4), ("two", 4), ("b", 14), ("c", 19)];
+        assert_eq!(places, expected.map(|(text, at)| (text.to_owned(), at)));
     }
 }

@@ -21,7 +21,7 @@ fn target(config: &Config, written: &str) -> String {
 pub(super) fn error_logs(config: &Config, server: usize) -> Vec<LogTarget> {
     let level = config.server_setting(server, "LogLevel").map_or_else(
         || "warn".to_owned(),
-        |id| config.statement(id).raw.trim().to_owned(),
+        |id| config.statement(id).raw().trim().to_owned(),
     );
     let setting = config.server_setting(server, "ErrorLog");
     let written = setting.map_or("logs/error_log", |id| config.statement(id).argument(0));
@@ -87,7 +87,7 @@ fn plain_format(config: &Config, section: StatementId) -> Option<String> {
     let plain = config
         .tree
         .named(section, "LogFormat")
-        .filter(|id| config.statement(*id).arguments.len() == 1)
+        .filter(|id| config.statement(*id).arguments().len() == 1)
         .last()?;
     let written = config.statement(plain).argument(0);
     Some(named_format(config, 0, written).unwrap_or_else(|| written.to_owned()))

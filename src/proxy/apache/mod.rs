@@ -42,11 +42,10 @@ use crate::evidence::{ConfigFile, ConfigProblem, ConfigSummary, Place, ProblemLe
 use crate::proxy::{Files, RouteRequest};
 
 pub use build::{Build, envvars, static_modules};
-pub use lexer::Word;
 pub use modules::{Modules, meant_by};
 pub use passes::ProxyPass;
 pub use servers::{Address, Host, Listener, Server};
-pub use tree::{ROOT, Statement, StatementId};
+pub use tree::{Arguments, ROOT, Statement, StatementId, Word};
 pub use workers::{Backend, Balancer, Worker};
 
 use tree::Tree;
@@ -189,12 +188,12 @@ impl Config {
     }
 
     /// All statements in the order in which the server takes them in, without the root.
-    pub fn statements(&self) -> impl Iterator<Item = (StatementId, &Statement)> {
-        self.tree.statements.iter().enumerate().skip(1)
+    pub fn statements(&self) -> impl Iterator<Item = (StatementId, Statement<'_>)> {
+        (1..self.tree.len()).map(|id| (id, self.tree.get(id)))
     }
 
     /// One statement.
-    pub fn statement(&self, id: StatementId) -> &Statement {
+    pub fn statement(&self, id: StatementId) -> Statement<'_> {
         self.tree.get(id)
     }
 
@@ -280,8 +279,8 @@ impl Config {
     }
 
     /// Where a word of a statement is written.
-    pub fn place_of(&self, id: StatementId, word: &Word) -> Place {
-        self.tree.place_at(self.tree.get(id).file, word.line, word.column)
+    pub fn place_of(&self, id: StatementId, word: &Word<'_>) -> Place {
+        self.tree.place_at(self.tree.get(id).file(), word.at)
     }
 
     /// A problem at a statement, with its excerpt.

@@ -1,6 +1,5 @@
 //! `ProxyPass` and `ProxyPassMatch`: what they say, and whether they take a path.
 
-use super::lexer::Word;
 use super::tree::StatementId;
 use super::{Config, paths};
 use crate::proxy::nginx::pattern;
@@ -20,8 +19,8 @@ pub struct ProxyPass {
     pub path: String,
     /// Where it leads, as written (`http://h:81/x`, `unix:/s|fcgi://php/`, `balancer://b/`); `!` for nowhere.
     pub url: String,
-    /// `key=value` parameters in order, each with its word.
-    pub parameters: Vec<(String, String, Word)>,
+    /// `key=value` parameters in order.
+    pub parameters: Vec<(String, String)>,
     /// Words without value: `nocanon`, `interpolate`, `noquery`.
     pub flags: Vec<String>,
 }
@@ -46,8 +45,8 @@ impl ProxyPass {
     pub fn parameter(&self, name: &str) -> Option<&str> {
         let mut found = self.parameters.iter().rev();
         found
-            .find(|(key, ..)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value, _)| value.as_str())
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -83,20 +82,20 @@ pub(super) fn passes(config: &Config) -> Vec<ProxyPass> {
             let section = config.tree.get(*section);
             section.is("Location") || section.is("LocationMatch")
         });
-        let mut words = statement.arguments.iter();
+        let mut words = statement.arguments().iter();
         let path = match location {
             Some(location) => section_path(config, location).0,
-            None => words.next().map(|word| word.text.clone()).unwrap_or_default(),
+            None => words.next().map(|word| word.text.to_owned()).unwrap_or_default(),
         };
-        let Some(url) = words.next().map(|word| word.text.clone()) else {
+        let Some(url) = words.next().map(|word| word.text.to_owned()) else {
             continue;
         };
         let mut parameters = Vec::new();
         let mut flags = Vec::new();
         for word in words {
             match word.text.split_once('=') {
-                Some((key, value)) => parameters.push((key.to_owned(), value.to_owned(), word.clone())),
-                None => flags.push(word.text.clone()),
+                Some((key, value)) => parameters.push((key.to_owned(), value.to_owned())),
+                None => flags.push(word.text.to_owned()),
             }
         }
         let regex = by_expression || (location.is_some() && paths::is_pattern(&path));
@@ -117,7 +116,7 @@ pub(super) fn passes(config: &Config) -> Vec<ProxyPass> {
 /// The path of a `<Location>`, `<Directory>` or `<Files>`, and whether it is a regular expression.
 pub(super) fn section_path(config: &Config, section: StatementId) -> (String, bool) {
     let statement = config.tree.get(section);
-    let matched = statement.name.to_ascii_lowercase().ends_with("match");
+    let matched = statement.name().to_ascii_lowercase().ends_with("match");
     if !matched && statement.argument(0) == "~" {
         return (statement.argument(1).to_owned(), true);
     }

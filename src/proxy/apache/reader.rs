@@ -8,15 +8,18 @@ mod containers;
 mod includes;
 mod macros;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::lexer::{Lines, LogicalLine, next_word, words};
+use foldhash::{HashMap, HashMapExt};
+
+use super::lexer::{Lines, LogicalLine, next_word, number, words};
 use super::modules::Modules;
-use super::tree::{ROOT, SourceFile, Statement, StatementId, Tree};
+use super::tree::{New, ROOT, SourceFile, StatementId, Tree};
 use super::{Environment, conditions, paths};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
 use crate::proxy::Files;
+use macros::Macro;
 
 /// httpd's own limit of nested includes.
 const DEEPEST_INCLUDE: usize = 128;
@@ -28,8 +31,14 @@ const MOST_STATEMENTS: usize = 1_000_000;
 const MOST_INCLUDES: usize = 200_000;
 /// A line may be this long, in bytes: httpd's limit.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
-/// All values put in place of `${…}` together, and all macro lines, in bytes.
-const MOST_EXPANDED: usize = 48 * 1024 * 1024;
+/// All values put in place of `${…}` together, and all macro lines, in bytes; besides [`EXPANDED_TIMES`] what
+/// was read.
+const MOST_EXPANDED: usize = 16 * 1024 * 1024;
+const EXPANDED_TIMES: usize = 4;
+/// What a line of a macro counts besides its text, in bytes.
+const MACRO_LINE_BYTES: usize = 32;
+/// Modules and skipped sections beyond this number say nothing new.
+const MOST_TOLD: usize = 10_000;
 /// Problems beyond this number say nothing new.
 const MOST_PROBLEMS: usize = 500;
 
@@ -38,7 +47,9 @@ enum Source {
     File(Lines),
     Macro {
         name: String,
-        lines: std::vec::IntoIter<LogicalLine>,
+        used: Arc<Macro>,
+        values: Vec<String>,
+        next: usize,
     },
 }
 
@@ -53,13 +64,47 @@ struct Frame {
 enum Open {
     Section(StatementId),
     /// A condition that holds, by its name.
-    Condition(String, u32),
+    Condition(Box<str>, u32),
 }
 
-struct Macro {
-    parameters: Vec<String>,
-    body: Vec<LogicalLine>,
-    file: usize,
+/// Names of containers with the places they are written at, one after the other.
+#[derive(Default)]
+struct Names {
+    texts: String,
+    /// Where each begins in the text, and in its file.
+    starts: Vec<(u32, u32)>,
+}
+
+impl Names {
+    fn push(&mut self, name: &str, at: u32) {
+        self.starts.push((number(self.texts.len()), at));
+        self.texts.push_str(name);
+    }
+
+    fn get(&self, at: usize) -> Option<(&str, u32)> {
+        let (start, place) = *self.starts.get(at)?;
+        let end = self
+            .starts
+            .get(at.saturating_add(1))
+            .map_or(self.texts.len(), |next| size(next.0));
+        Some((self.texts.get(size(start)..end).unwrap_or_default(), place))
+    }
+
+    fn last(&self) -> &str {
+        let last = self.starts.len().checked_sub(1);
+        last.and_then(|last| self.get(last)).map_or("", |(name, _)| name)
+    }
+
+    fn truncate(&mut self, count: usize) {
+        if let Some((start, _)) = self.starts.get(count) {
+            self.texts.truncate(size(*start));
+            self.starts.truncate(count);
+        }
+    }
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// What reading gives.
@@ -85,17 +130,21 @@ struct Reader<'a> {
     frames: Vec<Frame>,
     open: Vec<Open>,
     /// Names of the containers that are being skipped.
-    skipping: Vec<(String, u32)>,
+    skipping: Names,
     modules: Modules,
     loaded: Vec<(String, String, Place)>,
     server_root: String,
     defines: BTreeSet<String>,
     /// By lower-case name: httpd's tables do not look at case.
     values: HashMap<String, String>,
-    macros: HashMap<String, Macro>,
+    macros: HashMap<String, Arc<Macro>>,
     undefined: Vec<(String, Place)>,
     skipped: Vec<(String, String, Place)>,
     expanded: usize,
+    /// Bytes of all files.
+    read: usize,
+    /// It was told that no more is expanded.
+    told_expanded: bool,
     opened: usize,
     full: bool,
 }
@@ -114,7 +163,7 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files, environment: &Environ
         known: BTreeMap::new(),
         frames: Vec::new(),
         open: Vec::new(),
-        skipping: Vec::new(),
+        skipping: Names::default(),
         modules,
         loaded: Vec::new(),
         server_root: environment.server_root.clone(),
@@ -124,6 +173,8 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files, environment: &Environ
         undefined: Vec::new(),
         skipped: Vec::new(),
         expanded: 0,
+        read: 0,
+        told_expanded: false,
         opened: 0,
         full: false,
     };
@@ -179,6 +230,7 @@ impl Reader<'_> {
         }
         let outcome = self.files.read(path).map(|read| {
             let index = self.tree.files.len();
+            self.read = self.read.saturating_add(read.bytes.len());
             self.tree.files.push(SourceFile::new(
                 path.to_owned(),
                 Arc::from(read.bytes),
@@ -205,7 +257,7 @@ impl Reader<'_> {
         self.opened = self.opened.saturating_add(1);
         if self.opened > MOST_INCLUDES {
             self.full = true;
-            let place = self.tree.place_at(file, 0, 0);
+            let place = self.tree.whole_file(file);
             self.error(
                 "too-many-directives",
                 place,
@@ -230,17 +282,50 @@ impl Reader<'_> {
     }
 
     fn place(&self, line: &LogicalLine, offset: usize) -> Place {
-        let (line, column) = line.place(offset);
-        self.tree.place_at(self.file(), line, column)
+        self.tree.place_at(self.file(), line.place(offset))
+    }
+
+    /// How many bytes may still be put in place of variables and macros.
+    fn room(&self) -> usize {
+        let most = MOST_EXPANDED.saturating_add(self.read.saturating_mul(EXPANDED_TIMES));
+        most.saturating_sub(self.expanded)
+    }
+
+    fn tell_expanded(&mut self, place: Place) {
+        if !self.told_expanded {
+            self.told_expanded = true;
+            let message = "macros and variables make too much text: the rest is not put in place".to_owned();
+            self.error("too-many-directives", place, message);
+        }
+    }
+
+    /// The next line, from where reading is.
+    fn next_line(&mut self) -> Option<LogicalLine> {
+        let room = self.room();
+        let frame = self.frames.last_mut()?;
+        match &mut frame.source {
+            Source::File(lines) => lines.next_line(),
+            Source::Macro {
+                used, values, next, ..
+            } => {
+                let bytes = self.tree.files.get(frame.file).map(|file| Arc::clone(&file.bytes))?;
+                let line = used.line(*next, &bytes, values)?;
+                *next = next.saturating_add(1);
+                let counted = line.text.len().saturating_add(MACRO_LINE_BYTES);
+                self.expanded = self.expanded.saturating_add(counted);
+                if counted > room {
+                    let place = self.place(&line, 0);
+                    self.tell_expanded(place);
+                    return None;
+                }
+                Some(line)
+            }
+        }
     }
 
     fn run(&mut self) {
-        while let Some(frame) = self.frames.last_mut() {
-            let line = match &mut frame.source {
-                Source::File(lines) => lines.next_line(),
-                Source::Macro { lines, .. } => lines.next(),
-            };
-            let Some(line) = line else {
+        while !self.frames.is_empty() {
+            let Some(line) = self.next_line() else {
                 self.end_of_source();
                 continue;
             };
@@ -254,7 +339,7 @@ impl Reader<'_> {
                 self.error("syntax", place, message);
                 continue;
             }
-            if !self.skipping.is_empty() {
+            if !self.skipping.starts.is_empty() {
                 self.skip(line);
             } else if !line.text.is_empty() && !line.text.starts_with('#') {
                 self.line(line);
@@ -267,24 +352,23 @@ impl Reader<'_> {
         let Some(frame) = self.frames.last() else { return };
         let (floor, file) = (frame.floor, frame.file);
         if matches!(frame.source, Source::File(_)) {
-            if let Some((name, line)) = self.skipping.first().cloned() {
-                let place = self.tree.place_at(file, line, 1);
-                self.error(
-                    "syntax",
-                    place,
-                    format!("expected </{name}> before the end of the file"),
-                );
-                self.skipping.clear();
+            let skipping = self.skipping.get(0);
+            if let Some((message, at)) =
+                skipping.map(|(name, at)| (format!("expected </{name}> before the end of the file"), at))
+            {
+                let place = self.first_column(file, at);
+                self.error("syntax", place, message);
+                self.skipping.truncate(0);
             }
             while self.open.len() > floor {
                 match self.open.pop() {
                     Some(Open::Section(id)) => {
                         let place = self.tree.place(id);
-                        let name = self.tree.get(id).name.clone();
-                        self.error("syntax", place, format!("<{name}> is not closed"));
+                        let message = format!("<{}> is not closed", self.tree.get(id).name());
+                        self.error("syntax", place, message);
                     }
                     Some(Open::Condition(name, line)) => {
-                        let place = self.tree.place_at(file, line, 1);
+                        let place = self.first_column(file, line);
                         let message = format!("<{name}> is not closed, which the server does not notice");
                         self.error("syntax", place, message);
                         if let Some(last) = self.errors.last_mut() {
@@ -298,6 +382,14 @@ impl Reader<'_> {
         self.frames.pop();
     }
 
+    /// The line of a place, without its column.
+    fn first_column(&self, file: usize, at: u32) -> Place {
+        Place {
+            column: 1,
+            ..self.tree.place_at(file, at)
+        }
+    }
+
     /// Puts the values of variables in place.
     fn expand(&mut self, line: LogicalLine) -> LogicalLine {
         if !line.text.contains("${") {
@@ -305,22 +397,33 @@ impl Reader<'_> {
         }
         let before = line.text.len();
         let mut unknown = Vec::new();
-        let room = LONGEST_LINE.min(MOST_EXPANDED.saturating_sub(self.expanded));
+        let bound = self.room();
+        let room = LONGEST_LINE.min(bound.saturating_add(before));
+        let mut refused = false;
         let expanded = line.expand(
             room,
             |name| {
                 let defined = self.values.get(&name.to_ascii_lowercase());
                 defined.or_else(|| self.environment.variables.get(name)).cloned()
             },
-            |name, line, column| unknown.push((name.to_owned(), line, column)),
+            |name, at| {
+                refused |= self.values.contains_key(&name.to_ascii_lowercase());
+                if unknown.len() < MOST_PROBLEMS {
+                    unknown.push((name.to_owned(), at));
+                }
+            },
         );
+        if refused {
+            let place = self.place(&expanded, 0);
+            self.tell_expanded(place);
+        }
         self.expanded = self
             .expanded
             .saturating_add(expanded.text.len().saturating_sub(before));
-        for (name, line, column) in unknown {
+        for (name, at) in unknown {
             // A colon belongs to RewriteMap and the like.
             if !name.contains(':') && self.undefined.len() < MOST_PROBLEMS {
-                let place = self.tree.place_at(self.file(), line, column);
+                let place = self.tree.place_at(self.file(), at);
                 self.undefined.push((name, place));
             }
         }
@@ -343,20 +446,19 @@ impl Reader<'_> {
             let mut characters = closing.chars();
             characters.next_back();
             let closing = characters.as_str();
-            let expected = self.skipping.last().map(|(name, _)| name.clone()).unwrap_or_default();
-            if closing.eq_ignore_ascii_case(&expected) {
-                self.skipping.pop();
+            let depth = self.skipping.starts.len();
+            if closing.eq_ignore_ascii_case(self.skipping.last()) {
+                self.skipping.truncate(depth.saturating_sub(1));
             } else {
                 let place = self.place(&line, 0);
-                self.error(
-                    "syntax",
-                    place,
-                    format!("expected </{expected}> but saw </{closing}>"),
-                );
-                let known = self
-                    .skipping
-                    .iter()
-                    .rposition(|(name, _)| name.eq_ignore_ascii_case(closing));
+                let message = format!("expected </{}> but saw </{closing}>", self.skipping.last());
+                self.error("syntax", place, message);
+                let is = |at: usize| {
+                    self.skipping
+                        .get(at)
+                        .is_some_and(|(name, _)| name.eq_ignore_ascii_case(closing))
+                };
+                let known = (0..depth).rev().find(|at| is(*at));
                 if let Some(known) = known {
                     self.skipping.truncate(known);
                 }
@@ -364,15 +466,14 @@ impl Reader<'_> {
         } else {
             let alone = next >= line.text.len();
             let name = name.strip_suffix('>').filter(|_| alone).unwrap_or(name);
-            let (number, _) = line.place(0);
-            self.skipping.push((name.to_owned(), number));
+            self.skipping.push(name, line.place(0));
         }
     }
 
     fn line(&mut self, line: LogicalLine) {
         let written = line.text.clone();
         let line = self.expand(line);
-        let Some((word, start, _, next)) = next_word(&line.text, 0) else {
+        let Some((word, _, _, next)) = next_word(&line.text, 0) else {
             return;
         };
         if let Some(rest) = word.strip_prefix("</") {
@@ -388,23 +489,23 @@ impl Reader<'_> {
             return;
         }
         let arguments = words(&line, next);
-        let (number, column) = line.place(start);
-        self.push(Statement {
-            name: word,
-            arguments,
-            raw: rest,
-            line: number,
-            column,
-            last_line: line.last_line,
-            ..Statement::default()
+        self.push(New {
+            name: &word,
+            first: &word,
+            line: &line,
+            words: &arguments,
+            rest: next,
+            file: 0,
+            from_macro: false,
+            is_section: false,
         });
     }
 
-    fn push(&mut self, mut statement: Statement) -> Option<StatementId> {
-        if self.tree.statements.len() >= MOST_STATEMENTS {
+    fn push(&mut self, mut statement: New<'_>) -> Option<StatementId> {
+        if self.tree.len() >= MOST_STATEMENTS {
             if !self.full {
                 self.full = true;
-                let place = self.tree.place_at(self.file(), statement.line, statement.column);
+                let place = self.place(statement.line, 0);
                 let message = format!("more than {MOST_STATEMENTS} directives: the rest is not read");
                 self.error("too-many-directives", place, message);
             }
@@ -419,11 +520,29 @@ impl Reader<'_> {
             Open::Section(id) => Some(*id),
             Open::Condition(..) => None,
         });
-        Some(self.tree.push(parent.unwrap_or(ROOT), statement))
+        Some(self.tree.push(parent.unwrap_or(ROOT), &statement))
     }
 
     /// Directives that act while the file is read. False: it is an ordinary one.
     fn on_read(&mut self, line: &LogicalLine, name: &str, rest: &str, next: usize) -> bool {
+        const ACTING: &[&str] = &[
+            "include",
+            "includeoptional",
+            "define",
+            "undefine",
+            "loadmodule",
+            "serverroot",
+            "use",
+            "undefmacro",
+            "loadfile",
+            "defaultruntimedir",
+            "macroignoreemptyargs",
+            "macroignorebadnesting",
+            "error",
+        ];
+        if !ACTING.iter().any(|acting| acting.eq_ignore_ascii_case(name)) {
+            return false;
+        }
         let arguments = words(line, next);
         let argument = |index: usize| arguments.get(index).map_or("", |word| word.text.as_str());
         let place = self.place(line, 0);
@@ -460,8 +579,10 @@ impl Reader<'_> {
             "loadmodule" => {
                 if arguments.len() == 2 {
                     self.modules.add(argument(0));
-                    self.loaded
-                        .push((argument(0).to_owned(), argument(1).to_owned(), place));
+                    if self.loaded.len() < MOST_TOLD {
+                        self.loaded
+                            .push((argument(0).to_owned(), argument(1).to_owned(), place));
+                    }
                 } else {
                     self.error("syntax", place, "LoadModule takes two arguments".to_owned());
                 }

@@ -98,14 +98,14 @@ pub(super) fn server_rules(state: &mut State<'_>) -> Outcome {
     if section != ROOT {
         // A host without a word of this module shares the main server's settings, which are not for it.
         let has_word = config.statements().any(|(id, statement)| {
-            is_own(&statement.name) && config.tree.around(id).any(|around| around == section)
+            is_own(&statement.name()) && config.tree.around(id).any(|around| around == section)
         });
         if !has_word {
             return Outcome::Continue;
         }
         let option = |section: StatementId, name: &str| {
             config.tree.named(section, "RewriteOptions").any(|id| {
-                let mut words = config.statement(id).arguments.iter();
+                let mut words = config.statement(id).arguments().iter();
                 words.any(|word| word.text.eq_ignore_ascii_case(name))
             })
         };
@@ -148,7 +148,7 @@ pub(super) fn section_rules(state: &mut State<'_>, layers: &Layers) -> Option<Ou
     } else {
         state.unknown(format!(
             "what the RewriteRule in <{}> at {} does",
-            statement.name,
+            statement.name(),
             config.place(section)
         ));
         return None;
@@ -173,7 +173,7 @@ pub(super) fn note_sections(state: &mut State<'_>, layers: &Layers) {
             let place = config.place(section);
             state.unknown(format!(
                 "what the RewriteRule in <{}> at {place} does",
-                statement.name
+                statement.name()
             ));
         }
     }

@@ -163,7 +163,10 @@ pub(super) fn listeners(config: &Config) -> Vec<Listener> {
                 host,
                 ipv6,
                 port,
-                protocol: statement.arguments.get(1).map(|word| word.text.to_ascii_lowercase()),
+                protocol: statement
+                    .arguments()
+                    .get(1)
+                    .map(|word| word.text.to_ascii_lowercase()),
                 statement: id,
             });
         }
@@ -176,7 +179,10 @@ pub(super) fn servers(config: &Config) -> Vec<Server> {
     let tree = &config.tree;
     let mut servers = vec![server(config, ROOT)];
     let main_name = servers.first().and_then(|main| main.name.clone());
-    for section in tree.named(ROOT, "VirtualHost").filter(|id| tree.get(*id).is_section) {
+    for section in tree
+        .named(ROOT, "VirtualHost")
+        .filter(|id| tree.get(*id).is_section())
+    {
         let mut host = server(config, section);
         if host.name_statement.is_none() {
             let any = host.addresses.iter().any(|address| address.host == Host::Any);
@@ -197,7 +203,7 @@ fn server(config: &Config, section: StatementId) -> Server {
     let addresses = if section == ROOT {
         Vec::new()
     } else {
-        let words = tree.get(section).arguments.iter();
+        let words = tree.get(section).arguments().iter();
         words
             .map(|word| {
                 let (host, written, port) = address(&word.text, false);
@@ -218,8 +224,8 @@ fn server(config: &Config, section: StatementId) -> Server {
     let aliases = tree
         .named(section, "ServerAlias")
         .flat_map(|id| {
-            let words = tree.get(id).arguments.iter();
-            words.map(move |word| (word.text.clone(), id))
+            let words = tree.get(id).arguments().iter();
+            words.map(move |word| (word.text.to_owned(), id))
         })
         .collect();
     Server {

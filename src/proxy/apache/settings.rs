@@ -182,8 +182,8 @@ pub(super) fn proxied(scope: &Scope<'_>) -> RouteSettings {
             })
         });
         settings.tls_protocols = scope.layers.last(config, "SSLProxyProtocol").map(|id| {
-            let words = config.statement(id).arguments.iter();
-            scope.at(protocols(words.map(|word| word.text.as_str())), id)
+            let words = config.statement(id).arguments().iter();
+            scope.at(protocols(words.map(|word| word.text)), id)
         });
     }
     settings.bind = scope.text("ProxySourceAddress");
@@ -353,8 +353,8 @@ fn variables(scope: &Scope<'_>) -> Vec<Setting<String>> {
     for section in &scope.layers.sections {
         for id in scope.config.tree.children(*section) {
             let statement = scope.config.statement(id);
-            let words: Vec<&str> = statement.arguments.iter().map(|word| word.text.as_str()).collect();
-            let names = match statement.name.to_ascii_lowercase().as_str() {
+            let words: Vec<&str> = statement.arguments().iter().map(|word| word.text).collect();
+            let names = match statement.name().to_ascii_lowercase().as_str() {
                 "setenv" => words.get(..1),
                 // A condition on the request stands before the names.
                 "setenvif" | "setenvifnocase" => words.get(2..),
@@ -369,7 +369,7 @@ fn variables(scope: &Scope<'_>) -> Vec<Setting<String>> {
                 let shown = if statement.is("SetEnv") {
                     words.join(" ")
                 } else {
-                    format!("{} {}", statement.name, words.join(" "))
+                    format!("{} {}", statement.name(), words.join(" "))
                 };
                 found.push(scope.at(shown, id));
             }
@@ -390,7 +390,7 @@ fn header_changes(scope: &Scope<'_>) -> Vec<Setting<String>> {
             wanted
                 .iter()
                 .any(|name| header.trim_end_matches(':').eq_ignore_ascii_case(name))
-                .then(|| scope.at(statement.raw.clone(), id))
+                .then(|| scope.at(statement.raw().to_owned(), id))
         })
         .collect()
 }

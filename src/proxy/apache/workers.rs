@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use super::Arguments;
 use super::Config;
-use super::lexer::Word;
 use super::passes::without_socket;
 use super::target::Url;
 use super::tree::StatementId;
@@ -114,7 +114,7 @@ pub(super) fn balancer_name(url: &str) -> String {
     format!("balancer://{}", rest.split('/').next().unwrap_or_default())
 }
 
-fn key_values(words: &[Word], statement: StatementId) -> Vec<Parameter> {
+fn key_values(words: Arguments<'_>, statement: StatementId) -> Vec<Parameter> {
     let pairs = words.iter().filter_map(|word| word.text.split_once('='));
     pairs
         .map(|(key, value)| (key.to_owned(), value.to_owned(), statement))
@@ -206,7 +206,7 @@ pub(super) fn workers(config: &Config) -> (Vec<Worker>, Vec<Balancer>) {
             let parameters: Vec<Parameter> = pass
                 .parameters
                 .iter()
-                .map(|(key, value, _)| (key.clone(), value.clone(), id))
+                .map(|(key, value)| (key.clone(), value.clone(), id))
                 .collect();
             if is_balancer(&pass.url) {
                 if let Some(balancer) = builder.balancer(pass.server, &pass.url, id) {
@@ -220,17 +220,14 @@ pub(super) fn workers(config: &Config) -> (Vec<Worker>, Vec<Balancer>) {
             let path = section.map(|section| config.tree.get(section).argument(0).to_owned());
             let in_section = path.is_some();
             let name = path.unwrap_or_else(|| statement.argument(0).to_owned());
-            let words = statement
-                .arguments
-                .get(usize::from(!in_section)..)
-                .unwrap_or_default();
-            let Some((url, rest)) = words.split_first() else {
+            let words = statement.arguments().from(usize::from(!in_section));
+            let Some(url) = words.get(0) else {
                 continue;
             };
-            let parameters = key_values(rest, id);
+            let parameters = key_values(words.from(1), id);
             if let Some(balancer) = builder.balancer(server, &name, id) {
                 balancer.section = balancer.section.or(section);
-                let known = worker_name(&url.text);
+                let known = worker_name(url.text);
                 let same = balancer
                     .members
                     .iter_mut()
@@ -238,7 +235,7 @@ pub(super) fn workers(config: &Config) -> (Vec<Worker>, Vec<Balancer>) {
                 match same {
                     Some(member) => member.parameters.extend(parameters),
                     None => balancer.members.push(Backend {
-                        url: url.text.clone(),
+                        url: url.text.to_owned(),
                         statement: id,
                         parameters,
                     }),
@@ -249,10 +246,7 @@ pub(super) fn workers(config: &Config) -> (Vec<Worker>, Vec<Balancer>) {
             let name = section.map(|section| config.tree.get(section).argument(0).to_owned());
             let in_section = name.is_some();
             let name = name.unwrap_or_else(|| statement.argument(0).to_owned());
-            let words = statement
-                .arguments
-                .get(usize::from(!in_section)..)
-                .unwrap_or_default();
+            let words = statement.arguments().from(usize::from(!in_section));
             let parameters = key_values(words, id);
             if is_balancer(&name) {
                 if let Some(balancer) = builder.balancer(server, &name, section.unwrap_or(id)) {
@@ -262,10 +256,10 @@ pub(super) fn workers(config: &Config) -> (Vec<Worker>, Vec<Balancer>) {
             } else {
                 set_worker(&mut builder, server, &name, parameters, id);
             }
-        } else if statement.is("Proxy") && statement.is_section && statement.arguments.len() > 1 {
+        } else if statement.is("Proxy") && statement.is_section() && statement.arguments().len() > 1 {
             // `<Proxy URL key=value>` is a ProxySet.
             let server = config.server_of(id);
-            let parameters = key_values(statement.arguments.get(1..).unwrap_or_default(), id);
+            let parameters = key_values(statement.arguments().from(1), id);
             let name = statement.argument(0).to_owned();
             if is_balancer(&name) {
                 if let Some(balancer) = builder.balancer(server, &name, id) {

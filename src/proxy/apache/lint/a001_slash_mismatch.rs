@@ -55,7 +55,7 @@ fn no_slash(config: &Config, pass: &ProxyPass, real: &str, scheme: &str, problem
     };
     let repair = format!("{}/", pass.url);
     if let Some(word) = url_word(config, pass) {
-        found.edit = edits::replace(config, pass.statement, word, &repair);
+        found.edit = edits::replace(config, pass.statement, &word, &repair);
     }
     found.repair = Some(repair);
     problems.push(found);
@@ -72,7 +72,7 @@ fn two_slashes(config: &Config, pass: &ProxyPass, path: &str, problems: &mut Vec
     problems.push(found);
 }
 
-fn url_word<'a>(config: &'a Config, pass: &ProxyPass) -> Option<&'a Word> {
+fn url_word<'a>(config: &'a Config, pass: &ProxyPass) -> Option<Word<'a>> {
     let index = usize::from(pass.location.is_none());
-    config.statement(pass.statement).arguments.get(index)
+    config.statement(pass.statement).arguments().get(index)
 }

@@ -37,7 +37,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                 "the pass of this section never counts: <{} {}> at {place} comes later and takes its paths",
                 taker
                     .location
-                    .map_or("Location", |section| config.statement(section).name.as_str()),
+                    .map_or("Location", |section| config.statement(section).name()),
                 taker.path
             );
             let mut found = problem(config, &CHECK.rule, pass.statement, message);

@@ -22,7 +22,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
     // A section may switch the check off, or the name to another, for any backend.
     let unsure = config.statements().any(|(_, statement)| {
-        let parent = statement.parent;
+        let parent = statement.parent();
         let in_server = parent == ROOT || config.statement(parent).is("VirtualHost");
         statement.is("SSLProxyCheckPeerName") && statement.argument(0).eq_ignore_ascii_case("off")
             || statement.is("ProxyPreserveHost") && !in_server

@@ -24,13 +24,13 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             let ignored: Vec<String> = pass
                 .parameters
                 .iter()
-                .filter(|(key, value, _)| {
+                .filter(|(key, value)| {
                     worker
                         .backend
                         .parameter(key)
                         .is_none_or(|(counts, _)| !counts.eq_ignore_ascii_case(value))
                 })
-                .map(|(key, value, _)| format!("{key}={value}"))
+                .map(|(key, value)| format!("{key}={value}"))
                 .collect();
             if ignored.is_empty() {
                 continue;

@@ -66,7 +66,8 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                     .is_some_and(|start| start.eq_ignore_ascii_case(&name))
             });
             if let (Some(tail), false) = (tail, target.word.quoted) {
-                found.edit = edits::replace(config, target.statement, target.word, &format!("{known}{tail}"));
+                found.edit =
+                    edits::replace(config, target.statement, &target.word, &format!("{known}{tail}"));
             }
         } else {
             found.repair = Some(format!("<Proxy {name}> with a BalancerMember in this server"));

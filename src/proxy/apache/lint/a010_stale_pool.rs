@@ -23,12 +23,10 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     // These keep connections from being used again, for all requests or for some.
     let never = config.statements().any(|(_, statement)| {
         (statement.is("SetEnv") || statement.is("SetEnvIf") || statement.is("BrowserMatch"))
-            && statement.arguments.iter().any(|word| {
-                matches!(
-                    word.text.as_str(),
-                    "proxy-initial-not-pooled" | "proxy-nokeepalive"
-                )
-            })
+            && statement
+                .arguments()
+                .iter()
+                .any(|word| matches!(word.text, "proxy-initial-not-pooled" | "proxy-nokeepalive"))
     });
     if never {
         return;
@@ -72,7 +70,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if idle_s > 1 {
             let repair = format!("ttl={}", idle_s.saturating_sub(1));
             let statement = config.statement(backend.statement);
-            if ttl.is_none() && !statement.is_section && !statement.is("ProxySet") {
+            if ttl.is_none() && !statement.is_section() && !statement.is("ProxySet") {
                 found.edit = edits::append(config, backend.statement, &repair);
             }
             found.repair = Some(repair);

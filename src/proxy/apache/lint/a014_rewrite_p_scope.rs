@@ -44,7 +44,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         let has_rules = config.children(host.section).any(|id| {
             config
                 .statement(id)
-                .name
+                .name()
                 .get(..7)
                 .is_some_and(|start| start.eq_ignore_ascii_case("rewrite"))
         });
@@ -73,6 +73,6 @@ fn has_option(config: &Config, section: StatementId, names: &[&str]) -> bool {
     config
         .children(section)
         .filter(|id| config.statement(*id).is("RewriteOptions"))
-        .flat_map(|id| &config.statement(id).arguments)
+        .flat_map(|id| config.statement(id).arguments().iter())
         .any(|word| names.iter().any(|name| word.text.eq_ignore_ascii_case(name)))
 }

@@ -33,7 +33,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             && config.place(*id) == pass.place
     });
     let Some((id, statement)) = statement else { return };
-    let own = statement.arguments.iter().rev().find_map(|word| {
+    let own = statement.arguments().iter().rev().find_map(|word| {
         let (key, value) = word.text.split_once('=')?;
         Some((word, value.parse::<u64>().ok()?)).filter(|_| key.eq_ignore_ascii_case("responsefieldsize"))
     });

@@ -14,7 +14,7 @@ pub(super) struct Target<'a> {
     /// The directive.
     pub(super) statement: StatementId,
     /// Where the URL stands.
-    pub(super) word: &'a Word,
+    pub(super) word: Word<'a>,
     /// Without `proxy:`.
     pub(super) url: &'a str,
     /// What kind of directive it is.
@@ -97,7 +97,7 @@ pub(super) fn targets(config: &Config) -> Vec<Target<'_>> {
         } else {
             continue;
         };
-        let Some(word) = statement.arguments.get(index) else {
+        let Some(word) = statement.arguments().get(index) else {
             continue;
         };
         let start = word
@@ -107,7 +107,7 @@ pub(super) fn targets(config: &Config) -> Vec<Target<'_>> {
         if kind == Kind::Handler && start.is_none() || word.text == "!" {
             continue;
         }
-        let url = start.map_or(word.text.as_str(), |start| {
+        let url = start.map_or(word.text, |start| {
             word.text.get(start.len()..).unwrap_or_default()
         });
         found.push(Target {

@@ -104,9 +104,9 @@ pub(super) fn same(taker: &ProxyPass, pass: &ProxyPass) -> bool {
 
 /// How a message names what a pass takes.
 pub(super) fn shown(config: &Config, pass: &ProxyPass) -> String {
-    let name = &config.statement(pass.statement).name;
+    let name = config.statement(pass.statement).name();
     if pass.path.is_empty() {
-        name.clone()
+        name.to_owned()
     } else {
         format!("{name} {}", pass.path)
     }

@@ -5,7 +5,7 @@ use crate::evidence::TextEdit;
 
 /// The bytes of a line of the file that a statement is in.
 fn line_of(config: &Config, id: StatementId, line: u32) -> &[u8] {
-    let file = config.tree.files.get(config.statement(id).file);
+    let file = config.tree.files.get(config.statement(id).file());
     file.map_or(&[], |file| file.line(line))
 }
 
@@ -18,10 +18,10 @@ fn column(index: usize) -> Option<u32> {
 pub(super) fn insert_in_server(config: &Config, id: StatementId, directive: &str) -> Option<TextEdit> {
     let is_server = |section: StatementId| section == ROOT || config.statement(section).is("VirtualHost");
     let mut at = id;
-    while !is_server(config.statement(at).parent) {
-        at = config.statement(at).parent;
+    while !is_server(config.statement(at).parent()) {
+        at = config.statement(at).parent();
     }
-    if config.statement(at).from_macro {
+    if config.statement(at).from_macro() {
         return None;
     }
     let place = config.place(at);
@@ -40,11 +40,11 @@ pub(super) fn insert_in_server(config: &Config, id: StatementId, directive: &str
 /// Adds a word at the end of a directive.
 pub(super) fn append(config: &Config, id: StatementId, word: &str) -> Option<TextEdit> {
     let statement = config.statement(id);
-    if statement.from_macro || statement.is_section {
+    if statement.from_macro() || statement.is_section() {
         return None;
     }
-    let end = line_of(config, id, statement.last_line).trim_ascii_end().len();
-    let at = (statement.last_line, column(end)?);
+    let end = line_of(config, id, statement.last_line()).trim_ascii_end().len();
+    let at = (statement.last_line(), column(end)?);
     Some(TextEdit {
         file: config.place(id).file,
         start: at,
@@ -56,16 +56,17 @@ pub(super) fn append(config: &Config, id: StatementId, word: &str) -> Option<Tex
 /// Writes another word in place of one that stands in the file as it is.
 pub(super) fn replace(config: &Config, id: StatementId, word: &Word, by: &str) -> Option<TextEdit> {
     let statement = config.statement(id);
-    let start = usize::try_from(word.column).ok()?.checked_sub(1)?;
+    let (line, from) = config.tree.line_and_column(statement.file(), word.at);
+    let start = usize::try_from(from).ok()?.checked_sub(1)?;
     let end = start.checked_add(word.text.len())?;
-    let written = line_of(config, id, word.line).get(start..end)?;
-    if statement.from_macro || word.quoted || written != word.text.as_bytes() {
+    let written = line_of(config, id, line).get(start..end)?;
+    if statement.from_macro() || word.quoted || written != word.text.as_bytes() {
         return None;
     }
     Some(TextEdit {
         file: config.place(id).file,
-        start: (word.line, word.column),
-        end: (word.line, column(end)?),
+        start: (line, from),
+        end: (line, column(end)?),
         replacement: by.to_owned(),
     })
 }
@@ -74,9 +75,8 @@ pub(super) fn replace(config: &Config, id: StatementId, word: &Word, by: &str) -
 pub(super) fn rename(config: &Config, id: StatementId, name: &str) -> Option<TextEdit> {
     let statement = config.statement(id);
     let word = Word {
-        text: statement.name.clone(),
-        line: statement.line,
-        column: statement.column,
+        text: statement.name(),
+        at: statement.at(),
         quoted: false,
     };
     replace(config, id, &word, name)

@@ -1,7 +1,7 @@
 //! Sections: what opens, what closes, and what is skipped.
 
 use super::super::lexer;
-use super::{LogicalLine, MOST_STATEMENTS, Open, Reader, Source, Statement, conditions, words};
+use super::{LogicalLine, MOST_TOLD, New, Open, Reader, Source, conditions, words};
 
 impl Reader<'_> {
     pub(super) fn close(&mut self, line: &LogicalLine, written: &str, closing: &str) {
@@ -13,7 +13,7 @@ impl Reader<'_> {
             .unwrap_or_default();
         let inner = self.open.get(floor..).unwrap_or_default();
         let fits = |open: &Open, exact: bool| match open {
-            Open::Section(id) => self.tree.get(*id).name.eq_ignore_ascii_case(name),
+            Open::Section(id) => self.tree.get(*id).name().eq_ignore_ascii_case(name),
             Open::Condition(condition, _) => condition.eq_ignore_ascii_case(if exact { whole } else { name }),
         };
         match inner.last() {
@@ -27,7 +27,7 @@ impl Reader<'_> {
             Some(last) => {
                 let message = match last {
                     Open::Section(id) => {
-                        format!("expected </{}> but saw </{name}>", self.tree.get(*id).name)
+                        format!("expected </{}> but saw </{name}>", self.tree.get(*id).name())
                     }
                     Open::Condition(..) => format!("</{name}> without matching <{name}> section"),
                 };
@@ -50,7 +50,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn open_container(&mut self, line: &LogicalLine, name: &str, rest: &str, next: usize) {
-        let (at, column) = line.place(0);
+        let at = line.place(0);
         let bare = name.strip_suffix('>').unwrap_or(name);
         if name.is_empty() {
             let place = self.place(line, 0);
@@ -69,7 +69,7 @@ impl Reader<'_> {
                     place,
                     format!("<{bare}> directive missing closing \">\""),
                 );
-                self.open.push(Open::Condition(bare.to_owned(), at));
+                self.open.push(Open::Condition(bare.into(), at));
                 return;
             };
             let context = conditions::Context {
@@ -80,19 +80,19 @@ impl Reader<'_> {
                 files: self.files,
             };
             match conditions::holds(kind, argument, &context) {
-                Ok(true) => self.open.push(Open::Condition(bare.to_owned(), at)),
+                Ok(true) => self.open.push(Open::Condition(bare.into(), at)),
                 Ok(false) => {
-                    if self.skipped.len() < MOST_STATEMENTS {
+                    if self.skipped.len() < MOST_TOLD {
                         let place = self.place(line, 0);
                         self.skipped
                             .push((bare.to_owned(), argument.trim().to_owned(), place));
                     }
-                    self.skipping.push((bare.to_owned(), at));
+                    self.skipping.push(bare, at);
                 }
                 Err(message) => {
                     let place = self.place(line, 0);
                     self.error("syntax", place, message);
-                    self.skipping.push((bare.to_owned(), at));
+                    self.skipping.push(bare, at);
                 }
             }
             return;
@@ -121,15 +121,15 @@ impl Reader<'_> {
                 format!("<{bare}> directive missing closing \">\""),
             );
         }
-        let id = self.push(Statement {
-            name: bare.to_owned(),
-            arguments,
-            raw: rest.to_owned(),
-            line: at,
-            column,
-            last_line: line.last_line,
+        let id = self.push(New {
+            name: bare,
+            first: &format!("<{name}"),
+            line,
+            words: &arguments,
+            rest: next,
+            file: 0,
+            from_macro: false,
             is_section: true,
-            ..Statement::default()
         });
         if let Some(id) = id {
             self.open.push(Open::Section(id));
@@ -156,14 +156,13 @@ impl Reader<'_> {
     /// in the file around it.
     pub(super) fn next_line_of_container(&mut self) -> Option<LogicalLine> {
         loop {
-            let frame = self.frames.last_mut()?;
-            match &mut frame.source {
-                Source::File(lines) => return lines.next_line(),
-                Source::Macro { lines, .. } => match lines.next() {
-                    Some(line) => return Some(line),
-                    None => self.frames.pop(),
-                },
-            };
+            if let Some(line) = self.next_line() {
+                return Some(line);
+            }
+            if matches!(self.frames.last()?.source, Source::File(_)) {
+                return None;
+            }
+            self.frames.pop();
         }
     }
 }

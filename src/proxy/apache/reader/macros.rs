@@ -1,7 +1,82 @@
 //! `<Macro>` and `Use`.
 
-use super::super::lexer;
-use super::{BTreeSet, Frame, LogicalLine, MOST_EXPANDED, Macro, Reader, Source, next_word};
+use super::super::lexer::{self, Stretch};
+use super::{Arc, BTreeSet, Frame, LogicalLine, Reader, Source, next_word, number, size};
+
+/// A line of the file as it is; otherwise one of the texts.
+const WHOLE: u32 = 1 << 31;
+
+/// One line of a body.
+struct Line {
+    /// Where its text begins in the file, or in the texts.
+    start: u32,
+    /// Its length, with [`WHOLE`].
+    length: u32,
+    /// Where its places begin, of a line that is not whole.
+    places: u32,
+}
+
+/// What `<Macro>` defines.
+pub(super) struct Macro {
+    parameters: Vec<String>,
+    lines: Vec<Line>,
+    texts: String,
+    stretches: Vec<Stretch>,
+    /// The last line of each line that is not whole, by where its places end.
+    last: Vec<(u32, u32)>,
+    file: usize,
+}
+
+impl Macro {
+    fn push(&mut self, line: LogicalLine) {
+        let length = number(line.text.len()).min(WHOLE.saturating_sub(1));
+        let places = number(self.stretches.len());
+        if line.whole {
+            self.lines.push(Line {
+                start: line.place(0),
+                length: length | WHOLE,
+                places,
+            });
+            return;
+        }
+        self.lines.push(Line {
+            start: number(self.texts.len()),
+            length,
+            places,
+        });
+        self.texts.push_str(&line.text);
+        self.stretches.extend(line.stretches);
+        self.last.push((number(self.stretches.len()), line.last_at));
+    }
+
+    /// A line with its arguments put in; `bytes` are those of its file.
+    pub(super) fn line(&self, at: usize, bytes: &[u8], values: &[String]) -> Option<LogicalLine> {
+        let stored = self.lines.get(at)?;
+        let start = size(stored.start);
+        let range = start..start.saturating_add(size(stored.length & !WHOLE));
+        let line = if stored.length & WHOLE == 0 {
+            let end = self.last.partition_point(|(end, _)| *end <= stored.places);
+            let (end, last_at) = self.last.get(end).copied().unwrap_or_default();
+            let places = self.stretches.get(size(stored.places)..size(end));
+            LogicalLine {
+                text: self.texts.get(range).unwrap_or_default().to_owned(),
+                stretches: places.unwrap_or_default().to_vec(),
+                last_at,
+                whole: false,
+            }
+        } else {
+            let text = bytes.get(range).unwrap_or_default();
+            let text = std::str::from_utf8(text).unwrap_or_default();
+            LogicalLine::verbatim(text.to_owned(), stored.start)
+        };
+        let text = substitute(&line.text, &self.parameters, values);
+        Some(if text == line.text {
+            line
+        } else {
+            LogicalLine::replaced(text, &line)
+        })
+    }
+}
 
 impl Reader<'_> {
     pub(super) fn define_macro(&mut self, line: &LogicalLine, rest: &str) {
@@ -29,7 +104,14 @@ impl Reader<'_> {
             self.error("syntax", place.clone(), message);
         }
         let file = self.file();
-        let mut body = Vec::new();
+        let mut defined = Macro {
+            parameters,
+            lines: Vec::new(),
+            texts: String::new(),
+            stretches: Vec::new(),
+            last: Vec::new(),
+            file,
+        };
         let mut depth = 1_usize;
         loop {
             let Some(line) = self.next_line_of_container() else {
@@ -48,16 +130,9 @@ impl Reader<'_> {
             } else if first.eq_ignore_ascii_case("<Macro") {
                 depth = depth.saturating_add(1);
             }
-            body.push(line);
+            defined.push(line);
         }
-        self.macros.insert(
-            name.to_lowercase(),
-            Macro {
-                parameters,
-                body,
-                file,
-            },
-        );
+        self.macros.insert(name.to_lowercase(), Arc::new(defined));
     }
 
     pub(super) fn use_macro(&mut self, line: &LogicalLine, rest: &str) {
@@ -99,28 +174,15 @@ impl Reader<'_> {
             self.error("macro-arguments", place, message);
             return;
         }
-        let mut lines = Vec::with_capacity(known.body.len());
-        let mut total = 0_usize;
-        for line in &known.body {
-            let text = substitute(&line.text, &known.parameters, &values);
-            total = total.saturating_add(text.len());
-            if self.expanded.saturating_add(total) > MOST_EXPANDED {
-                break;
-            }
-            let changed = text != line.text;
-            lines.push(if changed {
-                LogicalLine::replaced(text, line)
-            } else {
-                line.clone()
-            });
-        }
-        let file = known.file;
-        self.expanded = self.expanded.saturating_add(total);
+        let used = Arc::clone(known);
+        let file = used.file;
         let floor = self.floor();
         self.frames.push(Frame {
             source: Source::Macro {
                 name,
-                lines: lines.into_iter(),
+                used,
+                values,
+                next: 0,
             },
             file,
             floor,
