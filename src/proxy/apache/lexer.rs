@@ -93,10 +93,10 @@ impl LogicalLine {
     /// Puts values in place of `${NAME}`, as httpd does with the whole line before it looks at words. An
     /// unknown name stays, and is told to `unknown` with its offset; so it does when the line would grow
     /// beyond `most` bytes. Values are not looked into again.
-    pub(super) fn expand(
+    pub(super) fn expand<'v>(
         self,
         most: usize,
-        value: impl Fn(&str) -> Option<String>,
+        value: impl Fn(&str) -> Option<&'v str>,
         mut unknown: impl FnMut(&str, u32),
     ) -> Self {
         if !self.text.contains("${") {
@@ -128,7 +128,7 @@ impl LogicalLine {
             let place = self.place(start);
             if let Some(value) = value(name).filter(|value| out.len().saturating_add(value.len()) <= most) {
                 push(&out, place, false);
-                out.push_str(&value);
+                out.push_str(value);
                 at = after;
             } else {
                 unknown(name, place);
@@ -375,7 +375,7 @@ mod tests {
     fn words_know_where_they_were_written() {
         let mut source = Lines::new(std::sync::Arc::from(&b"  A ${x} \\\n   \"b\"  c\n"[..]));
         let line = source.next_line().unwrap_or_default();
-        let line = line.expand(99, |name| (name == "x").then(|| "one two".to_owned()), |_, _| {});
+        let line = line.expand(99, |name| (name == "x").then_some("one two"), |_, _| {});
         let places: Vec<(String, u32)> =
             words(&line, 0).into_iter().map(|word| (word.text, word.at)).collect();
         let expected = [("A", 2), ("one", 4), ("two", 4), ("b", 14), ("c", 19)];

@@ -37,6 +37,8 @@ const MOST_EXPANDED: usize = 16 * 1024 * 1024;
 const EXPANDED_TIMES: usize = 4;
 /// What a line of a macro counts besides its text, in bytes.
 const MACRO_LINE_BYTES: usize = 32;
+/// How often a text counts that does not stand in a file: its words take room as well.
+const NEW_TEXT_TIMES: usize = 4;
 /// Modules and skipped sections beyond this number say nothing new.
 const MOST_TOLD: usize = 10_000;
 /// Problems beyond this number say nothing new.
@@ -311,7 +313,12 @@ impl Reader<'_> {
                 let bytes = self.tree.files.get(frame.file).map(|file| Arc::clone(&file.bytes))?;
                 let line = used.line(*next, &bytes, values)?;
                 *next = next.saturating_add(1);
-                let counted = line.text.len().saturating_add(MACRO_LINE_BYTES);
+                let counted = if line.whole {
+                    line.text.len().saturating_add(MACRO_LINE_BYTES)
+                } else {
+                    let text = line.text.len().saturating_mul(NEW_TEXT_TIMES);
+                    text.saturating_add(MACRO_LINE_BYTES.saturating_mul(2))
+                };
                 self.expanded = self.expanded.saturating_add(counted);
                 if counted > room {
                     let place = self.place(&line, 0);
@@ -398,13 +405,15 @@ impl Reader<'_> {
         let before = line.text.len();
         let mut unknown = Vec::new();
         let bound = self.room();
-        let room = LONGEST_LINE.min(bound.saturating_add(before));
+        let room = LONGEST_LINE.min(bound.div_euclid(NEW_TEXT_TIMES).saturating_add(before));
         let mut refused = false;
         let expanded = line.expand(
             room,
             |name| {
                 let defined = self.values.get(&name.to_ascii_lowercase());
-                defined.or_else(|| self.environment.variables.get(name)).cloned()
+                defined
+                    .or_else(|| self.environment.variables.get(name))
+                    .map(String::as_str)
             },
             |name, at| {
                 refused |= self.values.contains_key(&name.to_ascii_lowercase());
@@ -417,9 +426,8 @@ impl Reader<'_> {
             let place = self.place(&expanded, 0);
             self.tell_expanded(place);
         }
-        self.expanded = self
-            .expanded
-            .saturating_add(expanded.text.len().saturating_sub(before));
+        let more = expanded.text.len().saturating_sub(before);
+        self.expanded = self.expanded.saturating_add(more.saturating_mul(NEW_TEXT_TIMES));
         for (name, at) in unknown {
             // A colon belongs to RewriteMap and the like.
             if !name.contains(':') && self.undefined.len() < MOST_PROBLEMS {

@@ -18,6 +18,9 @@ pub type StatementId = usize;
 /// The root stands for the main server and has no name.
 pub const ROOT: StatementId = 0;
 
+/// So many lines share an entry of the table of lines.
+const BLOCK: usize = 16;
+
 /// No child, and no file.
 const NONE: u32 = u32::MAX;
 
@@ -40,7 +43,7 @@ pub(super) struct SourceFile {
     pub(super) path: String,
     pub(super) bytes: Arc<[u8]>,
     pub(super) modified_ms: Option<i64>,
-    /// Where each line begins; made when the first place is asked for.
+    /// Where the first line of each [`BLOCK`] begins; made when the first place is asked for.
     lines: OnceLock<Vec<u32>>,
 }
 
@@ -56,27 +59,36 @@ impl SourceFile {
 
     fn lines(&self) -> &[u32] {
         self.lines.get_or_init(|| {
-            let count = memchr::memchr_iter(b'\n', &self.bytes).count();
-            let mut lines = Vec::with_capacity(count.saturating_add(1));
-            lines.push(0);
-            lines.extend(memchr::memchr_iter(b'\n', &self.bytes).map(|at| number(at.saturating_add(1))));
-            lines
+            let ends = memchr::memchr_iter(b'\n', &self.bytes);
+            let starts = std::iter::once(0).chain(ends.map(|at| number(at.saturating_add(1))));
+            starts.step_by(BLOCK).collect()
         })
     }
 
     /// The line and byte column, from 1, of a byte counted from 0.
     fn line_and_column(&self, at: u32) -> (u32, u32) {
-        let line = self.lines().partition_point(|start| *start <= at);
-        let start = self.lines().get(line.saturating_sub(1)).copied().unwrap_or(0);
-        (number(line), at.saturating_sub(start).saturating_add(1))
+        let block = self.lines().partition_point(|start| *start <= at).saturating_sub(1);
+        let start = index(self.lines().get(block).copied().unwrap_or(0));
+        let before = self.bytes.get(start..index(at)).unwrap_or_default();
+        let further = memchr::memchr_iter(b'\n', before).count();
+        let line = block.saturating_mul(BLOCK).saturating_add(further).saturating_add(1);
+        let column = memchr::memrchr(b'\n', before).map_or(before.len(), |end| {
+            before.len().saturating_sub(end).saturating_sub(1)
+        });
+        (number(line), number(column).saturating_add(1))
     }
 
     /// A line's bytes, counted from 1.
     pub(super) fn line(&self, line: u32) -> &[u8] {
-        let start = self.lines().get(index(line).saturating_sub(1));
-        let Some(rest) = start.and_then(|start| self.bytes.get(index(*start)..)) else {
+        let line = index(line).saturating_sub(1);
+        let start = self.lines().get(line.div_euclid(BLOCK));
+        let Some(mut rest) = start.and_then(|start| self.bytes.get(index(*start)..)) else {
             return &[];
         };
+        for _ in 0..line.rem_euclid(BLOCK) {
+            let end = memchr::memchr(b'\n', rest).map(|end| end.saturating_add(1));
+            rest = end.and_then(|end| rest.get(end..)).unwrap_or_default();
+        }
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         rest.get(..end).unwrap_or_default()
     }
