@@ -250,7 +250,8 @@ impl<'t> Statement<'t> {
             return word.map_or("", |word| word.text);
         }
         if node.flags & PLAIN == 0 {
-            return "";
+            // It is the only argument, or nothing.
+            return self.argument(0);
         }
         let after = index(node.at).saturating_add(self.tree.plain_name(node).len());
         let rest = self.tree.bytes(node.file, after);
@@ -432,7 +433,12 @@ impl Tree {
             (start, ARENA)
         };
         let rest = line.text.get(new.rest..).unwrap_or_default();
-        let raw = !plain && (!rest.is_empty() || line.last_at != at);
+        let only = match new.words {
+            [] => rest.is_empty(),
+            [word] => word.text == rest,
+            _ => false,
+        };
+        let raw = !plain && (!only || line.last_at != at);
         if !plain {
             self.keep(new.name, line, usize::from(new.is_section), base, false, at);
         }
