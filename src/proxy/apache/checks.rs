@@ -28,7 +28,7 @@ pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
         };
         let owners = directives::modules_of(&name);
         if owners.is_empty() {
-            if all_known && !is_new(&statement.name()) {
+            if all_known && !is_new(statement.name()) {
                 let message = if name.starts_with('\u{feff}') {
                     "the file begins with a byte order mark, which the server takes for a part of the first word"
                         .to_owned()

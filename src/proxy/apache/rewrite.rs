@@ -98,7 +98,7 @@ pub(super) fn server_rules(state: &mut State<'_>) -> Outcome {
     if section != ROOT {
         // A host without a word of this module shares the main server's settings, which are not for it.
         let has_word = config.statements().any(|(id, statement)| {
-            is_own(&statement.name()) && config.tree.around(id).any(|around| around == section)
+            is_own(statement.name()) && config.tree.around(id).any(|around| around == section)
         });
         if !has_word {
             return Outcome::Continue;

@@ -206,7 +206,7 @@ fn server(config: &Config, section: StatementId) -> Server {
         let words = tree.get(section).arguments().iter();
         words
             .map(|word| {
-                let (host, written, port) = address(&word.text, false);
+                let (host, written, port) = address(word.text, false);
                 Address {
                     host,
                     port: port.unwrap_or(0),
