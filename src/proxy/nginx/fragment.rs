@@ -8,7 +8,7 @@ use super::super::Files;
 use super::checks;
 use super::directives;
 use super::include::Reader;
-use super::tree::{NodeId, ROOT, Tree};
+use super::tree::{NodeId, ROOT, Tree, index};
 use crate::evidence::{ConfigProblem, Place, ProblemLevel};
 
 /// Places where a file may be included, by the letter of the table, the likeliest first where several fit.
@@ -118,10 +118,10 @@ fn base(path: &str) -> String {
 }
 
 /// The context in which most of these directives are allowed.
-fn letter(tree: &Tree, top: &[NodeId]) -> char {
+fn letter(tree: &Tree, top: &[u32]) -> char {
     let mut best = ('S', 0_usize);
     for home in HOMES {
-        let score = top.iter().map(|id| fits(tree, *id, home, true)).sum();
+        let score = top.iter().map(|id| fits(tree, index(*id), home, true)).sum();
         if score > best.1 {
             best = (home, score);
         }

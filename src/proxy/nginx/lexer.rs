@@ -62,9 +62,7 @@ impl Token {
 
     /// True when its text is what is written, without quotes and escapes, and ends at a blank, `;` or `{`.
     pub(super) fn is_plain(&self, source: Source<'_>) -> bool {
-        !self.quoted
-            && source.text.is_some()
-            && !self.raw(source.bytes).iter().any(|byte| b"\\$".contains(byte))
+        !self.quoted && !self.raw(source.bytes).iter().any(|byte| b"\\$".contains(byte))
     }
 
     /// The bytes between the quotes, or all of them.

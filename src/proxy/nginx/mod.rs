@@ -111,6 +111,8 @@ pub fn read_any(file: &str, files: &dyn Files, environment: &Environment) -> Con
     if fragment::is_main(&read.0) {
         checked(read, environment, false)
     } else {
+        // It is read again, and a large one would be held twice.
+        drop(read);
         read_parts(&[file.to_owned()], files, environment)
     }
 }

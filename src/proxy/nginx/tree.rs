@@ -122,7 +122,7 @@ impl Iterator for Children<'_> {
     }
 }
 
-fn index(id: u32) -> usize {
+pub(super) fn index(id: u32) -> usize {
     usize::try_from(id).unwrap_or(usize::MAX)
 }
 
@@ -252,7 +252,7 @@ impl Tree {
         for (id, node) in other.nodes.iter().enumerate().skip(1) {
             let is_at_top = index(node.parent) == ROOT;
             if is_at_top {
-                at_top.push(index(moved(number(id))));
+                at_top.push(moved(number(id)));
             }
             self.nodes.push(Node {
                 file: files.get(index(node.file)).map_or(NONE, |file| number(*file)),
@@ -288,22 +288,22 @@ impl Tree {
     }
 
     /// Takes the children of a block that come after the first so many.
-    pub(super) fn take_children_after(&mut self, block: NodeId, count: usize) -> Vec<NodeId> {
-        let mut children: Vec<NodeId> = self.children(block).collect();
-        let taken = children.split_off(count.min(children.len()));
+    pub(super) fn take_children_after(&mut self, block: NodeId, count: usize) -> Vec<u32> {
+        let kept: Vec<NodeId> = self.children(block).take(count).collect();
+        let taken = self.children(block).skip(count).map(number).collect();
         if let Some(node) = self.nodes.get_mut(block) {
             node.last_child = NONE;
         }
-        for child in children {
+        for child in kept {
             self.adopt(block, child);
         }
         taken
     }
 
     /// Makes directives that were taken the last children of a block.
-    pub(super) fn move_to(&mut self, block: NodeId, children: &[NodeId]) {
+    pub(super) fn move_to(&mut self, block: NodeId, children: &[u32]) {
         for child in children {
-            self.adopt(block, *child);
+            self.adopt(block, index(*child));
         }
     }
 
@@ -324,7 +324,8 @@ impl Tree {
         let rest = rest.unwrap_or_default();
         let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{');
         let end = rest.iter().position(ends).unwrap_or(rest.len());
-        std::str::from_utf8(rest.get(..end).unwrap_or_default()).unwrap_or_default()
+        // What is no text is the name of nothing.
+        std::str::from_utf8(rest.get(..end).unwrap_or_default()).unwrap_or("\u{fffd}")
     }
 
     /// The name as a number of the table.
