@@ -44,6 +44,7 @@ fn the_files_that_a_process_only_writes_are_found_whatever_its_configuration() {
         .args(["-c", &script])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .expect("a shell");
     let mut ready = [0_u8; 6];
