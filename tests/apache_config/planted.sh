@@ -66,7 +66,7 @@ plant "an error document is not followed" route.rs 's/if let Some(document) = st
 plant "a backslash and a blank continue a line" lexer.rs 's/let without = bytes.strip_suffix(b"\\r").unwrap_or(&bytes).len();/let without = if PLANTED { bytes.trim_ascii_end().len() } else { bytes.strip_suffix(b"\\r").unwrap_or(\&bytes).len() };/'
 plant "a comment is not continued" lexer.rs 's/            if !continued {/            if !continued || PLANTED \&\& bytes.trim_ascii_start().starts_with(b"#") {/'
 plant "IfModule takes any part of a name" conditions.rs 's/Kind::Module => context.modules.has(word),/Kind::Module => context.modules.has(word) || PLANTED \&\& context.modules.has(\&format!("{word}_module")),/'
-plant "UnDefine is not looked at" reader.rs 's/self.defines.remove(argument(0));/if !PLANTED { self.defines.remove(argument(0)); }/'
+plant "UnDefine is not looked at" reader/on_read.rs 's/self.defines.remove(argument(0));/if !PLANTED { self.defines.remove(argument(0)); }/'
 plant "a macro's arguments are put in by their order" reader/macros.rs 's/found == at \&\& length < parameter.len()/found == at \&\& length < parameter.len() \&\& !PLANTED/'
 plant "a variable's name has a case" reader.rs 's/let defined = self.values.get(\&name.to_ascii_lowercase());/let defined = self.values.get(\&name.to_ascii_lowercase()).filter(|_| !PLANTED || name == name.to_ascii_lowercase());/'
 plant "files of a pattern are not sorted by bytes" reader/includes.rs 's/names.sort_unstable();/names.sort_unstable(); if PLANTED { names.reverse(); }/'

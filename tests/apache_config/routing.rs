@@ -314,6 +314,11 @@ impl Layout<'_> {
                 writeln!(into, "RewriteRule {rule}").unwrap();
             }
         }
+        if self.dice.chance(12) {
+            // An answer of the server's own, and the page that stands for it.
+            let page = self.dice.one(&["/a/x", "/b?e=1", "/ab", "/l/x"]);
+            writeln!(into, "Redirect gone /e\nErrorDocument 410 {page}").unwrap();
+        }
         if self.dice.chance(15) {
             let (status, page) = (
                 self.dice.one(&["403", "410"]),
@@ -526,9 +531,9 @@ impl Layout<'_> {
         let mut path = String::new();
         for _ in 0..=self.dice.roll(4) {
             path.push_str(self.dice.one(&[
-                "/", "/a", "/b", "/ab", "/l", "/x", "/d", "/m", "a", "b", "//", "/..", "/.", "%20", "%2F",
-                "%2f", "..%2F", "%2e", "%25", "%3F", "+", ";", "/a/b", "%61", "~", "\"", "%c3%a9", "/B",
-                "%zz", "%ff",
+                "/", "/a", "/b", "/ab", "/l", "/x", "/d", "/m", "/e", "a", "b", "//", "/..", "/.", "%20",
+                "%2F", "%2f", "..%2F", "%2e", "%25", "%3F", "+", ";", "/a/b", "%61", "~", "\"", "%c3%a9",
+                "/B", "%zz", "%ff",
             ]));
         }
         if !path.starts_with('/') {
