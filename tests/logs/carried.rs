@@ -325,18 +325,20 @@ fn a_real_nginx_that_logs_to_a_socket_is_understood() {
     socket
         .set_read_timeout(Some(Duration::from_millis(200)))
         .expect("a timeout");
-    // Two ports that nobody has: one to listen on, one that refuses.
-    let port = |_| {
-        std::net::TcpListener::bind("127.0.0.1:0")
+    // Two ports that nobody has: one to listen on, one that refuses. At addresses of this test alone: another
+    // test may look for a closed port at 127.0.0.1 just then, and its request would be counted here.
+    let port = |host: &str| {
+        std::net::TcpListener::bind((host, 0))
             .expect("a port")
             .local_addr()
             .expect("an address")
             .port()
     };
-    let (listen, dead) = (port(0), port(1));
+    let (front, back) = ("127.83.1.1", "127.83.1.2");
+    let (listen, dead) = (port(front), port(back));
     let at = here.display();
     let text = format!(
-        "daemon off; master_process off; pid {at}/pid; error_log syslog:server=unix:{at}/log,tag=edge;\nevents {{}}\nhttp {{\n  access_log syslog:server=unix:{at}/log,tag=edge,severity=info combined;\n  client_body_temp_path {at}; proxy_temp_path {at}; fastcgi_temp_path {at}; uwsgi_temp_path {at}; scgi_temp_path {at};\n  server {{ listen 127.0.0.1:{listen}; location / {{ proxy_pass http://127.0.0.1:{dead}; }} }}\n}}\n"
+        "daemon off; master_process off; pid {at}/pid; error_log syslog:server=unix:{at}/log,tag=edge;\nevents {{}}\nhttp {{\n  access_log syslog:server=unix:{at}/log,tag=edge,severity=info combined;\n  client_body_temp_path {at}; proxy_temp_path {at}; fastcgi_temp_path {at}; uwsgi_temp_path {at}; scgi_temp_path {at};\n  server {{ listen {front}:{listen}; location / {{ proxy_pass http://{back}:{dead}; }} }}\n}}\n"
     );
     std::fs::write(here.join("nginx.conf"), text).expect("written");
     let spawned = Command::new("nginx")
@@ -354,7 +356,7 @@ fn a_real_nginx_that_logs_to_a_socket_is_understood() {
     let began = Instant::now();
     let mut answered = 0;
     while answered < 3 && began.elapsed() < Duration::from_secs(10) {
-        if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", listen)) {
+        if let Ok(mut stream) = std::net::TcpStream::connect((front, listen)) {
             let _ = std::io::Write::write_all(&mut stream, b"GET /cart HTTP/1.0\r\n\r\n");
             let mut answer = String::new();
             let _ = stream.read_to_string(&mut answer);
@@ -372,7 +374,7 @@ fn a_real_nginx_that_logs_to_a_socket_is_understood() {
     let tags = vec![tagged("edge", "nginx error"), tagged("edge", "nginx access")];
     let account = read(&bytes, tags, now_ms);
     assert!(answered > 0, "nginx did not answer");
-    let upstream = format!("http://127.0.0.1:{dead}");
+    let upstream = format!("http://{back}:{dead}");
     assert_eq!(
         count(&account, Symptom::ConnectionRefused, &upstream),
         answered,
