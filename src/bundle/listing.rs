@@ -76,6 +76,11 @@ fn described(entry: &Entry) -> Option<(u8, &'static str, String)> {
             "names looked up",
             format!("{} at {}", text("name"), text("server")),
         ),
+        "authority_lookup" => (
+            4,
+            "names looked up",
+            format!("{} at a nameserver of its zone", text("name")),
+        ),
         "list_directory" => (5, "directories listed", text("path")),
         "stat" | "read_link" => (6, "files looked at, not read", text("path")),
         "environment_variable" => (7, "own environment variables read", text("name")),

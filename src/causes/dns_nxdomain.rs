@@ -4,7 +4,7 @@ use super::facts::{
     failing, log_line, log_says_otherwise, logged_now, passing_route, proxy_kind, run_time_answers,
 };
 use super::{Answer, Cause, found};
-use crate::evidence::{NameOutcome, ProxyKind, Snapshot, Symptom};
+use crate::evidence::{AuthorityAnswer, NameOutcome, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/dns-nxdomain.md`.
@@ -89,7 +89,17 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             )
         }))
         .because_all(logged.last().map(|entry| log_line(entry)));
-    if in_hosts {
+    let authority = name.and_then(|name| name.authority.seen());
+    finding = finding.because_all(authority.map(responsible));
+    if let Some(authority) = authority
+        && matches!(authority.outcome, NameOutcome::Addresses(_))
+    {
+        finding = finding.remedy(Remedy::advise(format!(
+            "let {} forget that {shown} was not there (empty its cache, or wait as long as the last number of the SOA record of {} says), and see that it does not filter the name",
+            server.as_deref().unwrap_or("the nameserver"),
+            authority.zone
+        )));
+    } else if in_hosts {
         finding = finding
             .because(Exhibit::shown_by("dns", format!("/etc/hosts has {shown}, but nginx's resolver never reads that file"), format!("getent hosts {}", quoted(&shown))))
             .remedy(Remedy::advise("use the name without a variable (then the system resolves it at start), or put it into the DNS"));
@@ -104,4 +114,29 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         )));
     }
     Some(finding)
+}
+
+/// What a nameserver of the name's own zone says.
+fn responsible(authority: &AuthorityAnswer) -> Exhibit {
+    let says = match &authority.outcome {
+        NameOutcome::Addresses(addresses) => {
+            let words: Vec<String> = addresses.iter().map(|(address, _)| address.to_string()).collect();
+            format!("answers {}", words.join(", "))
+        }
+        NameOutcome::NxDomain => "says the same".to_owned(),
+        _ => "has no address for it".to_owned(),
+    };
+    let server = authority.server.rsplit_once(':').map_or("", |(address, _)| address);
+    Exhibit::shown_by(
+        "dns",
+        format!(
+            "{}, responsible for {}, {says}",
+            authority.nameserver, authority.zone
+        ),
+        format!(
+            "dig @{} {}",
+            server.trim_matches(['[', ']']),
+            quoted(&authority.name)
+        ),
+    )
 }

@@ -1,10 +1,11 @@
-//! `dns-stale-address`: the name moved, the proxy did not.
+//! `dns-stale-address`: the name moved, the proxy did not; or who told it the address has not heard of it.
 
-use super::facts::{Contact, failing, log_line, logged_now, passing_route, probe_line, unconnectable};
+mod kept;
+
+use super::facts::{failing, log_line, logged_now, passing_route};
 use super::{Answer, Cause, found};
-use crate::evidence::{AccessEntry, NameOutcome, PeerAddress, Platform, ProxyKind, Snapshot, Symptom};
+use crate::evidence::{AccessEntry, NameOutcome, PeerAddress, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
-use crate::system::commands;
 
 /// See `docs/causes/dns-stale-address.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -28,116 +29,10 @@ const LOST: [Symptom; 5] = [
 ];
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
-    found(find(snapshot).or_else(|| by_cache(snapshot)))
-}
-
-/// The proxy got an old address because the system's own cache still has it: all nameservers say another one, and
-/// where the cache leads nobody takes a connection.
-fn by_cache(snapshot: &Snapshot) -> Option<Finding> {
-    let evidence = unconnectable(snapshot, |contact| {
-        matches!(
-            contact,
-            Contact::Refused | Contact::Silent | Contact::Unreachable(_)
-        )
-    })?;
-    let address = evidence.endpoint.tcp()?.ip();
-    let name = evidence.name.as_ref()?;
-    let names = snapshot.names.iter().find(|names| names.name == *name)?;
-    let cached = names.cached.iter().find(|cached| cached.address == address)?;
-    if !names.hosts_file.is_empty() || snapshot.limits.addresses.iter().any(|(own, _)| *own == address) {
-        return None;
-    }
-    let answers: Vec<&Vec<(std::net::IpAddr, u32)>> = names
-        .servers
-        .iter()
-        .filter_map(|server| match &server.outcome {
-            NameOutcome::Addresses(addresses) => Some(addresses),
-            _ => None,
-        })
-        .collect();
-    let same_family =
-        |list: &[(std::net::IpAddr, u32)]| list.iter().any(|(other, _)| other.is_ipv4() == address.is_ipv4());
-    let moved = !answers.is_empty()
-        && answers
-            .iter()
-            .all(|list| same_family(list) && !list.iter().any(|(other, _)| *other == address));
-    if !moved {
-        return None;
-    }
-    let server = names
-        .servers
-        .iter()
-        .find(|server| matches!(server.outcome, NameOutcome::Addresses(_)))?;
-    let today = answers
-        .first()?
-        .iter()
-        .map(|(address, _)| address.to_string())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let platform = snapshot.host.platform;
-    let flush = snapshot
-        .resolver
-        .seen()
-        .and_then(|resolver| resolver.cache.as_deref())
-        .and_then(|cache| commands::flushes(platform).iter().find(|flush| flush.cache == cache))?;
-    let nameserver = server
-        .server
-        .rsplit_once(':')
-        .map_or(server.server.as_str(), |(address, _)| address)
-        .trim_matches(['[', ']']);
-    let kept = cached
-        .ttl_s
-        .map_or_else(String::new, |seconds| format!(", for {seconds} s more"));
-    let kind = passing_route(snapshot).map_or(ProxyKind::Nginx, |(route, _)| route.proxy);
-    let mut finding = CAUSE
-        .finding(
-            Confidence::Confirmed,
-            format!(
-                "{name} is now {today}, but the cache of names of this host ({}) still says {address}, where nothing answers",
-                flush.cache
-            ),
-        )
-        .at(&evidence.place)
-        .because(Exhibit::shown_by(
-            "dns",
-            format!("the cache of this host holds {address} for {name}{kept}"),
-            // The cache itself is shown where there is a command for it.
-            if platform == Platform::Windows {
-                commands::typed(platform, flush.show)
-            } else {
-                commands::typed(platform, &commands::resolve(platform, name))
-            },
-        ))
-        .because(Exhibit::shown_by(
-            "dns",
-            format!("{} answers {today}", server.server),
-            commands::typed(platform, &commands::ask_nameserver(platform, name, nameserver)),
-        ))
-        .because_all(probe_line(evidence));
-    for argv in flush.argv {
-        finding = finding.remedy(
-            Remedy::run(
-                format!("empty {}", flush.cache),
-                argv.iter().map(|word| (*word).to_owned()),
-            )
-            .risk("the next lookups of all programs take a little longer"),
-        );
-    }
-    Some(
-        finding
-            .remedy(
-                Remedy::run(
-                    format!(
-                        "then load the configuration again, which resolves the name anew ({} first)",
-                        kind.test_command()
-                    ),
-                    kind.reload_command().split(' '),
-                )
-                .risk("applies every other pending edit of the configuration as well"),
-            )
-            .remedy(Remedy::advise(
-                "so that it does not come back: lower the TTL of a record before it is moved",
-            )),
+    found(
+        find(snapshot)
+            .or_else(|| kept::by_cache(snapshot))
+            .or_else(|| kept::by_nameserver(snapshot)),
     )
 }
 
@@ -305,7 +200,7 @@ fn address_of(upstream: &str) -> Option<std::net::SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{HeldConnection, ServerAnswer};
+    use crate::evidence::{AuthorityAnswer, Endpoint, HeldConnection, Observed, ServerAnswer};
 
     /// The case of the catalogue without its log, and a worker that waits for the old address.
     fn waiting() -> Snapshot {
@@ -342,5 +237,50 @@ mod tests {
             took_us: 900,
         });
         assert!(find(&snapshot).is_none());
+    }
+
+    /// Nobody answers at the one address, which a nameserver gives, and the zone's own server gives the other.
+    fn kept(old: &str, today: &str) -> Snapshot {
+        let mut snapshot = waiting();
+        let address = |text: &str| vec![(text.parse().expect("an address"), 300)];
+        snapshot.endpoints.truncate(1);
+        snapshot.endpoints[0].endpoint = Endpoint::Tcp(format!("{old}:8080").parse().expect("an endpoint"));
+        let name = &mut snapshot.names[0];
+        name.held.clear();
+        name.dialled.clear();
+        name.system = Observed::Seen(vec![old.parse().expect("an address")]);
+        name.servers = vec![ServerAnswer {
+            server: "198.51.100.53:53".to_owned(),
+            used_by: "system".to_owned(),
+            outcome: NameOutcome::Addresses(address(old)),
+            took_us: 900,
+        }];
+        name.authority = Observed::Seen(AuthorityAnswer {
+            name: name.name.clone(),
+            zone: "internal.example".to_owned(),
+            nameserver: "ns1.internal.example".to_owned(),
+            server: "198.51.100.7:53".to_owned(),
+            outcome: NameOutcome::Addresses(address(today)),
+        });
+        snapshot
+    }
+
+    #[test]
+    fn a_record_that_a_nameserver_keeps_is_old_when_the_zone_says_so() {
+        let finding = kept::by_nameserver(&kept("192.0.2.31", "192.0.2.32")).expect("it is found");
+        assert_eq!(finding.confidence, Confidence::Likely);
+        let text = serde_json::to_string(&finding).expect("a finding");
+        for expected in [
+            "198.51.100.53:53 answers 192.0.2.31",
+            "ns1.internal.example, responsible for internal.example, answers 192.0.2.32",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_zone_that_is_served_differently_inside_and_outside_is_not_stale() {
+        assert!(kept::by_nameserver(&kept("10.0.0.5", "192.0.2.32")).is_none());
+        assert!(kept::by_nameserver(&kept("192.0.2.31", "192.0.2.31")).is_none());
     }
 }

@@ -116,6 +116,11 @@ impl<T> Observed<T> {
         matches!(self, Self::Absent)
     }
 
+    /// True when nobody looked: such an answer is left out of what is written.
+    pub fn is_not_asked(&self) -> bool {
+        matches!(self, Self::Unavailable(Obstacle::NotAsked))
+    }
+
     /// Applies `change` to a seen value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Observed<U> {
         match self {

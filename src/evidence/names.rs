@@ -33,6 +33,25 @@ pub struct NameEvidence {
     /// The name that got the addresses, when the system's search list completed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed: Option<String>,
+    /// What a nameserver of the name's own zone says; asked only where nobody takes a connection at the addresses
+    /// that the others gave, or they gave none.
+    #[serde(skip_serializing_if = "Observed::is_not_asked")]
+    pub authority: Observed<AuthorityAnswer>,
+}
+
+/// The answer of a nameserver that is responsible for a name, and so has it from no cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityAnswer {
+    /// The name that was asked: the end of the chain of aliases (CNAME), without a final dot.
+    pub name: String,
+    /// The zone that it belongs to.
+    pub zone: String,
+    /// The nameserver's name.
+    pub nameserver: String,
+    /// Its address and port.
+    pub server: String,
+    /// What it answers.
+    pub outcome: NameOutcome,
 }
 
 /// An address in the system's cache of names.

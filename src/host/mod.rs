@@ -13,6 +13,7 @@
     reason = "this room is the seam: the methods closed elsewhere are its business"
 )]
 
+mod authority;
 mod client;
 mod clock;
 mod command;
@@ -33,6 +34,7 @@ mod transcript;
 mod tunnel;
 mod write;
 
+pub use authority::AuthorityLookup;
 pub use clock::{Clock, ClockReading, ProcessZone, pause};
 pub use command::{CommandOutput, RunCommand};
 pub use environment::{EnvironmentVariable, TerminalFacts, terminal_facts};

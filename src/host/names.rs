@@ -1,6 +1,6 @@
 //! Names: what the system answers, and what one nameserver answers.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -159,13 +159,17 @@ fn lookup(name: &str, server: SocketAddr, limit: Duration) -> NameOutcome {
     })
 }
 
-fn port_is_closed(server: SocketAddr) -> bool {
-    let local: SocketAddr = if server.is_ipv4() {
-        (std::net::Ipv4Addr::UNSPECIFIED, 0).into()
+/// A socket of the server's family, bound to no address and a free port.
+pub(super) fn socket_for(server: SocketAddr) -> std::io::Result<UdpSocket> {
+    if server.is_ipv4() {
+        UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
     } else {
-        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
-    };
-    let Ok(socket) = std::net::UdpSocket::bind(local) else {
+        UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
+    }
+}
+
+fn port_is_closed(server: SocketAddr) -> bool {
+    let Ok(socket) = socket_for(server) else {
         return false;
     };
     let _ = socket.set_read_timeout(Some(Duration::from_millis(30)));

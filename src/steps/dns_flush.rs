@@ -420,6 +420,7 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
                 server.took_us / 1_000
             ));
         }
+        details.extend(super::name_authority::show(name));
         if let Some(completed) = &name.completed {
             details.push(format!("    completed by the search list to {completed}"));
         }
@@ -495,7 +496,7 @@ pub(super) fn show(snapshot: &Snapshot) -> Line {
     }
 }
 
-fn outcome_words(outcome: &NameOutcome) -> String {
+pub(super) fn outcome_words(outcome: &NameOutcome) -> String {
     match outcome {
         NameOutcome::Addresses(addresses) => addresses
             .iter()

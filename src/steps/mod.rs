@@ -19,6 +19,7 @@ pub mod lint;
 mod log_account;
 mod logs;
 mod machine;
+mod name_authority;
 mod other_route;
 mod packages;
 mod packed;

@@ -8,7 +8,7 @@ use super::plan::{Plan, RecordedPlan};
 use super::turn::Turn;
 use super::{
     alternate_proxy, applications, carried, config_history, config_lint, dns_flush, firewall, log_account,
-    logs, machine, packages, retry, timeline, units, upstream_probe,
+    logs, machine, name_authority, packages, retry, timeline, units, upstream_probe,
 };
 use crate::evidence::Snapshot;
 use crate::finding::StepId;
@@ -44,6 +44,8 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         logs::before(host, &mut snapshot);
         dns_flush::ask(host, plan, &mut snapshot, url_name.join().unwrap_or_default());
         upstream_probe::endpoints(host, plan, &mut snapshot, turn);
+        let authority = name_authority::questions(plan, &snapshot);
+        let authority = scope.spawn(move || name_authority::ask(host, authority));
         snapshot.firewall = rulesets.join().unwrap_or_default();
         firewall::judge(host, plan, &mut snapshot);
         ready(StepId::Firewall, &snapshot);
@@ -59,6 +61,7 @@ pub fn collect(host: &Host, plan: &Plan, ready: &(dyn Fn(StepId, &Snapshot) + Sy
         snapshot.kernel = kernel.join().unwrap_or_default();
         machine::kernel_again(host, &mut snapshot);
         machine::after_the_attempts(host, &mut snapshot);
+        name_authority::keep(&mut snapshot, authority.join().unwrap_or_default());
         applications::logs(host, &mut snapshot);
         log_account::ask(host, plan, &mut snapshot);
         snapshot.timeline = Some(timeline::timeline(&snapshot));

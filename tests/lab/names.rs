@@ -51,6 +51,67 @@ fn an_address_that_nginx_remembers_from_its_start_is_stale() {
     world.diagnose().finds("dns-stale-address");
 }
 
+/// dnsmasq on 127.0.0.1 as everybody's nameserver, with a cache, before the one on 127.0.0.53 that is responsible for
+/// `bakery.test` and has the address in `$1`; `moved ADDRESS` starts the latter again with another one.
+const ZONE: &str = "ip addr add 127.0.0.53/32 dev lo 2> /dev/null || true
+responsible() { dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --bind-interfaces \
+    --listen-address=127.0.0.53 --pid-file=$PWD/run/zone.pid --auth-server=ns.bakery.test,127.0.0.53 --auth-zone=bakery.test \
+    --auth-ttl=600 --host-record=ns.bakery.test,127.0.0.53 ${1:-}; }
+moved() { kill $(cat run/zone.pid); sleep 0.3; responsible \"$1\"; }";
+
+/// The nameserver with the cache.
+const FORWARDER: &str = "dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --bind-interfaces \
+    --listen-address=127.0.0.1 --pid-file=$PWD/run/dnsmasq.pid --server=/bakery.test/127.0.0.53";
+
+#[test]
+fn a_nameserver_that_keeps_an_old_address_is_held_against_the_servers_of_the_zone() {
+    let Some(world) = World::start(&["dnsmasq"]) else {
+        return;
+    };
+    world.run(&format!(
+        "{ZONE}\nresponsible --host-record=oven.bakery.test,127.0.0.21\n{FORWARDER}"
+    ));
+    world.oven("fine", "127.0.0.22:7340");
+    world.nginx_to("http://oven.bakery.test:7340");
+    world.run(&format!(
+        "{ZONE}\nmoved --host-record=oven.bakery.test,127.0.0.22; sleep 0.3
+         getent hosts oven.bakery.test | grep -q 127.0.0.21"
+    ));
+    world.shows(502, "connect() failed (111: Connection refused)");
+    let report = world.diagnose();
+    report.finds("dns-stale-address");
+    for expected in [
+        "oven.bakery.test is now 127.0.0.22",
+        "127.0.0.1:53 answers 127.0.0.21 for oven.bakery.test",
+        "ns.bakery.test, responsible for bakery.test, answers 127.0.0.22",
+        "dig @127.0.0.53",
+    ] {
+        assert!(report.mentions(expected), "{expected}: {}", report.text());
+    }
+}
+
+#[test]
+fn a_name_that_its_own_zone_has_and_the_nameserver_denies_is_told_as_such() {
+    let Some(world) = World::start(&["dnsmasq"]) else {
+        return;
+    };
+    world.run(&format!("{ZONE}\nresponsible\n{FORWARDER} --neg-ttl=600"));
+    world.oven("fine", "127.0.0.22:7340");
+    world.nginx(&format!("resolver 127.0.0.1; {VARIABLE}"), "");
+    world.shows(502, "oven.bakery.test could not be resolved (3: Host not found)");
+    world.run(&format!(
+        "{ZONE}\nmoved --host-record=oven.bakery.test,127.0.0.22"
+    ));
+    let report = world.diagnose();
+    report.finds("dns-nxdomain");
+    for expected in [
+        "ns.bakery.test, responsible for bakery.test, answers 127.0.0.22",
+        "forget that oven.bakery.test was not there",
+    ] {
+        assert!(report.mentions(expected), "{expected}: {}", report.text());
+    }
+}
+
 #[test]
 fn a_name_that_the_search_list_completes_is_found_where_the_system_finds_it() {
     let Some(world) = World::start(&["dnsmasq"]) else {
