@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 mod hostile;
+mod recorded;
 mod routing;
 mod statements;
 

@@ -251,7 +251,8 @@ impl Layout<'_> {
                     writeln!(
                         into,
                         "{pass}Redirect {}",
-                        self.dice.one(&["301 /l/x /r", "302 /r", "gone"])
+                        self.dice
+                            .one(&["301 /l/x /r", "302 /r", "gone", "gone /a/b", "303 /a /r"])
                     )
                     .unwrap();
                 }

@@ -580,3 +580,34 @@ fn a_semicolon_missing_before_a_block_does_not_lose_the_block() {
         Some("/")
     );
 }
+
+#[test]
+fn a_request_that_a_rewrite_sent_away_is_handed_on_in_its_decoded_form() {
+    // nginx 1.22.1: an error_page for the 301 of a rewrite finds the request without the target as it was sent.
+    let config = in_server(
+        "error_page 301 @m; location = /a/b { rewrite ^/a(.*)$ /ab$1 permanent; } location @m { proxy_pass http://127.0.0.1:9000; }",
+    );
+    assert_eq!(
+        route(&config, "/a/b#f?x=1").request_target.as_deref(),
+        Some("/a/b")
+    );
+}
+
+#[test]
+fn a_post_for_an_error_document_that_is_a_file_depends_on_whether_there_is_one() {
+    // nginx 1.22.1: 405 where the file is, 404 where it is not.
+    let config = in_server("location / { error_page 404 @n; return 404; } location @n { root /srv; }");
+    let request = RouteRequest {
+        port: 80,
+        host: "a.test".to_owned(),
+        method: "POST".to_owned(),
+        target: "/ab".to_owned(),
+        ..RouteRequest::default()
+    };
+    let route = config.route(&request).expect("something listens on port 80");
+    assert!(matches!(route.handler, Handler::Return { status: 405, .. }));
+    assert_eq!(
+        route.undetermined,
+        ["whether /ab exists below /srv; taken as there"]
+    );
+}

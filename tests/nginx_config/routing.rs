@@ -453,11 +453,11 @@ fn one_layout(program: &Path, world: &World, dice: &mut Dice, counts: &mut Count
     let before = counts.wrong.len();
     compare(world, &config, &text, &questions, counts);
     if counts.wrong.len() > before {
-        let kept = std::env::temp_dir().join("fix502-routing-difference.conf");
-        std::fs::write(&kept, &text).unwrap();
+        let name = format!("fix502-routing-difference-{}.conf", counts.layouts);
+        std::fs::write(std::env::temp_dir().join(&name), &text).unwrap();
         counts.wrong[before..]
             .iter_mut()
-            .for_each(|wrong| wrong.push_str("\n  layout kept"));
+            .for_each(|wrong| wrong.push_str(&format!("\n  layout kept in {name}")));
     }
 }
 

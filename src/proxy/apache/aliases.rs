@@ -6,8 +6,22 @@ use super::tree::{ROOT, StatementId};
 use super::{Config, paths};
 use crate::proxy::nginx::pattern;
 
+/// Which of the lines of a section are asked: httpd keeps those without a path apart, and asks them first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redirects {
+    /// `Redirect 302 /elsewhere` in a section: everything in it.
+    WithoutPath,
+    /// `Redirect 302 /here /elsewhere`, and all of the server.
+    WithPath,
+}
+
 /// The status of a `Redirect…` that takes the path, of those directly in this section.
-pub(super) fn redirect(config: &Config, section: StatementId, path: &str) -> Option<(u16, StatementId)> {
+pub(super) fn redirect(
+    config: &Config,
+    section: StatementId,
+    path: &str,
+    wanted: Redirects,
+) -> Option<(u16, StatementId)> {
     if !config.modules.has("alias_module") {
         return None;
     }
@@ -30,6 +44,9 @@ pub(super) fn redirect(config: &Config, section: StatementId, path: &str) -> Opt
             (2.., _) | (1, false) => rest.first().copied(),
             _ => None,
         };
+        if section != ROOT && from.is_some() != (wanted == Redirects::WithPath) {
+            continue;
+        }
         let matched = match from {
             None => section != ROOT || rest.is_empty(),
             Some(from) if statement.is("RedirectMatch") => {

@@ -1,7 +1,7 @@
 //! The way of one request: listener, virtual host, and what httpd's hooks make of the path, in their order:
 //! `mod_rewrite`, `mod_proxy`, `mod_alias`, then the handler.
 
-use super::aliases;
+use super::aliases::{self, Redirects};
 use super::handed_on::{encoded_slashes, finish};
 use super::layers::Layers;
 use super::passes::{self, ProxyPass, Taken};
@@ -11,7 +11,7 @@ use super::settings;
 use super::tree::{ROOT, StatementId};
 use super::uri;
 use super::{Config, RouteRequest};
-use crate::evidence::{Handler, Named, ProxyKind, Route};
+use crate::evidence::{Handler, Named, Peer, PeerAddress, ProxyKind, Route};
 
 /// What the hooks work on.
 pub(super) struct State<'a> {
@@ -25,9 +25,27 @@ pub(super) struct State<'a> {
     pub(super) undetermined: Vec<String>,
     /// The `ErrorDocument` of the status that httpd answers with by itself.
     error_document: Option<StatementId>,
+    /// The statement that made httpd answer by itself.
+    answered: Option<StatementId>,
 }
 
 impl State<'_> {
+    /// Goes on with another path of this server; `false` where it is none.
+    fn go_to(&mut self, target: &str, merge: bool) -> bool {
+        let Ok(parts) = uri::split(target) else {
+            return false;
+        };
+        let raw = uri::with_one_slash(&parts.raw_path);
+        let Ok(path) = uri::decode(raw, merge, encoded_slashes(self.config, self.server)) else {
+            return false;
+        };
+        self.path = path;
+        self.query.clone_from(&parts.query);
+        self.raw = parts;
+        self.answered = None;
+        true
+    }
+
     pub(super) fn unknown(&mut self, reason: String) {
         if !self.undetermined.contains(&reason) {
             self.undetermined.push(reason);
@@ -102,40 +120,53 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
         raw: parts,
         undetermined: Vec::new(),
         error_document: None,
+        answered: None,
     };
     for name in &chosen.unresolved {
         state.unknown(format!("which addresses the name {name} in <VirtualHost> has"));
     }
     walk(&mut state, &mut route);
-    if let Some(document) = state.error_document {
-        follow_error_document(&mut state, &mut route, document, merge);
-    }
+    follow_error_documents(&mut state, &mut route, merge);
     route.undetermined = state.undetermined;
     Some(route)
 }
 
-/// An error document of this server is a request of its own; one that is handed on brings what the upstream
-/// says, its status too.
-fn follow_error_document(state: &mut State<'_>, route: &mut Route, document: StatementId, merge: bool) {
+/// How often a request may be sent on within the server (`LimitInternalRecursion`).
+const MOST_INTERNAL: usize = 10;
+
+/// An error document of this server is a request of its own. One that is handed on brings what the upstream says,
+/// its status too, and one that a `RewriteRule` answers brings that answer, for `mod_rewrite` forgets that there was an
+/// error: it may have a document in turn. Whatever else becomes of it, the first status stays.
+fn follow_error_documents(state: &mut State<'_>, route: &mut Route, merge: bool) {
     let config = state.config;
-    let statement = config.statement(document);
-    let Ok(parts) = uri::split(statement.argument(1)) else {
-        return;
-    };
-    let raw = uri::with_one_slash(&parts.raw_path);
-    let Ok(path) = uri::decode(raw, merge, encoded_slashes(config, state.server)) else {
-        return;
-    };
-    state.path = path;
-    state.query.clone_from(&parts.query);
-    state.raw = parts;
-    let mut second = Route {
-        handler: Handler::Unknown,
-        location: None,
-        ..route.clone()
-    };
-    walk(state, &mut second);
-    if matches!(second.handler, Handler::Pass(_)) {
+    let first = route.clone();
+    for _ in 0..MOST_INTERNAL {
+        let Some(document) = state.error_document.take() else {
+            return;
+        };
+        let statement = config.statement(document);
+        let mut second = Route {
+            handler: Handler::Unknown,
+            location: None,
+            ..first.clone()
+        };
+        if !state.go_to(statement.argument(1), merge) {
+            break;
+        }
+        walk(state, &mut second);
+        let by_rule = || {
+            state
+                .answered
+                .is_some_and(|id| config.statement(id).is("RewriteRule"))
+        };
+        let taken = match &second.handler {
+            Handler::Pass(pass) => !pass.peers.iter().all(is_lost),
+            Handler::Return { .. } => by_rule(),
+            Handler::Local(_) | Handler::Unknown => false,
+        };
+        if !taken {
+            break;
+        }
         second.location = Some(Named {
             name: format!(
                 "ErrorDocument {} {}",
@@ -145,7 +176,16 @@ fn follow_error_document(state: &mut State<'_>, route: &mut Route, document: Sta
             place: config.place(document),
         });
         *route = second;
+        if state.error_document.is_none() {
+            return;
+        }
     }
+    *route = first;
+}
+
+/// A member that nothing can be sent to, whatever the hour: disabled, or with a port that is no number.
+fn is_lost(peer: &Peer) -> bool {
+    peer.down || matches!(&peer.address, PeerAddress::Name(name) if name.name.contains(':'))
 }
 
 fn begin(config: &Config, chosen: &Chosen) -> Route {
@@ -209,11 +249,16 @@ fn walk(state: &mut State<'_>, route: &mut Route) {
         } else {
             &sections[..]
         };
-        for section in own_first {
-            if let Some((status, id)) = aliases::redirect(config, *section, &state.path) {
-                answer(state, route, status, id);
-                return;
-            }
+        // A <Location> that redirects all that is in it is asked before the lines of the server, and is that of the
+        // path before it was rewritten.
+        let whole = redirect_of(state, &before, Redirects::WithoutPath);
+        let by_path = || {
+            let mut sections = own_first.iter();
+            sections.find_map(|section| aliases::redirect(config, *section, &state.path, Redirects::WithPath))
+        };
+        if let Some((status, id)) = whole.or_else(by_path) {
+            answer(state, route, status, id);
+            return;
         }
     }
     serve(state, route, layers);
@@ -233,11 +278,17 @@ fn layers_of_proxy(state: &mut State<'_>, route: &mut Route, mut layers: Layers,
 
 /// Redirects in `<Location>` and its like act on proxied requests too.
 fn redirect_of_sections(state: &State<'_>, layers: &Layers) -> Option<(u16, StatementId)> {
+    let of = |wanted| redirect_of(state, layers, wanted);
+    of(Redirects::WithoutPath).or_else(|| of(Redirects::WithPath))
+}
+
+/// The innermost redirect of this kind.
+fn redirect_of(state: &State<'_>, layers: &Layers, wanted: Redirects) -> Option<(u16, StatementId)> {
     let config = state.config;
     let inner = layers.sections.iter().rev();
     inner
         .filter(|section| **section != ROOT && !config.statement(**section).is("VirtualHost"))
-        .find_map(|section| aliases::redirect(config, *section, &state.path))
+        .find_map(|section| aliases::redirect(config, *section, &state.path, wanted))
 }
 
 pub(super) fn answer(state: &mut State<'_>, route: &mut Route, status: u16, id: StatementId) {
@@ -247,6 +298,7 @@ pub(super) fn answer(state: &mut State<'_>, route: &mut Route, status: u16, id: 
         place: config.place(id),
     };
     route.settings = settings::local(config, state.server);
+    state.answered = Some(id);
     if status >= 400 {
         let mut layers = Layers::of_server(config, state.server);
         layers.add_locations(config, &state.path);
@@ -282,16 +334,8 @@ fn reverse(state: &mut State<'_>, layers: &Layers) -> Reverse {
             .filter(move |pass| pass.location.is_none() && pass.server == server)
     };
     let server = state.server;
-    // Both servers have to be without inheritance: one that says nothing wants it (2.4.71).
-    let refuses = |section: StatementId| {
-        config
-            .tree
-            .last(section, "ProxyPassInherit")
-            .is_some_and(|id| config.statement(id).argument(0).eq_ignore_ascii_case("off"))
-    };
-    let own_section = config.servers.get(server).map_or(ROOT, |server| server.section);
-    let inherit = server != 0 && !(refuses(own_section) && refuses(ROOT));
-    let main = list(0).filter(move |_| inherit || server == 0);
+    // ProxyPassInherit does not keep these away: httpd joins them always, and only those of ProxyRemote as it says.
+    let main = list(0);
     let own = list(server).filter(move |_| server != 0);
     for pass in set.into_iter().chain(main).chain(own) {
         match passes::take(pass, &state.path) {

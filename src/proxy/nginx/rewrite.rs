@@ -145,6 +145,9 @@ fn rewrite(state: &mut State<'_>, node: NodeId, changed: &mut bool) -> Flow {
         .iter()
         .any(|prefix| written.starts_with(prefix));
     let flag = tree.argument(node, 2);
+    // Also where it sends the client away: an error_page for that status finds the request so.
+    state.internal = true;
+    state.valid_raw = false;
     match flag {
         "permanent" => return Flow::Return(301, node),
         "redirect" => return Flow::Return(302, node),
@@ -153,9 +156,7 @@ fn rewrite(state: &mut State<'_>, node: NodeId, changed: &mut bool) -> Flow {
     }
     let keeps_arguments = !written.ends_with('?');
     let replacement = written.strip_suffix('?').unwrap_or(written);
-    state.internal = true;
     state.escapes_captures = false;
-    state.valid_raw = false;
     if flag == "break" {
         state.valid_location = false;
         *changed = false;

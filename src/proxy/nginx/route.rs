@@ -289,7 +289,7 @@ impl Walk {
         }
         let post = state.method == "POST";
         let holder = self.location.unwrap_or(state.server);
-        if !post && !matches!(state.method.as_str(), "GET" | "HEAD") || post && self.shown.is_some() {
+        if !post && !matches!(state.method.as_str(), "GET" | "HEAD") {
             return self.answered(state, 405, holder);
         }
         let leads = |word: &str| matches!(word, "404" | "403") || (post && word == "405");

@@ -1,0 +1,92 @@
+//! Rare turns of Apache httpd 2.4.71 that the oracle met, each with the answer that the real server gave. The oracle
+//! needs the server and luck; these do not.
+
+use fix502::evidence::{Handler, PeerAddress};
+use fix502::proxy::RouteRequest;
+
+use super::read_text;
+
+/// Where a request ends: `410`, or the port that it is handed to and the target that is sent there.
+fn answer(text: &str, target: &str) -> String {
+    let modules = "LoadModule alias_module m\nLoadModule proxy_module m\nLoadModule proxy_http_module m\n\
+         LoadModule rewrite_module m\nListen 80\n";
+    let config = read_text(&format!("{modules}{text}"));
+    let route = config.route(&RouteRequest {
+        port: 80,
+        host: "a.test".to_owned(),
+        method: "GET".to_owned(),
+        target: target.to_owned(),
+        ..RouteRequest::default()
+    });
+    let route = route.expect("something listens on port 80");
+    assert_eq!(route.undetermined, Vec::<String>::new(), "{text}");
+    match &route.handler {
+        Handler::Pass(pass) => match &pass.peers[0].address {
+            PeerAddress::Ip(address) => {
+                format!("{} {}", address.port(), route.request_target.unwrap_or_default())
+            }
+            other => format!("{other:?}"),
+        },
+        Handler::Return { status, .. } => status.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_section_that_redirects_everything_in_it_is_asked_before_lines_with_a_path() {
+    let text = "Redirect 303 /q/s /server\n<Location /q>\nRedirect 307 /all\n</Location>\n\
+        <Location /w>\nRedirect 307 /outer\n</Location>\n<Location /w/p>\nRedirect 308 /w/p /inner\n</Location>\n\
+        <Location /g>\nRedirect gone /zzz\n</Location>\n<Location /g>\nProxyPass http://127.0.0.1:9000\n</Location>\n";
+    assert_eq!(answer(text, "/q/s"), "307");
+    assert_eq!(answer(text, "/w/p"), "307");
+    // A status without a target takes a path in a section too.
+    assert_eq!(answer(text, "/g/x"), "9000 /x");
+}
+
+#[test]
+fn the_section_that_redirects_is_that_of_the_path_before_it_was_rewritten() {
+    let text =
+        "RewriteEngine On\nRewriteRule ^/l/(.*) /a/$1 [PT]\n<Location /l>\nRedirect 302 /r\n</Location>\n";
+    assert_eq!(answer(text, "/l/x"), "302");
+    assert!(answer(text, "/a/x").starts_with("Local"));
+}
+
+#[test]
+fn passes_of_the_main_server_reach_every_host_whatever_proxy_pass_inherit_says() {
+    for (main, own) in [("", ""), ("ProxyPassInherit Off\n", "ProxyPassInherit Off\n")] {
+        let text = format!(
+            "ProxyPass /a http://127.0.0.1:9001/main\n{main}<VirtualHost *:80>\nServerName a.test\n\
+             ProxyPass / http://127.0.0.1:9002/own/\n{own}</VirtualHost>\n"
+        );
+        assert_eq!(answer(&text, "/a/q"), "9001 /main/q");
+        assert_eq!(answer(&text, "/z"), "9002 /own/z");
+    }
+}
+
+#[test]
+fn what_becomes_of_an_error_document_shows_only_where_an_upstream_or_a_rewrite_rule_answers_it() {
+    let of = |documents: &str, page: &str| {
+        let text = format!("RewriteEngine On\nRedirect gone /e\n{documents}{page}");
+        answer(&text, "/e")
+    };
+    let document = "ErrorDocument 410 /doc\n";
+    let both = "ErrorDocument 410 /doc\nErrorDocument 403 /doc\n";
+    assert_eq!(of(document, ""), "410");
+    assert_eq!(
+        of(document, "ProxyPass /doc http://127.0.0.1:9000/p\n"),
+        "9000 /p"
+    );
+    assert_eq!(of(document, "RewriteRule ^/doc /x [R=303]\n"), "303");
+    assert_eq!(of(document, "RewriteRule ^/doc /x [F]\n"), "403");
+    assert_eq!(of(both, "RewriteRule ^/doc /x [F]\n"), "410");
+    assert_eq!(of(document, "Redirect 302 /doc /r\n"), "410");
+    assert_eq!(
+        of(document, "<Location /doc>\nRedirect gone\n</Location>\n"),
+        "410"
+    );
+    // A port that is no number.
+    assert_eq!(
+        of(document, "ProxyPassMatch ^/do(.*) http://127.0.0.1:9000$1\n"),
+        "410"
+    );
+}
