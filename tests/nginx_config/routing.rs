@@ -455,9 +455,10 @@ fn one_layout(program: &Path, world: &World, dice: &mut Dice, counts: &mut Count
     if counts.wrong.len() > before {
         let name = format!("fix502-routing-difference-{}.conf", counts.layouts);
         std::fs::write(std::env::temp_dir().join(&name), &text).unwrap();
+        let kept = format!("\n  layout kept in {name}");
         counts.wrong[before..]
             .iter_mut()
-            .for_each(|wrong| wrong.push_str(&format!("\n  layout kept in {name}")));
+            .for_each(|wrong| wrong.push_str(&kept));
     }
 }
 
