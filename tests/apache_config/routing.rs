@@ -317,8 +317,16 @@ impl Layout<'_> {
         }
         if self.dice.chance(12) {
             // An answer of the server's own, and the page that stands for it.
-            let page = self.dice.one(&["/a/x", "/b?e=1", "/ab", "/l/x"]);
+            let page = self.dice.one(&["/a/x", "/b?e=1", "/ab", "/l/x", "/doc", "/doc"]);
             writeln!(into, "Redirect gone /e\nErrorDocument 410 {page}").unwrap();
+            if page == "/doc" {
+                let answer = self.dice.one(&["[F]", "[R=303]", "[G]"]);
+                writeln!(into, "RewriteEngine On\nRewriteRule ^/doc /x {answer}").unwrap();
+            }
+            if self.dice.chance(30) {
+                let redirect = self.dice.one(&["307 /all", "307 /e /some"]);
+                writeln!(into, "<Location /e>\nRedirect {redirect}\n</Location>").unwrap();
+            }
         }
         if self.dice.chance(15) {
             let (status, page) = (
