@@ -1,5 +1,6 @@
 //! Faults of names and of TLS on the way to the upstream.
 
+use super::walks::replayed;
 use super::world::World;
 
 /// A location that resolves its upstream at run time.
@@ -88,6 +89,7 @@ fn a_nameserver_that_keeps_an_old_address_is_held_against_the_servers_of_the_zon
     ] {
         assert!(report.mentions(expected), "{expected}: {}", report.text());
     }
+    replayed(&world).finds("dns-stale-address");
 }
 
 #[test]

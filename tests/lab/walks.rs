@@ -67,15 +67,8 @@ fn a_black_hole_costs_the_walk_less_than_two_of_its_timeouts() {
     );
 }
 
-#[test]
-fn a_bundle_recorded_on_the_failing_host_gives_the_same_verdict_elsewhere() {
-    let Some(world) = World::start(&["nft"]) else {
-        return;
-    };
-    world.oven("fine", "127.0.0.1:7341");
-    world.nginx_to("http://127.0.0.1:7340");
-    world.shows(502, "111: Connection refused");
-    let there = world.diagnose();
+/// What a bundle of this world says where nothing of it is at hand.
+pub(super) fn replayed(world: &World) -> Report {
     let file = world.path("logs/bundle.tar.gz");
     let said = world.fix502(&["bundle", URL, "--ci", "--output", &file, "--deadline", "20s"]);
     said.did_not_crash();
@@ -93,12 +86,24 @@ fn a_bundle_recorded_on_the_failing_host_gives_the_same_verdict_elsewhere() {
         .stdin(Stdio::null())
         .output()
         .expect("the program can be run");
-    let elsewhere = Report::read(&Said {
+    Report::read(&Said {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         wall: Duration::ZERO,
-    });
+    })
+}
+
+#[test]
+fn a_bundle_recorded_on_the_failing_host_gives_the_same_verdict_elsewhere() {
+    let Some(world) = World::start(&["nft"]) else {
+        return;
+    };
+    world.oven("fine", "127.0.0.1:7341");
+    world.nginx_to("http://127.0.0.1:7340");
+    world.shows(502, "111: Connection refused");
+    let there = world.diagnose();
+    let elsewhere = replayed(&world);
     assert_eq!(elsewhere.cause(), there.cause(), "{}", elsewhere.text());
     assert_eq!(
         (elsewhere.status(), elsewhere.code()),
