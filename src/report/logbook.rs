@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::history::{self, Event, utc};
-use crate::evidence::{FirstError, LogAccount, Snapshot, Symptom};
+use crate::evidence::{FirstError, LogAccount, Snapshot, Symptom, SymptomCount};
 
 /// Errors that ended this long before the end of the logs go on.
 const ONGOING_MS: i64 = 5 * 60_000;
@@ -221,15 +221,17 @@ fn load(account: &LogAccount) -> Option<(u64, u64)> {
     (failing.saturating_mul(2) >= quiet.saturating_mul(3) && failing > quiet).then_some((failing, quiet))
 }
 
+/// The lines of failed requests, by symptom and upstream.
+pub(super) fn failures(account: &LogAccount) -> impl Iterator<Item = &SymptomCount> {
+    account
+        .symptoms
+        .iter()
+        .filter(|count| !matches!(count.symptom, Symptom::BackendStderr | Symptom::BodyBuffered))
+}
+
 /// Lines over all symptoms of failed requests in equal steps, at most as many as there are columns.
 fn spark(account: &LogAccount) -> (Vec<u64>, i64, u64) {
-    let points = || {
-        account
-            .symptoms
-            .iter()
-            .filter(|count| !matches!(count.symptom, Symptom::BackendStderr | Symptom::BodyBuffered))
-            .flat_map(|count| &count.series)
-    };
+    let points = || failures(account).flat_map(|count| &count.series);
     let step_ms = i64::try_from(account.step_s.max(60))
         .unwrap_or(60)
         .saturating_mul(1_000);
