@@ -10,7 +10,7 @@ use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::BundleError;
+use super::{BundleError, Part};
 
 /// The whole content of an archive, at the most.
 pub(super) const TOTAL_CAP_BYTES: u64 = 512 << 20;
@@ -27,25 +27,23 @@ const RATIO_CAP: u64 = 100;
 /// One file of an archive.
 pub(super) type Named = (String, Vec<u8>);
 
-/// Packs files in the order of their names, all with the same time and owner.
-pub(super) fn pack(files: &[Named], modified_s: u64) -> Result<Vec<u8>, BundleError> {
-    let mut sorted: Vec<&Named> = files.iter().collect();
-    sorted.sort();
+/// Packs files, all with the same time and owner.
+pub(super) fn pack(parts: &[Part], modified_s: u64) -> Result<Vec<u8>, BundleError> {
     let gzip = GzBuilder::new()
         .mtime(u32::try_from(modified_s).unwrap_or(0))
         .operating_system(255)
         .write(Vec::new(), Compression::default());
     let mut builder = Builder::new(gzip);
     let written = (|| {
-        for (name, content) in sorted {
+        for part in parts {
             let mut header = Header::new_ustar();
             header.set_entry_type(EntryType::Regular);
             header.set_mode(0o600);
             header.set_uid(0);
             header.set_gid(0);
             header.set_mtime(modified_s);
-            header.set_size(content.len() as u64);
-            builder.append_data(&mut header, name, content.as_slice())?;
+            header.set_size(part.content.length_bytes());
+            builder.append_data(&mut header, &part.name, part.content.reader())?;
         }
         let mut gzip = builder.into_inner()?;
         gzip.flush()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Part, lines, plain_name};
+use super::{Content, Part, lines, plain_name};
 use crate::evidence::{Bytes, Snapshot};
 use crate::host::Transcript;
 
@@ -40,7 +40,7 @@ pub(super) fn parts(snapshot: &Snapshot, transcript: &Transcript) -> Vec<Part> {
         parts.push(Part {
             name: format!("configs/{}", plain_name(&inside)),
             origin: inside.clone(),
-            content: content.to_vec(),
+            content: Content::Bytes(content.to_vec()),
             truncated,
         });
         done.insert(inside);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Part, lines, plain_name};
+use super::{Content, Part, lines, plain_name};
 use crate::evidence::{LogEvidence, Snapshot};
 use crate::report::history::utc as time;
 
@@ -56,7 +56,7 @@ pub(super) fn parts(snapshot: &Snapshot) -> Vec<Part> {
             Part {
                 name: format!("logs/{}", plain_name(&origin)),
                 origin,
-                content: content.to_vec(),
+                content: Content::Bytes(content.to_vec()),
                 truncated: true,
             }
         })

@@ -1,6 +1,6 @@
 //! `included/`: what the user added with `--include`, redacted like everything.
 
-use super::{Part, lines, plain_name, redact};
+use super::{Content, Part, lines, plain_name, redact};
 
 /// How much of one file is packed, from its end, in bytes.
 pub const INCLUDED_CAP_BYTES: u64 = 4 << 20;
@@ -44,7 +44,7 @@ pub(super) fn parts(included: &[Included], mut redact: impl FnMut(&[u8]) -> Vec<
             Part {
                 name: format!("included/{}", plain_name(&file.path)),
                 origin: file.path.clone(),
-                content: redact(whole),
+                content: Content::Bytes(redact(whole)),
                 truncated: file.truncated,
             }
         })

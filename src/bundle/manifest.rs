@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::content::Content;
 use super::redact::count_markers;
 use crate::evidence::Target;
 
@@ -65,17 +66,27 @@ pub struct File {
 
 impl File {
     /// Describes a file that goes into an archive.
-    pub(super) fn describe(path: &str, origin: &str, content: &[u8], truncated: bool) -> Self {
+    pub(super) fn describe(path: &str, origin: &str, content: &Content, truncated: bool) -> Self {
+        let mut digest = Sha256::new();
+        let mut redactions = BTreeMap::new();
+        let mut bytes = 0_u64;
+        content.each(|piece| {
+            digest.update(piece);
+            bytes = bytes.saturating_add(piece.len() as u64);
+            for (kind, count) in count_markers(&String::from_utf8_lossy(piece)) {
+                *redactions.entry(kind).or_default() += count;
+            }
+        });
         let mut sha256 = String::with_capacity(64);
-        for byte in Sha256::digest(content) {
+        for byte in digest.finalize() {
             let _ = write!(sha256, "{byte:02x}");
         }
         Self {
             path: path.to_owned(),
             origin: origin.to_owned(),
-            bytes: content.len() as u64,
+            bytes,
             sha256,
-            redactions: count_markers(&String::from_utf8_lossy(content)),
+            redactions,
             truncated,
         }
     }

@@ -9,6 +9,7 @@
 
 mod archive;
 mod configs;
+mod content;
 mod excerpts;
 mod included;
 mod lines;
@@ -26,6 +27,7 @@ pub use redact::{PseudonymMap, Redactor};
 
 use std::collections::BTreeMap;
 
+use content::Content;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -38,8 +40,6 @@ const MANIFEST: &str = "MANIFEST.json";
 /// What a bundle is made of.
 #[derive(Clone, Copy)]
 pub struct BundleInputs<'a> {
-    /// Questions and raw answers.
-    pub transcript: &'a Transcript,
     /// The report.
     pub report: &'a Report,
     /// The report as text, without colour.
@@ -131,24 +131,24 @@ impl BundleError {
     }
 }
 
-/// Makes the bytes of a bundle; the same inputs give the same bytes.
+/// Makes the bytes of a bundle; the same inputs give the same bytes. The questions and raw answers are taken, not
+/// copied: there may be tens of megabytes of them.
 ///
 /// # Errors
 /// When the report cannot be redacted or packed. Nothing is given out then.
-pub fn write(inputs: &BundleInputs<'_>) -> Result<Vec<u8>, BundleError> {
-    write_with_map(inputs).map(|written| written.archive)
+pub fn write(inputs: &BundleInputs<'_>, transcript: Transcript) -> Result<Vec<u8>, BundleError> {
+    write_with_map(inputs, transcript).map(|written| written.archive)
 }
 
 /// Makes a bundle and the map of its pseudonyms.
 ///
 /// # Errors
 /// When the report cannot be redacted or packed. Nothing is given out then.
-pub fn write_with_map(inputs: &BundleInputs<'_>) -> Result<Written, BundleError> {
+pub fn write_with_map(inputs: &BundleInputs<'_>, transcript: Transcript) -> Result<Written, BundleError> {
     let now_ms = inputs.report.snapshot.host.now_ms;
-    let (parts, map) = contents(inputs)?;
-    let files: Vec<_> = parts.into_iter().map(|part| (part.name, part.content)).collect();
+    let (parts, map) = contents(inputs, transcript)?;
     Ok(Written {
-        archive: archive::pack(&files, u64::try_from(now_ms / 1000).unwrap_or(0))?,
+        archive: archive::pack(&parts, u64::try_from(now_ms / 1000).unwrap_or(0))?,
         map,
     })
 }
@@ -203,7 +203,7 @@ pub fn without_secrets<T: Serialize + DeserializeOwned>(
         return serde_json::from_value(value).map_err(failed);
     }
     let mut redactor = Redactor::new();
-    redactor.note_markers(&value.to_string());
+    redactor.note_markers_of(&value);
     redactor.protect(names);
     let first = redactor.value(value);
     if !redactor.has_met() {
@@ -214,26 +214,23 @@ pub fn without_secrets<T: Serialize + DeserializeOwned>(
 }
 
 /// What will be in the bundle: one line for each file, with its size and what was taken out.
-pub fn preview(inputs: &BundleInputs<'_>) -> Vec<String> {
-    let parts = match contents(inputs) {
+pub fn preview(inputs: &BundleInputs<'_>, transcript: Transcript) -> Vec<String> {
+    let parts = match contents(inputs, transcript) {
         Ok((parts, _)) => parts,
         Err(error) => return vec![error.to_string()],
     };
     parts
         .iter()
         .map(|part| {
-            let markers: u64 = redact::count_markers(&String::from_utf8_lossy(&part.content))
-                .values()
-                .sum();
+            let file = part.described();
+            let markers: u64 = file.redactions.values().sum();
             let redacted = match markers {
                 0 => String::new(),
                 count => format!(", {count} redacted"),
             };
             format!(
                 "{:<32} {:>8} bytes  {}{redacted}",
-                part.name,
-                part.content.len(),
-                part.origin
+                part.name, file.bytes, part.origin
             )
         })
         .collect()
@@ -267,7 +264,7 @@ pub fn transcript_from_directory(files: &[(String, Vec<u8>)]) -> Result<Transcri
 struct Part {
     name: String,
     origin: String,
-    content: Vec<u8>,
+    content: Content,
     truncated: bool,
 }
 
@@ -276,9 +273,13 @@ impl Part {
         Self {
             name: name.to_owned(),
             origin: origin.to_owned(),
-            content,
+            content: Content::Bytes(content),
             truncated: false,
         }
+    }
+
+    fn described(&self) -> File {
+        File::describe(&self.name, &self.origin, &self.content, self.truncated)
     }
 }
 
@@ -288,25 +289,25 @@ const PSEUDONYMS_FOOT: &str = "\nSecrets are redacted; addresses and host names 
 /// The files, and the map of their pseudonyms.
 type Contents = (Vec<Part>, Option<PseudonymMap>);
 
-fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
+fn contents(inputs: &BundleInputs<'_>, mut transcript: Transcript) -> Result<Contents, BundleError> {
     let failed = |error: &dyn std::fmt::Display| BundleError::Redaction(error.to_string());
     let report = serde_json::to_value(inputs.report).map_err(|error| failed(&error))?;
     let mut redactor = Redactor::new();
     if !inputs.keep_addresses {
         redactor = redactor.with_pseudonyms(&inputs.report.snapshot.host.name);
     }
-    for entry in inputs.transcript.entries() {
-        redactor.note_markers(&entry.question.to_string());
-        redactor.note_markers(&entry.answer.to_string());
+    for entry in transcript.entries() {
+        redactor.note_markers_of(&entry.question);
+        redactor.note_markers_of(&entry.answer);
     }
-    redactor.note_markers(&report.to_string());
+    redactor.note_markers_of(&report);
     redactor.note_markers(inputs.text);
     for file in inputs.included {
         redactor.note_markers(&String::from_utf8_lossy(&file.bytes));
     }
     redactor.protect(names(&inputs.report.snapshot));
     // Twice: what the first walk meets by its name, the second finds where it stands without one.
-    let mut transcript = redactor.transcript_of(inputs.transcript);
+    transcript = redactor.transcript(transcript);
     let mut report = redactor.value(report);
     let mut text = redactor.text(inputs.text);
     included::parts(inputs.included, |bytes| redactor.bytes(bytes));
@@ -345,11 +346,12 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
     ];
     parts.extend(excerpts::parts(&report.snapshot));
     parts.extend(configs::parts(&report.snapshot, &transcript));
-    parts.push(Part::new(
-        "transcript/transcript.jsonl",
-        "questions and raw answers",
-        transcript.into_lines(),
-    ));
+    parts.push(Part {
+        name: "transcript/transcript.jsonl".to_owned(),
+        origin: "questions and raw answers".to_owned(),
+        content: Content::Transcript(transcript),
+        truncated: false,
+    });
     parts.extend(included::parts(inputs.included, |bytes| redactor.bytes(bytes)));
     name_apart(&mut parts);
     let manifest = Manifest {
@@ -368,10 +370,7 @@ fn contents(inputs: &BundleInputs<'_>) -> Result<Contents, BundleError> {
             "pseudonyms"
         }
         .to_owned(),
-        files: parts
-            .iter()
-            .map(|part| File::describe(&part.name, &part.origin, &part.content, part.truncated))
-            .collect(),
+        files: parts.iter().map(Part::described).collect(),
     };
     let mut manifest = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(&error))?;
     manifest.push(b'\n');

@@ -78,10 +78,18 @@ impl Bytes {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum BytesForm {
     Text(String),
+    Base64(String),
+}
+
+/// The same, without a copy of the text: it may be megabytes of a log.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenForm<'a> {
+    Text(&'a str),
     Base64(String),
 }
 
@@ -89,8 +97,8 @@ impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use base64::Engine as _;
         match std::str::from_utf8(&self.0) {
-            Ok(text) => BytesForm::Text(text.to_owned()),
-            Err(_) => BytesForm::Base64(base64::engine::general_purpose::STANDARD.encode(&self.0)),
+            Ok(text) => WrittenForm::Text(text),
+            Err(_) => WrittenForm::Base64(base64::engine::general_purpose::STANDARD.encode(&self.0)),
         }
         .serialize(serializer)
     }

@@ -48,7 +48,7 @@ pub use names::{NameserverLookup, SystemLookup};
 pub use operating_system::OperatingSystem;
 pub use processes::{DescriptorUse, ProcessTable, SocketOwners};
 pub use secret::Secret;
-pub use transcript::{Entry, Transcript, TranscriptError};
+pub use transcript::{Entry, Transcript, TranscriptError, TranscriptLines};
 pub use tunnel::Tunnel;
 pub use write::{
     TemporaryDirectory, exists, files_below, is_directory, length_bytes, read_input, read_inputs,

@@ -1,6 +1,7 @@
 //! Questions and raw answers: what a bundle carries and a replay reads.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,7 +54,7 @@ struct Head {
 impl Transcript {
     pub(super) fn answer<Q: Query>(&self, query: &Q) -> Option<Observed<Q::Answer>> {
         let entry = self.entries.get(&key(query)?)?;
-        serde_json::from_value(entry.answer.clone()).ok()
+        Observed::<Q::Answer>::deserialize(&entry.answer).ok()
     }
 
     pub(super) fn record<Q: Query>(&mut self, query: &Q, answer: &Observed<Q::Answer>) {
@@ -106,13 +107,14 @@ impl Transcript {
         out
     }
 
-    /// The same, and each entry goes as soon as it is written.
-    pub fn into_lines(self) -> Vec<u8> {
-        let mut out = head();
-        for entry in self.entries.into_values() {
-            append(&mut out, &entry);
+    /// The same, one line after the other.
+    pub fn lines(&self) -> TranscriptLines<'_> {
+        TranscriptLines {
+            entries: self.entries.values(),
+            line: Vec::new(),
+            read: 0,
+            began: false,
         }
-        out
     }
 
     /// Reads what [`Self::to_lines`] wrote.
@@ -140,6 +142,41 @@ impl Transcript {
             entries.push(entry);
         }
         Ok(Self::from_entries(entries))
+    }
+}
+
+/// The lines of a transcript: each is made when it is wanted, in the room of the one before.
+pub struct TranscriptLines<'a> {
+    entries: std::collections::btree_map::Values<'a, String, Entry>,
+    line: Vec<u8>,
+    /// So many bytes of the line were read.
+    read: usize,
+    began: bool,
+}
+
+impl TranscriptLines<'_> {
+    /// The next line, with its end.
+    pub fn advance(&mut self) -> Option<&[u8]> {
+        self.line.clear();
+        self.read = 0;
+        if std::mem::replace(&mut self.began, true) {
+            append(&mut self.line, self.entries.next()?);
+        } else {
+            self.line = head();
+        }
+        Some(&self.line)
+    }
+}
+
+impl Read for TranscriptLines<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.read >= self.line.len() && self.advance().is_none() {
+            return Ok(0);
+        }
+        let mut rest = self.line.get(self.read..).unwrap_or_default();
+        let count = rest.read(buffer)?;
+        self.read += count;
+        Ok(count)
     }
 }
 

@@ -73,7 +73,7 @@ fn dry_run(
     let path = place(report, options);
     let text = plain_text(report).map_err(UsageError::new)?;
     let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
-    let inputs = inputs(&transcript, report, included, &text, options);
+    let inputs = inputs(report, included, &text, options);
     ui.line("Nothing is written. This was asked of the host, and a bundle would be made from the answers:")?;
     ui.line("")?;
     for line in crate::bundle::listing(&transcript) {
@@ -87,7 +87,7 @@ fn dry_run(
     }
     ui.line("")?;
     ui.line(&format!("{} would hold, after redaction:", path.display()))?;
-    for line in crate::bundle::preview(&inputs) {
+    for line in crate::bundle::preview(&inputs, transcript) {
         ui.line(&format!("  {line}"))?;
     }
     Ok(exit(report))
@@ -178,8 +178,8 @@ fn write_answers(
 ) -> Result<PathBuf, UsageError> {
     let text = plain_text(report).map_err(UsageError::new)?;
     let transcript = steps::packed_transcript(transcript, &report.snapshot);
-    let inputs = inputs(&transcript, report, included, &text, options);
-    let written = crate::bundle::write_with_map(&inputs)
+    let inputs = inputs(report, included, &text, options);
+    let written = crate::bundle::write_with_map(&inputs, transcript)
         .map_err(|error| UsageError::new(error.to_string()).hint(error.hint()))?;
     let bytes = written.archive;
     let path = place(report, options);
@@ -215,7 +215,7 @@ fn map_place(bundle: &Path) -> PathBuf {
 pub(super) fn preview(host: &Host, report: &Report, options: &Options) -> Vec<String> {
     let text = plain_text(report).unwrap_or_default();
     let transcript = steps::packed_transcript(host.transcript(), &report.snapshot);
-    crate::bundle::preview(&inputs(&transcript, report, &[], &text, options))
+    crate::bundle::preview(&inputs(report, &[], &text, options), transcript)
 }
 
 /// Where a bundle goes: the file that was named, or a name of its own in the directory that was named.
@@ -233,14 +233,12 @@ pub(super) fn place(report: &Report, options: &Options) -> PathBuf {
 }
 
 fn inputs<'a>(
-    transcript: &'a host::Transcript,
     report: &'a Report,
     included: &'a [Included],
     text: &'a str,
     options: &Options,
 ) -> BundleInputs<'a> {
     BundleInputs {
-        transcript,
         report,
         text,
         included,

@@ -1,5 +1,6 @@
 //! What of a transcript goes into a bundle: with `--since`, no older line of the proxy's logs.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::evidence::{Bytes, Snapshot};
@@ -43,7 +44,7 @@ fn is_log(entry: &Entry, snapshot: &Snapshot) -> bool {
 
 fn without_older(mut entry: Entry, since_ms: i64, offset_s: i32) -> Entry {
     if let Some(bytes) = entry.answer.pointer_mut("/seen/bytes")
-        && let Ok(content) = serde_json::from_value::<Bytes>(bytes.clone())
+        && let Ok(content) = Bytes::deserialize(&*bytes)
     {
         let kept = younger(&content.0, since_ms, offset_s);
         if kept.len() < content.0.len() {

@@ -370,15 +370,14 @@ pub(super) fn report() -> Report {
 }
 
 pub(super) fn written(transcript: &Transcript, report: &Report, text: &str) -> Vec<u8> {
-    bundle::write(&BundleInputs {
-        transcript,
+    let inputs = BundleInputs {
         report,
         text,
         included: &[],
         tool_version: "0.1.0",
         keep_addresses: true,
-    })
-    .unwrap()
+    };
+    bundle::write(&inputs, transcript.clone()).unwrap()
 }
 
 pub(super) fn files(archive: &[u8]) -> Vec<(String, Vec<u8>)> {

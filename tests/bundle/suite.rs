@@ -49,15 +49,14 @@ fn each_planted_text_is_redacted_by_itself() {
 #[test]
 fn no_secret_of_the_trial_is_in_its_bundle() {
     for keep_addresses in [true, false] {
-        let trial = selftest::trial(&BundleInputs {
-            transcript: &transcript(),
+        let inputs = BundleInputs {
             report: &report(),
             text: TEXT,
             included: &[],
             tool_version: "0.1.0",
             keep_addresses,
-        })
-        .unwrap();
+        };
+        let trial = selftest::trial(&inputs, &transcript()).unwrap();
         let leaks: Vec<String> = trial.leaks.iter().map(|leak| format!("{leak:?}")).collect();
         assert!(leaks.is_empty(), "{} leaks\n{}", leaks.len(), leaks.join("\n"));
         assert!(trial.planted >= 280 && trial.kinds >= 30);

@@ -63,6 +63,8 @@ pub struct Redactor {
     keep_length: bool,
     pseudonyms: Option<Pseudonyms>,
     place: Place,
+    /// Where long texts are put together: their room is used again, and what is kept of them has its exact size.
+    room: String,
 }
 
 /// What is looked at, as far as pseudonyms want to know.
@@ -128,6 +130,21 @@ impl Redactor {
         for (kind, number) in marker::markers(text) {
             let next = self.next.entry(kind.to_owned()).or_default();
             *next = (*next).max(number);
+        }
+    }
+
+    /// As [`Self::note_markers`], for every text of a value.
+    pub fn note_markers_of(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.note_markers(text),
+            Value::Array(items) => items.iter().for_each(|item| self.note_markers_of(item)),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    self.note_markers(name);
+                    self.note_markers_of(value);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
@@ -197,7 +214,8 @@ impl Redactor {
     /// The text with markers in the place of secrets that were met before; `None`: it has none.
     fn without_met(&mut self, text: &str) -> Option<String> {
         let mut next = self.sealed.find(text, 0)?;
-        let mut out = String::with_capacity(text.len());
+        let mut out = std::mem::take(&mut self.room);
+        out.clear();
         let mut copied = 0;
         loop {
             out.push_str(text.get(copied..next.start).unwrap_or_default());
@@ -210,7 +228,7 @@ impl Redactor {
             }
         }
         out.push_str(text.get(copied..).unwrap_or_default());
-        Some(out)
+        Some(self.exact(out))
     }
 
     /// A long text: only the lines that may hold a secret are looked at closely.
@@ -219,7 +237,9 @@ impl Redactor {
         let Some(text) = rules::of_many_lines(self, text) else {
             return self.replace("text", text);
         };
-        let mut out = String::with_capacity(text.len());
+        let mut out = std::mem::take(&mut self.room);
+        out.clear();
+        out.reserve(text.len());
         let mut copied = 0;
         while let Some(part) = trigger::next_part(&text, copied) {
             out.push_str(text.get(copied..part.start).unwrap_or_default());
@@ -228,7 +248,16 @@ impl Redactor {
             out.push_str(&redacted);
         }
         out.push_str(text.get(copied..).unwrap_or_default());
-        out
+        self.exact(out)
+    }
+
+    /// What was put together, in its exact size; its room stays for the next one.
+    fn exact(&mut self, out: String) -> String {
+        let exact = out.as_str().to_owned();
+        if out.capacity() > self.room.capacity() {
+            self.room = out;
+        }
+        exact
     }
 
     fn whole(&mut self, text: &str) -> String {
@@ -309,11 +338,6 @@ impl Redactor {
     /// A transcript without its secrets; each answer is found under its redacted question.
     pub fn transcript(&mut self, transcript: Transcript) -> Transcript {
         transcript.map_entries(|entry| self.entry(entry))
-    }
-
-    /// As [`Self::transcript`], one entry after the other: there are never two copies of all of it.
-    pub fn transcript_of(&mut self, transcript: &Transcript) -> Transcript {
-        Transcript::from_entries(transcript.entries().cloned().map(|entry| self.entry(entry)))
     }
 
     fn entry(&mut self, entry: Entry) -> Entry {

@@ -1,5 +1,6 @@
 //! The rules of one round over a text, and the places where secrets stand.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -27,21 +28,21 @@ pattern!(SCHEME r"(?i)\b(basic|bearer|negotiate|ntlm)[ \t]+([A-Za-z0-9+/=._-]{6,
 pattern!(CERTIFICATE r"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s\\]*)");
 
 /// The rules for what goes on over many lines: keys, certificates, maps.
-pub(super) fn of_many_lines(redactor: &mut Redactor, text: &str) -> Option<String> {
-    let mut text = text.to_owned();
+pub(super) fn of_many_lines<'a>(redactor: &mut Redactor, text: &'a str) -> Option<Cow<'a, str>> {
+    let mut text = Cow::Borrowed(text);
     if text.contains("PRIVATE KEY") {
         for pattern in [&PRIVATE_KEY, &PRIVATE_KEY_START, &PRIVATE_KEY_END] {
-            text = group(redactor, &text, pattern, "private-key")?;
+            text = group(redactor, &text, pattern, "private-key")?.into();
         }
     }
     if redactor.pseudonyms.is_some() && text.contains("CERTIFICATE") {
         // The names of hosts are in it, in a form in which they would not be found.
-        text = group(redactor, &text, &CERTIFICATE, "certificate")?;
+        text = group(redactor, &text, &CERTIFICATE, "certificate")?.into();
     }
     if text.contains("map") {
         // A crypt hash looks like a row of variables, so it goes before anything that spares those.
-        text = shaped(redactor, &text, true)?;
-        text = maps::round(redactor, &text)?;
+        text = shaped(redactor, &text, true)?.into();
+        text = maps::round(redactor, &text)?.into();
     }
     Some(text)
 }
@@ -79,7 +80,7 @@ fn is_plain(text: &str) -> bool {
 /// All rules once; `None` when one of them failed. A rule is left out where its signs are not; one for which
 /// another rule makes the signs has its turn in the next round.
 pub(super) fn round(redactor: &mut Redactor, text: &str) -> Option<String> {
-    let mut text = of_many_lines(redactor, text)?;
+    let mut text = of_many_lines(redactor, text)?.into_owned();
     let signs = is_plain(&text).then(|| SIGNS.matches(text.as_bytes()));
     let fits = |rule: usize| signs.as_ref().is_none_or(|signs| signs.matched(rule));
     let has = |text: &str, signs: &[&str]| signs.iter().any(|sign| text.contains(sign));

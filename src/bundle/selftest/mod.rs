@@ -141,21 +141,21 @@ pub struct Trial {
 ///
 /// # Errors
 /// When the bundle cannot be made or read.
-pub fn trial(inputs: &BundleInputs<'_>) -> Result<Trial, BundleError> {
+pub fn trial(inputs: &BundleInputs<'_>, transcript: &Transcript) -> Result<Trial, BundleError> {
     let plants = plants();
-    let transcript = with_entries(inputs.transcript, &plants);
+    let transcript = with_entries(transcript, &plants);
     let report = with_exhibits(inputs.report, &plants)?;
     let mut text = inputs.text.to_owned();
     for plant in &plants {
         text.push_str(&plant.text);
         text.push('\n');
     }
-    let archive = write(&BundleInputs {
-        transcript: &transcript,
+    let inputs = BundleInputs {
         report: &report,
         text: &text,
         ..*inputs
-    })?;
+    };
+    let archive = write(&inputs, transcript)?;
     let mut leaks = Vec::new();
     let members = members(&archive)?;
     for (member, content) in &members {

@@ -47,7 +47,7 @@ pub(super) fn self_test(options: &Options, ui: &mut Ui) -> Result<Exit, Failure>
     };
     let before = walked(transcript.clone(), target);
     let text = plain_text(&before).map_err(UsageError::new)?;
-    let trial = selftest::trial(&inputs(&transcript, &before, &[], &text, options))
+    let trial = selftest::trial(&inputs(&before, &[], &text, options), &transcript)
         .map_err(|error| UsageError::new(error.to_string()).hint(error.hint()))?;
     let recorded = crate::bundle::read(&trial.archive)
         .map_err(|error| UsageError::new(error.to_string()).hint(error.hint()))?;

@@ -108,6 +108,8 @@ pub(super) struct Pseudonyms {
     met: foldhash::HashSet<Box<str>>,
     /// What stands for names, as they are written.
     replacements: foldhash::HashMap<Box<str>, Replacement>,
+    /// Where texts are put together; what is kept of them has its exact size.
+    room: String,
 }
 
 impl Pseudonyms {
@@ -172,16 +174,13 @@ impl Pseudonyms {
     /// A text with pseudonyms; `same_length`: as long as it was.
     pub(super) fn apply(&mut self, text: Cow<'_, str>, same_length: bool) -> String {
         let (addresses, names, known) = (&mut self.addresses, &mut self.names, &mut self.replacements);
-        let mut out = String::new();
+        let mut out = std::mem::take(&mut self.room);
+        out.clear();
         let mut copied = 0;
         let mut put = |range: Range<usize>, new: &str| {
             let old = text.get(range.clone()).unwrap_or_default();
             if old == new {
                 return;
-            }
-            if copied == 0 {
-                // Most pseudonyms are shorter than what they stand for.
-                out.reserve(text.len());
             }
             out.push_str(text.get(copied..range.start).unwrap_or_default());
             if same_length {
@@ -228,16 +227,17 @@ impl Pseudonyms {
             }
         });
         names.sought = sought;
-        let out = if copied == 0 {
+        let new = if copied == 0 {
             text.into_owned()
         } else {
             out.push_str(text.get(copied..).unwrap_or_default());
-            out
+            out.as_str().to_owned()
         };
+        self.room = out;
         if same_length {
-            return out;
+            return new;
         }
-        partial::replaced(out, |octets, bits| self.addresses.network(octets, bits))
+        partial::replaced(new, |octets, bits| self.addresses.network(octets, bits))
     }
 
     /// A table of sockets of the kernel (`/proc/net/tcp`), where addresses are hexadecimal.
