@@ -12,6 +12,7 @@ mod speed;
 mod suite;
 mod ticket;
 mod versions;
+mod whole;
 
 use std::io::{Read, Write};
 

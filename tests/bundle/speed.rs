@@ -2,9 +2,14 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::time::Instant;
 
 use fix502::bundle::Redactor;
+
+/// Nanoseconds that this thread has had of a processor: what else runs here takes nothing from them.
+fn cpu_ns() -> u128 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
 
 /// An error log of nginx of this size; one line in `secret_every` has a token in its URL.
 fn error_log(bytes: usize, secret_every: usize) -> String {
@@ -47,9 +52,9 @@ fn an_error_log_of_50_megabytes_is_redacted_at_100_megabytes_a_second() {
             }
             let mut took = Vec::new();
             for sealed in [false, true] {
-                let began = Instant::now();
+                let began_ns = cpu_ns();
                 let out = redactor.text(&log);
-                took.push((sealed, log.len() as u128 * 1000 / began.elapsed().as_nanos()));
+                took.push((sealed, log.len() as u128 * 1000 / (cpu_ns() - began_ns)));
                 assert!(!out.contains("t0k3n"));
                 redactor.seal();
             }
@@ -58,6 +63,10 @@ fn an_error_log_of_50_megabytes_is_redacted_at_100_megabytes_a_second() {
                 "{name}, pseudonyms {pseudonyms}: {took:?} MB/s"
             )
             .unwrap();
+            assert!(
+                took.iter().all(|(_, speed)| *speed >= 100) || cfg!(debug_assertions),
+                "{name}, pseudonyms {pseudonyms}: {took:?}"
+            );
         }
     }
 }

@@ -17,9 +17,16 @@ pub(super) fn check(config: &Config) -> Vec<ConfigProblem> {
         && config
             .version()
             .is_none_or(|version| version <= KNOWN_UP_TO && version >= (2, 4, 0));
+    let mut pem = false;
     for (id, statement) in config.statements() {
         if problems.len() >= MOST_PROBLEMS {
             break;
+        }
+        // The lines of a key that somebody pasted are no directives, and nobody may read them in a message.
+        let within =
+            statement.name().starts_with("-----BEGIN") || pem && !statement.name().starts_with("-----END");
+        if std::mem::replace(&mut pem, within) {
+            continue;
         }
         let name = if statement.is_section() {
             format!("<{}", statement.name())

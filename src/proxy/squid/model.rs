@@ -22,6 +22,7 @@ pub(super) fn build(mut source: Source, files: &dyn Files, environment: &Environ
         lost_access: Vec::new(),
         numbers: HashMap::default(),
         too_many: source.too_many,
+        pem: false,
         errors: std::mem::take(&mut source.errors),
     };
     for number in 0..source.count() {
@@ -63,6 +64,8 @@ struct Builder {
     lost_access: Vec<usize>,
     /// Problems were left out.
     too_many: bool,
+    /// Within a key or a certificate.
+    pem: bool,
     numbers: HashMap<&'static str, Vec<u32>>,
     errors: Vec<ConfigProblem>,
 }
@@ -78,6 +81,11 @@ impl Builder {
     ) {
         let major = environment.major();
         let name = statement.name();
+        // The lines of a key that somebody pasted are no directives, and nobody may read them in a message.
+        let pem = name.starts_with("-----BEGIN") || self.pem && !name.starts_with("-----END");
+        if std::mem::replace(&mut self.pem, pem) {
+            return;
+        }
         let Some(directive) = directives::find(name).filter(|directive| directive.exists_in(major)) else {
             let known = directives::find(name).is_some();
             // Without the version, a directive of another release is no error.
