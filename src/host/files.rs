@@ -35,6 +35,11 @@ pub struct FileContent {
 
 /// Opens a regular file; what is none (a FIFO, a device) is never waited for.
 pub(super) fn open_regular(path: &std::path::Path) -> Observed<std::fs::File> {
+    open_with_metadata(path).map(|(file, _)| file)
+}
+
+/// The same, with what the system says of the file.
+fn open_with_metadata(path: &std::path::Path) -> Observed<(std::fs::File, std::fs::Metadata)> {
     // Without O_NONBLOCK the opening of a FIFO would wait for a writer for ever.
     let mut options = std::fs::OpenOptions::new();
     options.read(true);
@@ -45,7 +50,7 @@ pub(super) fn open_regular(path: &std::path::Path) -> Observed<std::fs::File> {
         Err(error) => return Observed::Unavailable(obstacle(&error)),
     };
     match file.metadata() {
-        Ok(metadata) if metadata.is_file() => Observed::Seen(file),
+        Ok(metadata) if metadata.is_file() => Observed::Seen((file, metadata)),
         Ok(metadata) if metadata.is_dir() => {
             Observed::Unavailable(Obstacle::Failed("is a directory".to_owned()))
         }
@@ -84,14 +89,10 @@ impl Query for ReadFile {
     const NAME: &'static str = "read_file";
 
     fn perform(&self, live: &Live) -> Observed<FileContent> {
-        let mut file = match open_regular(&live.located(&self.path)) {
-            Observed::Seen(file) => file,
+        let (mut file, metadata) = match open_with_metadata(&live.located(&self.path)) {
+            Observed::Seen(opened) => opened,
             Observed::Absent => return Observed::Absent,
             Observed::Unavailable(obstacle) => return Observed::Unavailable(obstacle),
-        };
-        let metadata = match file.metadata() {
-            Ok(metadata) => metadata,
-            Err(error) => return Observed::Unavailable(obstacle(&error)),
         };
         let length_bytes = metadata.len();
         // Room for the whole file, so that it takes one call to read it and one to see its end.

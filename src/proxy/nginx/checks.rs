@@ -99,6 +99,7 @@ static TRAITS: LazyLock<Vec<Traits>> = LazyLock::new(|| {
 /// about the same configuration, which is looked for at the same time when the configuration is large.
 pub(super) fn with_directives<T>(config: &Config, other: impl FnOnce() -> T) -> (T, Vec<ConfigProblem>) {
     let all = config.tree.all();
+    let contexts = Contexts::of(config);
     // Each thread takes the next directives that nobody has taken.
     let next = AtomicUsize::new(all.start);
     let take = || {
@@ -109,17 +110,14 @@ pub(super) fn with_directives<T>(config: &Config, other: impl FnOnce() -> T) -> 
                 return found;
             }
             let mut problems = Vec::new();
-            directives_of(
-                config,
-                start..start.saturating_add(SHARE).min(all.end),
-                &mut problems,
-            );
+            let ids = start..start.saturating_add(SHARE).min(all.end);
+            directives_of(config, &contexts, ids, &mut problems);
             if !problems.is_empty() {
                 found.push((start, problems));
             }
         }
     };
-    let both = || (other(), duplicates(config), take());
+    let both = || (other(), duplicates(config, &contexts), take());
     let ((answer, duplicates, mut found), others) = if config.tree.len() < WORTH_A_THREAD {
         (both(), Vec::new())
     } else {
@@ -163,21 +161,48 @@ pub(super) fn check(config: &Config, mut problems: Vec<ConfigProblem>) -> Vec<Co
     problems
 }
 
+/// The letters of the contexts that blocks make, found once for all that stands in them.
+struct Contexts(Vec<Option<char>>);
+
+impl Contexts {
+    fn of(config: &Config) -> Self {
+        let tree = &config.tree;
+        let mut known: Vec<Option<char>> = vec![None; tree.len()];
+        for block in (0..tree.len()).filter(|id| tree.is_block(*id)) {
+            let parent = tree.parent(block);
+            let letter = if block != ROOT && parent < block {
+                let around = known.get(parent).copied().flatten();
+                around.and_then(|around| inner(tree.name(block), around))
+            } else {
+                // A block that was made up comes after what stands in it.
+                context(config, block)
+            };
+            if let Some(known) = known.get_mut(block) {
+                *known = letter;
+            }
+        }
+        Self(known)
+    }
+
+    /// `None`: a list, or nothing that is known.
+    fn inside(&self, block: NodeId) -> Option<char> {
+        self.0.get(block).copied().flatten()
+    }
+}
+
 /// What is wrong with each directive by itself.
-fn directives_of(config: &Config, ids: Range<NodeId>, problems: &mut Vec<ConfigProblem>) {
+fn directives_of(
+    config: &Config,
+    contexts: &Contexts,
+    ids: Range<NodeId>,
+    problems: &mut Vec<ConfigProblem>,
+) {
     let tree = &config.tree;
-    // What holds for one directive of a block holds for the next one.
-    let mut around: Option<(NodeId, Option<char>)> = None;
     for id in ids {
         if problems.len() >= MOST_PROBLEMS {
             break;
         }
-        let parent = tree.parent(id);
-        let context = match around {
-            Some((block, context)) if block == parent => context,
-            _ => context(config, parent).filter(|_| !is_list_entry(config, id)),
-        };
-        around = Some((parent, context));
+        let context = contexts.inside(tree.parent(id));
         let (Some(context), Some(name)) = (context, tree.symbol(id)) else {
             continue;
         };
@@ -189,7 +214,7 @@ fn directives_of(config: &Config, ids: Range<NodeId>, problems: &mut Vec<ConfigP
             values::check(config, id, problems);
         }
         if traits.of_http {
-            blocks::check(config, id, problems);
+            blocks::check(config, id, context, problems);
         }
     }
 }
@@ -205,7 +230,7 @@ pub(super) fn is_list_entry(config: &Config, id: NodeId) -> bool {
         .filter(|block| *block != ROOT)
         .any(|block| {
             let name = tree.name(block);
-            LISTS.contains(&name) || !directives::is_known(name)
+            LISTS.contains(&name) || tree.symbol(block).is_none()
         })
 }
 
@@ -251,7 +276,7 @@ fn usage(
     let (name, is_block) = (symbol.text(), tree.is_block(id));
     let here = || {
         let usages = symbol.usages().iter();
-        usages.filter(|usage| usage.contexts.contains([context, '*']))
+        usages.filter(|usage| usage.is_allowed_in(context))
     };
     if here().next().is_none() {
         let message = format!("\"{name}\" directive is not allowed here");
@@ -292,7 +317,7 @@ fn usage(
 }
 
 /// Directives that a block may have only once, the second time.
-fn duplicates(config: &Config) -> Vec<ConfigProblem> {
+fn duplicates(config: &Config, contexts: &Contexts) -> Vec<ConfigProblem> {
     let tree = &config.tree;
     let mut problems = Vec::new();
     // The block in which a name was seen last, by the number of the name.
@@ -303,7 +328,10 @@ fn duplicates(config: &Config) -> Vec<ConfigProblem> {
         if problems.len() >= MOST_PROBLEMS {
             break;
         }
-        if LISTS.contains(&tree.name(block)) || (block != ROOT && is_list_entry(config, block)) {
+        // No list has a context.
+        let is_list = contexts.inside(block).is_none()
+            && (LISTS.contains(&tree.name(block)) || is_list_entry(config, block));
+        if is_list {
             continue;
         }
         for id in tree.children(block) {

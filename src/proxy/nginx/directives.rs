@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 /// One way a directive may be used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Usage {
-    /// Letters of the contexts that may hold it (see [`super::checks`]).
-    pub(super) contexts: &'static str,
+    /// The contexts that may hold it.
+    contexts: Contexts,
     /// Allowed numbers of arguments: bit n for n of them.
     counts: u16,
     /// So many arguments and more are allowed too.
@@ -18,11 +18,74 @@ pub(super) struct Usage {
     pub(super) is_block: bool,
 }
 
+/// Contexts by their letters (see [`super::checks`]), a bit each: a letter is looked for with every directive.
+#[derive(Clone, Copy, Debug)]
+struct Contexts(u64);
+
+impl Contexts {
+    fn of(letters: &str) -> Self {
+        if letters.contains('*') {
+            return Self(u64::MAX);
+        }
+        Self(letters.bytes().fold(0, |all, letter| all | Self::bit(letter)))
+    }
+
+    /// All letters are of the 64 characters from `@` on.
+    fn bit(letter: u8) -> u64 {
+        1_u64.checked_shl(u32::from(letter.wrapping_sub(b'@'))).unwrap_or(0)
+    }
+}
+
 /// The directives of the table, by name; each has its number there.
 struct Table {
     names: Vec<&'static str>,
     usages: Vec<Vec<Usage>>,
-    symbols: foldhash::HashMap<&'static str, Symbol>,
+    symbols: Names,
+}
+
+/// Numbers by name. Every name of every file is looked up, so the place of a name is made of its length and its
+/// ends alone.
+struct Names {
+    /// 0: free. A name whose place is taken stands in the next free one.
+    places: Vec<u16>,
+}
+
+impl Names {
+    /// A power of two, several times the number of directives, so that few share a place.
+    const PLACES: usize = 8192;
+
+    fn new() -> Self {
+        Self {
+            places: vec![0; Self::PLACES],
+        }
+    }
+
+    /// The first place where a name may stand.
+    fn place(name: &str) -> usize {
+        let bytes = name.as_bytes();
+        let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => (bytes.iter().fold(0, |all, byte| (all << 8) | u64::from(*byte)), 0),
+        };
+        let length = u64::try_from(bytes.len()).unwrap_or(0);
+        // The odd numbers spread the bits; the highest depend on all of them.
+        let mixed = first
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .wrapping_add(last.rotate_left(29))
+            .wrapping_add(length)
+            .wrapping_mul(0xd6e8_feb8_6659_fd93);
+        usize::try_from(mixed >> 51).unwrap_or(0)
+    }
+
+    fn add(&mut self, name: &str, number: NonZeroU16) {
+        let mut place = Self::place(name);
+        while self.places.get(place).is_some_and(|taken| *taken != 0) {
+            place = (place + 1) % Self::PLACES;
+        }
+        if let Some(free) = self.places.get_mut(place) {
+            *free = number.get();
+        }
+    }
 }
 
 /// The name of a directive of the table, as a number.
@@ -46,11 +109,25 @@ impl Symbol {
     }
 }
 
+impl Table {
+    fn symbol(&self, name: &str) -> Option<Symbol> {
+        let mut place = Names::place(name);
+        loop {
+            // A free place: the name is not there.
+            let symbol = Symbol(NonZeroU16::new(*self.symbols.places.get(place)?)?);
+            if self.names.get(symbol.index()) == Some(&name) {
+                return Some(symbol);
+            }
+            place = (place + 1) % Names::PLACES;
+        }
+    }
+}
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table {
         names: Vec::new(),
         usages: Vec::new(),
-        symbols: foldhash::HashMap::default(),
+        symbols: Names::new(),
     };
     for line in include_str!("directives.tsv").lines() {
         let mut fields = line.split('\t');
@@ -60,7 +137,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             // Digits are allowed numbers; `+n` is n or more.
             let (digits, least) = arguments.split_once('+').unwrap_or((arguments, ""));
             let usage = Usage {
-                contexts,
+                contexts: Contexts::of(contexts),
                 counts: digits
                     .chars()
                     .filter_map(|digit| 1_u16.checked_shl(digit.to_digit(10)?))
@@ -69,7 +146,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
                 is_flag: marks.contains('f'),
                 is_block: marks.contains('b'),
             };
-            if let Some(known) = table.symbols.get(name).copied() {
+            if let Some(known) = table.symbol(name) {
                 if let Some(usages) = table.usages.get_mut(known.index()) {
                     usages.push(usage);
                 }
@@ -79,7 +156,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             table.usages.push(vec![usage]);
             let number = u16::try_from(table.names.len()).ok().and_then(NonZeroU16::new);
             if let Some(number) = number {
-                table.symbols.insert(name, Symbol(number));
+                table.symbols.add(name, number);
             }
         }
     }
@@ -93,7 +170,7 @@ pub(super) fn names() -> &'static [&'static str] {
 
 /// The number of a name; `None` when the name is not nginx's own.
 pub(super) fn symbol(name: &str) -> Option<Symbol> {
-    TABLE.symbols.get(name).copied()
+    TABLE.symbol(name)
 }
 
 /// All usages of a name; empty when the name is not nginx's own.
@@ -106,6 +183,11 @@ pub(super) fn is_known(name: &str) -> bool {
 }
 
 impl Usage {
+    /// True when it may stand in the context of this letter.
+    pub(super) fn is_allowed_in(&self, context: char) -> bool {
+        u8::try_from(context).is_ok_and(|letter| self.contexts.0 & Contexts::bit(letter) != 0)
+    }
+
     /// True when this many arguments are allowed.
     pub(super) fn takes(&self, count: usize) -> bool {
         let bit = u32::try_from(count).ok().and_then(|count| 1_u16.checked_shl(count));
@@ -125,7 +207,7 @@ pub(super) fn may_be_block(name: &str) -> bool {
 
 /// The directive of a context whose name is one slip of the finger away.
 pub(super) fn nearly(name: &str, context: char) -> Option<&'static str> {
-    let allowed = |usages: &[Usage]| usages.iter().any(|usage| usage.contexts.contains([context, '*']));
+    let allowed = |usages: &[Usage]| usages.iter().any(|usage| usage.is_allowed_in(context));
     let named = TABLE.names.iter().zip(&TABLE.usages);
     // The first in the order of the alphabet, so that the answer does not hang on the order of the table.
     named
@@ -160,6 +242,35 @@ pub(super) fn one_slip<'a>(left: &'a [u8], right: &'a [u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_of_the_table_has_its_own_number() {
+        for (index, name) in names().iter().enumerate() {
+            let symbol = symbol(name).expect("a number");
+            assert_eq!((symbol.index(), symbol.text()), (index, *name));
+        }
+        for other in [
+            "",
+            "p",
+            "proxy_pas",
+            "proxy_pass ",
+            "PROXY_PASS",
+            "proxy_set_headers",
+        ] {
+            assert_eq!(symbol(other), None, "{other}");
+        }
+        // Otherwise a lookup goes over many of them.
+        assert!(names().len() * 4 < Names::PLACES);
+    }
+
+    #[test]
+    fn a_directive_is_allowed_in_the_contexts_of_the_table_only() {
+        let allowed =
+            |name: &str, context: char| usages(name).iter().any(|usage| usage.is_allowed_in(context));
+        assert!(allowed("accept_mutex", 'e') && !allowed("accept_mutex", 'm'));
+        assert!(allowed("client_max_body_size", 'L') && !allowed("client_max_body_size", 'l'));
+        assert!(allowed("include", 'U') && allowed("include", 'l'));
+    }
 
     #[test]
     fn a_slip_of_the_finger_is_seen_and_another_name_is_not() {

@@ -133,7 +133,7 @@ fn letter(tree: &Tree, top: &[u32]) -> char {
 fn fits(tree: &Tree, id: NodeId, context: char, look_inside: bool) -> usize {
     let allowed = directives::usages(tree.name(id))
         .iter()
-        .any(|usage| usage.contexts.contains([context, '*']) && usage.is_block == tree.is_block(id));
+        .any(|usage| usage.is_allowed_in(context) && usage.is_block == tree.is_block(id));
     if !allowed {
         return 0;
     }

@@ -250,7 +250,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let name = words.first().map(|word| word.text(source)).unwrap_or_default();
-        let is_plain = words.first().is_some_and(|word| word.is_plain(source));
+        let is_plain = words.first().is_some_and(Token::is_plain);
         let id = self.tree.push(parent, &name, Some((file, at)), is_block, is_plain);
         for word in words.iter().skip(1) {
             self.tree.push_word(&word.text(source), Some(*word));

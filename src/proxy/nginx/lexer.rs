@@ -18,8 +18,6 @@ pub(super) struct Source<'b> {
     pub(super) bytes: &'b [u8],
     /// The same as text, when it is UTF-8.
     text: Option<&'b str>,
-    /// There is a backslash somewhere: without one every word is what is written.
-    escapes: bool,
 }
 
 impl<'b> Source<'b> {
@@ -27,7 +25,6 @@ impl<'b> Source<'b> {
         Self {
             bytes,
             text: std::str::from_utf8(bytes).ok(),
-            escapes: memchr::memchr(b'\\', bytes).is_some(),
         }
     }
 }
@@ -39,14 +36,25 @@ pub(super) struct Token {
     end: u32,
     /// It was written in quotes.
     pub(super) quoted: bool,
+    signs: Signs,
+}
+
+/// What was seen in a word while it was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Signs {
+    /// A backslash: without one the word is what is written.
+    escape: bool,
+    /// A dollar sign outside of quotes, behind which a brace may belong to the word.
+    variable: bool,
 }
 
 impl Token {
-    fn new(start: usize, end: usize, quoted: bool) -> Self {
+    fn new(start: usize, end: usize, quoted: bool, signs: Signs) -> Self {
         Self {
             start: number(start),
             end: number(end),
             quoted,
+            signs,
         }
     }
 
@@ -61,8 +69,8 @@ impl Token {
     }
 
     /// True when its text is what is written, without quotes and escapes, and ends at a blank, `;` or `{`.
-    pub(super) fn is_plain(&self, source: Source<'_>) -> bool {
-        !self.quoted && !self.raw(source.bytes).iter().any(|byte| b"\\$".contains(byte))
+    pub(super) fn is_plain(&self) -> bool {
+        !self.quoted && !self.signs.escape && !self.signs.variable
     }
 
     /// The bytes between the quotes, or all of them.
@@ -75,16 +83,16 @@ impl Token {
 
     /// The value, escapes resolved.
     pub(super) fn text<'b>(&self, source: Source<'b>) -> Cow<'b, str> {
-        let raw = self.raw(source.bytes);
         if let Some(text) = source.text
-            && !(source.escapes && raw.contains(&b'\\'))
+            && !self.signs.escape
         {
             let inset = usize::from(self.quoted);
             let range = self.start().saturating_add(inset)..self.end().saturating_sub(inset);
             return Cow::Borrowed(text.get(range).unwrap_or_default());
         }
+        let raw = self.raw(source.bytes);
         match std::str::from_utf8(raw) {
-            Ok(text) if !raw.contains(&b'\\') => Cow::Borrowed(text),
+            Ok(text) if !self.signs.escape => Cow::Borrowed(text),
             _ => Cow::Owned(unescape(raw)),
         }
     }
@@ -163,6 +171,11 @@ const SPECIAL: [bool; 256] = {
     special
 };
 
+/// True for what means something else than itself at the start of a word.
+fn is_first_special(byte: u8) -> bool {
+    is_special(byte) || matches!(byte, b'}' | b'#' | b'"' | b'\'')
+}
+
 fn is_special(byte: u8) -> bool {
     SPECIAL.get(usize::from(byte)).copied().unwrap_or(true)
 }
@@ -213,6 +226,35 @@ impl<'a> Lexer<'a> {
         self.at = self.at.saturating_add(length);
     }
 
+    /// Reads words without quotes, escapes and variables, and the blanks before them, for as long as they are
+    /// whole in nginx's buffer: nearly all words are such. What ends the statement ends this.
+    ///
+    /// `start` is where that buffer must reach back to: at the last blank, or the word before it.
+    fn plain_words(&mut self, start: &mut usize) -> Option<End> {
+        loop {
+            let before = self.at;
+            self.skip_while(is_space);
+            if self.at > before {
+                *start = self.at.saturating_sub(1);
+            }
+            let window = self.bytes.get(self.at..self.window_end)?;
+            if is_first_special(*window.first()?) {
+                return None;
+            }
+            let length = window.iter().position(|byte| is_special(*byte))?;
+            let end = self.at.saturating_add(length);
+            let sign = window.get(length).copied().filter(|sign| !b"\\$".contains(sign))?;
+            self.words.push(Token::new(self.at, end, false, Signs::default()));
+            *start = self.at;
+            self.at = end.saturating_add(1);
+            match sign {
+                b';' => return Some(End::Statement),
+                b'{' => return Some(End::BlockOpen),
+                _ => {}
+            }
+        }
+    }
+
     /// The next statement, block start or block end; its words stand in `words`.
     pub(super) fn next_statement(&mut self) -> End {
         self.words.clear();
@@ -222,11 +264,12 @@ impl<'a> Lexer<'a> {
         let mut quote = Quote::None;
         let (mut last_space, mut need_space, mut comment) = (true, false, false);
         let (mut variable, mut escaped) = (false, false);
+        let mut signs = Signs::default();
         let mut overlong_at = None;
         loop {
             if self.at >= self.window_end || self.at >= self.bytes.len() {
                 if self.at >= self.bytes.len() {
-                    return self.end_of_file(last_space, quote, start, first);
+                    return self.end_of_file(last_space, quote, start, first, signs);
                 }
                 if self.at.saturating_sub(start) >= BUFFER_BYTES && overlong_at != Some(start) {
                     overlong_at = Some(start);
@@ -254,11 +297,11 @@ impl<'a> Lexer<'a> {
             if comment {
                 self.skip_while(|byte| byte != b'\n');
             } else if last_space && !escaped && !need_space {
-                // `start` must stand where the last space stands, as nginx's does.
-                let before = self.at;
-                self.skip_while(is_space);
-                if self.at > before {
-                    start = self.at.saturating_sub(1);
+                let before = start;
+                if let Some(end) = self.plain_words(&mut start) {
+                    return end;
+                }
+                if start != before {
                     first = start;
                 }
             } else if !escaped && !variable && !need_space {
@@ -301,6 +344,10 @@ impl<'a> Lexer<'a> {
             }
             if last_space {
                 (start, first) = (position, position);
+                signs = Signs {
+                    escape: byte == b'\\',
+                    variable: byte == b'$',
+                };
                 match byte {
                     _ if is_space(byte) => continue,
                     b';' | b'{' if self.words.is_empty() => {
@@ -348,11 +395,11 @@ impl<'a> Lexer<'a> {
             }
             variable = false;
             if byte == b'\\' {
-                escaped = true;
+                (escaped, signs.escape) = (true, true);
                 continue;
             }
             if byte == b'$' {
-                variable = true;
+                (variable, signs.variable) = (true, true);
                 continue;
             }
             let found = match quote {
@@ -365,7 +412,7 @@ impl<'a> Lexer<'a> {
             }
             let quoted = quote != Quote::None;
             let end = position.saturating_add(usize::from(quoted));
-            self.words.push(Token::new(first, end, quoted));
+            self.words.push(Token::new(first, end, quoted, signs));
             if quoted {
                 quote = Quote::None;
                 need_space = true;
@@ -380,7 +427,14 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn end_of_file(&mut self, last_space: bool, quote: Quote, start: usize, first: usize) -> End {
+    fn end_of_file(
+        &mut self,
+        last_space: bool,
+        quote: Quote,
+        start: usize,
+        first: usize,
+        signs: Signs,
+    ) -> End {
         if self.words.is_empty() && last_space {
             return End::File;
         }
@@ -389,7 +443,7 @@ impl<'a> Lexer<'a> {
                 && start < self.bytes.len()
                 && self.words.last().is_none_or(|word| word.start() != first)
             {
-                self.words.push(Token::new(first, self.bytes.len(), false));
+                self.words.push(Token::new(first, self.bytes.len(), false, signs));
             }
             let message = "unexpected end of file, expecting \";\" or \"}\"".to_owned();
             let at = self.words.last().map_or(first, Token::start);

@@ -65,11 +65,11 @@ pub(super) mod upstreams;
 
 pub(super) use n062_buffers_emerg::find as buffers;
 
+use super::Config;
 use super::tree::NodeId;
-use super::variables::has_variables;
-use super::{Config, pass};
 use crate::evidence::{ConfigFile, ConfigProblem, TextEdit};
 use crate::proxy::lint::{Check, Need, Rule, Source};
+use upstreams::Hop;
 
 /// All rules about nginx, by id.
 pub static CHECKS: &[Check<Config>] = &[
@@ -150,17 +150,11 @@ fn problem(config: &Config, rule: &Rule, node: NodeId, message: String) -> Confi
     config.problem(rule.id, rule.level, node, message)
 }
 
-/// Every literal `*_pass` to a named group, with where it leads.
-fn passes_to_groups(config: &Config) -> Vec<(NodeId, pass::Destination, NodeId)> {
-    let tree = &config.tree;
-    pass::all_passes(config)
-        .filter(|node| !has_variables(tree.argument(*node, 0)))
-        .filter_map(|node| {
-            let destination = pass::destination(pass::protocol(tree.name(node)), tree.argument(node, 0));
-            let group = tree.upstream(pass::host_and_port(&destination.authority).0)?;
-            Some((node, destination, group))
-        })
-        .collect()
+/// Every literal `*_pass` to a named group, and the group.
+fn passes_to_groups(config: &Config) -> impl Iterator<Item = (&Hop, NodeId)> {
+    upstreams::hops(config)
+        .iter()
+        .filter_map(|hop| Some((hop, hop.named?)))
 }
 
 /// The lines written before a directive, each with its indentation.
@@ -197,7 +191,7 @@ fn keeps_connections(config: &Config, block: NodeId) -> bool {
     let version = tree
         .nearest(block, "proxy_http_version")
         .map_or("1.0", |node| tree.argument(node, 0));
-    let connection = tree.nearest_all(block, "proxy_set_header").into_iter().any(|node| {
+    let connection = tree.nearest_all(block, "proxy_set_header").any(|node| {
         tree.argument(node, 0).eq_ignore_ascii_case("connection")
             && !tree.argument(node, 1).eq_ignore_ascii_case("close")
     });

@@ -29,22 +29,15 @@ pub(super) fn kind(tree: &Tree, node: NodeId) -> (Kind, &str) {
         };
         return (kind, tree.argument(node, 1));
     }
-    for (modifier, kind) in [
-        ("=", Kind::Exact),
-        ("^~", Kind::PrefixNoRegex),
-        ("~*", Kind::RegexCaseless),
-        ("~", Kind::Regex),
-    ] {
-        if let Some(rest) = first.strip_prefix(modifier) {
-            return (kind, rest);
-        }
-    }
-    let kind = if first.starts_with('@') {
-        Kind::Named
-    } else {
-        Kind::Prefix
+    let (kind, modifier) = match first.as_bytes() {
+        [b'=', ..] => (Kind::Exact, "="),
+        [b'^', b'~', ..] => (Kind::PrefixNoRegex, "^~"),
+        [b'~', b'*', ..] => (Kind::RegexCaseless, "~*"),
+        [b'~', ..] => (Kind::Regex, "~"),
+        [b'@', ..] => (Kind::Named, ""),
+        _ => (Kind::Prefix, ""),
     };
-    (kind, first)
+    (kind, first.get(modifier.len()..).unwrap_or_default())
 }
 
 /// The location as it is shown: `~ \.php$`, `/`.

@@ -161,7 +161,7 @@ impl Config {
                         address: shown,
                         tls: listen.tls,
                         proxy_protocol: listen.proxy_protocol,
-                        place: listen.place.clone(),
+                        place: listen.place(self),
                     });
                 }
             }

@@ -1,6 +1,9 @@
 //! `*_pass`: which upstream a request goes to, and with which request target.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+
+use foldhash::HashSet;
 
 use super::location_select::{self, PASSES};
 use super::rewrite::unknown_variables;
@@ -41,56 +44,55 @@ pub(super) fn in_force(tree: &Tree, block: NodeId) -> Option<NodeId> {
 }
 
 /// The parts of a pass's argument.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Destination {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Destination<'t> {
     pub(super) tls: bool,
     /// The scheme is there, or none is needed.
     pub(super) scheme_ok: bool,
     /// Without a port nginx knows one.
     pub(super) has_default_port: bool,
     /// Host with its port, group name, or `unix:path`.
-    pub(super) authority: String,
+    pub(super) authority: &'t str,
     /// URI part, with its `/` or `?`; empty when there is none.
-    pub(super) uri: String,
+    pub(super) uri: &'t str,
 }
 
 /// Takes the argument of a `*_pass` apart.
-pub(super) fn destination(protocol: Protocol, text: &str) -> Destination {
-    let lower = text.to_ascii_lowercase();
+pub(super) fn destination(protocol: Protocol, text: &str) -> Destination<'_> {
     let schemes: &[(&str, bool)] = match protocol {
         Protocol::Http => &[("http://", false), ("https://", true)],
         Protocol::Grpc => &[("grpc://", false), ("grpcs://", true)],
         Protocol::Uwsgi => &[("uwsgi://", false), ("suwsgi://", true)],
         Protocol::Ajp | Protocol::FastCgi | Protocol::Scgi | Protocol::Memcached => &[],
     };
-    let scheme = schemes.iter().find(|(scheme, _)| lower.starts_with(scheme));
+    let scheme = schemes.iter().find(|(scheme, _)| {
+        let start = text.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
     let rest = scheme
         .and_then(|(scheme, _)| text.get(scheme.len()..))
         .unwrap_or(text);
     let (authority, uri) = if protocol == Protocol::Http {
         if let Some(path) = rest.strip_prefix("unix:") {
             let (path, uri) = path.split_once(':').unwrap_or((path, ""));
-            (format!("unix:{path}"), uri)
+            let end = "unix:".len().saturating_add(path.len());
+            (rest.get(..end).unwrap_or(rest), uri)
         } else {
             // Behind an IPv6 address only a slash begins the URI.
-            let ends: &[char] = if rest.starts_with('[') {
-                &['/']
-            } else {
-                &['/', '?']
-            };
-            let end = rest.find(ends).unwrap_or(rest.len());
-            let (authority, uri) = rest.split_at(end);
-            (authority.to_owned(), uri)
+            let may_be_query = !rest.starts_with('[');
+            let ends = |byte| byte == b'/' || (may_be_query && byte == b'?');
+            let end = rest.bytes().position(ends).unwrap_or(rest.len());
+            rest.split_at(end)
         }
     } else {
-        (rest.to_owned(), "")
+        (rest, "")
     };
     Destination {
         tls: scheme.is_some_and(|(_, tls)| *tls),
         scheme_ok: scheme.is_some() || protocol != Protocol::Http,
         has_default_port: scheme.is_some() && matches!(protocol, Protocol::Http | Protocol::Grpc),
         authority,
-        uri: uri.to_owned(),
+        uri,
     }
 }
 
@@ -100,8 +102,10 @@ pub(super) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
         let (host, rest) = authority.split_at(end.saturating_add(1));
         return (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
     }
-    match authority.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok()),
+    // A search for a character costs more than a look at these few bytes.
+    let colon = authority.bytes().rposition(|byte| byte == b':');
+    match colon.and_then(|colon| authority.split_at_checked(colon)) {
+        Some((host, port)) => (host, port.get(1..).and_then(|port| port.parse().ok())),
         None => (authority, None),
     }
 }
@@ -158,28 +162,53 @@ pub(super) fn group(config: &Config, node: NodeId) -> Group {
 
 /// The peers of an `upstream` block. Without a port a server is on port 80, also under `https://`.
 pub(super) fn group_peers(config: &Config, node: NodeId) -> Vec<Peer> {
-    let tree = &config.tree;
-    tree.named(node, "server")
-        .filter(|server| tree.argument_count(*server) > 0)
+    group_servers(&config.tree, node)
         .map(|server| peer(config, server))
         .collect()
 }
 
+/// The `server` directives of an `upstream` block.
+pub(super) fn group_servers(tree: &Tree, group: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+    tree.named(group, "server")
+        .filter(|server| tree.argument_count(*server) > 0)
+}
+
+/// True for a `server` of a group that has this option.
+pub(super) fn has_option(tree: &Tree, server: NodeId, name: &str) -> bool {
+    tree.arguments(server).skip(1).any(|option| option == name)
+}
+
+/// The value of an option (`max_fails=`) of a `server` of a group.
+fn option<'t>(tree: &'t Tree, server: NodeId, name: &str) -> Option<&'t str> {
+    let mut options = tree.arguments(server).skip(1);
+    options.find_map(|option| option.strip_prefix(name))
+}
+
+/// After how many failures a `server` of a group is left out.
+pub(super) fn max_fails(tree: &Tree, server: NodeId) -> u32 {
+    let written = option(tree, server, "max_fails=").and_then(|value| value.parse().ok());
+    written.unwrap_or(1)
+}
+
+/// For how long a `server` of a group is left out.
+pub(super) fn fail_timeout_ms(tree: &Tree, server: NodeId) -> u64 {
+    let written = option(tree, server, "fail_timeout=").and_then(units::seconds_as_milliseconds);
+    written.unwrap_or(10_000)
+}
+
 fn peer(config: &Config, server: NodeId) -> Peer {
     let tree = &config.tree;
-    let options: Vec<&str> = tree.arguments(server).skip(1).collect();
-    let option = |name: &str| options.iter().find_map(|option| option.strip_prefix(name));
     Peer {
         address: address(tree.argument(server, 0), 80),
         place: config.place(server),
-        down: options.contains(&"down"),
-        backup: options.contains(&"backup"),
-        max_fails: option("max_fails=").and_then(|value| value.parse().ok()).unwrap_or(1),
-        fail_timeout_ms: option("fail_timeout=")
-            .and_then(units::seconds_as_milliseconds)
-            .unwrap_or(10_000),
-        max_conns: option("max_conns=").and_then(|value| value.parse().ok()).unwrap_or(0),
-        resolve: options.contains(&"resolve"),
+        down: has_option(tree, server, "down"),
+        backup: has_option(tree, server, "backup"),
+        max_fails: max_fails(tree, server),
+        fail_timeout_ms: fail_timeout_ms(tree, server),
+        max_conns: option(tree, server, "max_conns=")
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(0),
+        resolve: has_option(tree, server, "resolve"),
     }
 }
 
@@ -211,17 +240,47 @@ pub(super) fn all_peers(config: &Config) -> Vec<Peer> {
         let written = tree.argument(pass, 0);
         let protocol = protocol(tree.name(pass));
         let destination = destination(protocol, written);
-        let (host, _) = host_and_port(&destination.authority);
+        let (host, _) = host_and_port(destination.authority);
         if !has_variables(written)
             && destination.scheme_ok
             && !host.is_empty()
             && tree.upstream(host).is_none()
         {
             let port = default_port(protocol, destination.tls);
-            peers.push(lone_peer(config, pass, address(&destination.authority, port)));
+            peers.push(lone_peer(config, pass, address(destination.authority, port)));
         }
     }
     peers
+}
+
+/// The hosts, in lower case, that the configuration can dial, as [`all_peers`] has them: names, and addresses as
+/// they are written.
+pub(super) fn all_hosts(config: &Config) -> HashSet<Cow<'_, str>> {
+    let tree = &config.tree;
+    let groups = tree.http_blocks().flat_map(|http| tree.named(http, "upstream"));
+    let of_groups = groups
+        .filter(|group| tree.is_block(*group))
+        .flat_map(|group| group_servers(tree, group))
+        .map(|server| tree.argument(server, 0))
+        .filter(|authority| !authority.starts_with("unix:"))
+        .map(|authority| host_and_port(authority).0);
+    let of_passes = all_passes(config).filter_map(|pass| {
+        let written = tree.argument(pass, 0);
+        let destination = destination(protocol(tree.name(pass)), written);
+        let (host, _) = host_and_port(destination.authority);
+        let is_literal = !has_variables(written) && destination.scheme_ok;
+        let is_host = !destination.authority.starts_with("unix:") && !host.is_empty();
+        (is_literal && is_host && tree.upstream(host).is_none()).then_some(host)
+    });
+    of_groups.chain(of_passes).map(lower_case).collect()
+}
+
+fn lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// True when some literal pass or `server` makes nginx resolve this name and port when it loads.
@@ -231,7 +290,7 @@ fn is_implicit(config: &Config, host: &str, port: u16) -> bool {
         let written = tree.argument(pass, 0);
         let protocol = protocol(tree.name(pass));
         let destination = destination(protocol, written);
-        let (other, other_port) = host_and_port(&destination.authority);
+        let (other, other_port) = host_and_port(destination.authority);
         !has_variables(written)
             && other.eq_ignore_ascii_case(host)
             && other_port.unwrap_or(default_port(protocol, destination.tls)) == port
@@ -270,7 +329,7 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> Option<(Pass, Opti
     if has_variables && (!destination.scheme_ok || destination.authority.is_empty()) {
         return None;
     }
-    let (host, port) = host_and_port(&destination.authority);
+    let (host, port) = host_and_port(destination.authority);
     let fallback = default_port(protocol, destination.tls);
     let is_unix = destination.authority.starts_with("unix:");
     let written_port = destination.authority.get(host.len()..).unwrap_or_default();
@@ -301,7 +360,7 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> Option<(Pass, Opti
             pass.peers = group_peers(config, group_node);
         }
     } else if !destination.authority.is_empty() {
-        let address = address(&destination.authority, fallback);
+        let address = address(destination.authority, fallback);
         match &address {
             PeerAddress::Name(name) if has_variables && !is_implicit(config, &name.name, name.port) => {
                 pass.runtime_name = Some(name.clone());
@@ -317,14 +376,14 @@ pub(super) fn resolve(state: &mut State<'_>, node: NodeId) -> Option<(Pass, Opti
 fn request_target(
     state: &State<'_>,
     node: NodeId,
-    destination: &Destination,
+    destination: &Destination<'_>,
     variables: bool,
 ) -> Option<String> {
     let tree = &state.config.tree;
     if tree.name(node) != "proxy_pass" {
         return matches!(tree.name(node), "grpc_pass").then(|| state.raw.clone());
     }
-    let written_uri = &destination.uri;
+    let written_uri = destination.uri;
     if variables && !written_uri.is_empty() {
         let slash = if written_uri.starts_with('?') { "/" } else { "" };
         return Some(format!("{slash}{written_uri}"));
@@ -338,7 +397,7 @@ fn request_target(
         .find(|block| tree.name(*block) == "location");
     let (prefix, cut) = if state.valid_location && !written_uri.is_empty() {
         let length = location.map_or(0, |location| location_select::kind(tree, location).1.len());
-        (written_uri.as_str(), length)
+        (written_uri, length)
     } else {
         ("", 0)
     };

@@ -28,7 +28,7 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
             address: chosen.listen.shown(),
             tls: chosen.listen.tls,
             proxy_protocol: chosen.listen.proxy_protocol,
-            place: chosen.listen.place.clone(),
+            place: chosen.listen.place(config),
         }),
         server: Some(Named {
             name: server.names.first().map(|name| name.text.clone()).unwrap_or_default(),
@@ -230,7 +230,7 @@ impl Walk {
             return End::Return(status, place);
         }
         self.shown = None;
-        let pages = tree.nearest_all(state.block, "error_page");
+        let pages: Vec<NodeId> = tree.nearest_all(state.block, "error_page").collect();
         if self.pages_done || self.changes_left == 0 || pages.is_empty() {
             return End::Return(status, place);
         }

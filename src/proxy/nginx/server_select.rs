@@ -1,9 +1,8 @@
 //! Servers: what they listen on, their names, and which of them takes a request.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::pattern;
 use super::tree::NodeId;
@@ -30,11 +29,24 @@ pub(super) struct ListenEntry {
     pub(super) proxy_protocol: bool,
     /// An IPv6 wildcard that takes IPv4 too.
     both_families: bool,
-    pub(super) place: Place,
+    /// `None`: the server has no `listen`, and nginx makes one up.
     pub(super) node: Option<NodeId>,
+    server: NodeId,
 }
 
 impl ListenEntry {
+    /// Where it is written; of one that is made up only the file is known.
+    pub(super) fn place(&self, config: &Config) -> Place {
+        match self.node {
+            Some(node) => config.place(node),
+            None => Place {
+                line: 0,
+                column: 0,
+                ..config.place(self.server)
+            },
+        }
+    }
+
     /// `127.0.0.1:80`, `*:80`, `[::]:443`, `unix:/run/x.sock`.
     pub(super) fn shown(&self) -> String {
         match &self.socket {
@@ -70,10 +82,10 @@ pub(super) fn servers(config: &Config) -> Vec<Server> {
     let mut servers = Vec::new();
     for http in tree.http_blocks() {
         for node in tree.named(http, "server").filter(|node| tree.is_block(*node)) {
-            let mut listens: Vec<ListenEntry> = tree
-                .named(node, "listen")
-                .flat_map(|listen| listen_entries(config, listen))
-                .collect();
+            let mut listens: Vec<ListenEntry> = Vec::new();
+            for listen in tree.named(node, "listen") {
+                add_listens(config, node, listen, &mut listens);
+            }
             if listens.is_empty() {
                 let port = if config.environment.master_is_root {
                     80
@@ -86,12 +98,8 @@ pub(super) fn servers(config: &Config) -> Vec<Server> {
                     tls: false,
                     proxy_protocol: false,
                     both_families: false,
-                    place: Place {
-                        line: 0,
-                        column: 0,
-                        ..config.place(node)
-                    },
                     node: None,
+                    server: node,
                 });
             }
             // `ssl on` was a way to say it before 1.25.1.
@@ -129,19 +137,23 @@ pub(super) fn servers(config: &Config) -> Vec<Server> {
     servers
 }
 
-fn listen_entries(config: &Config, node: NodeId) -> Vec<ListenEntry> {
+/// The addresses of one `listen` of a server.
+fn add_listens(config: &Config, server: NodeId, node: NodeId, listens: &mut Vec<ListenEntry>) {
     let tree = &config.tree;
-    let flags: Vec<&str> = tree.arguments(node).skip(1).collect();
-    let entry = |socket| ListenEntry {
-        socket,
-        default_server: flags.iter().any(|flag| matches!(*flag, "default_server" | "default")),
-        tls: flags.iter().any(|flag| matches!(*flag, "ssl" | "quic")),
-        proxy_protocol: flags.contains(&"proxy_protocol"),
-        both_families: flags.contains(&"ipv6only=off"),
-        place: config.place(node),
-        node: Some(node),
-    };
-    sockets(tree.argument(node, 0)).into_iter().map(entry).collect()
+    let has = |wanted: &[&str]| tree.arguments(node).skip(1).any(|flag| wanted.contains(&flag));
+    let (default_server, tls) = (has(&["default_server", "default"]), has(&["ssl", "quic"]));
+    let (proxy_protocol, both_families) = (has(&["proxy_protocol"]), has(&["ipv6only=off"]));
+    listens.extend(
+        sockets(tree.argument(node, 0)).into_iter().map(|socket| ListenEntry {
+            socket,
+            default_server,
+            tls,
+            proxy_protocol,
+            both_families,
+            node: Some(node),
+            server,
+        }),
+    );
 }
 
 /// The sockets of the first word of a `listen`; empty when nginx would refuse it.
@@ -165,25 +177,24 @@ pub(super) fn sockets(text: &str) -> Vec<Socket> {
     let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
         return Vec::new();
     };
-    let addresses: Vec<IpAddr> = match host {
-        "*" | "" => vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
-        "localhost" => vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
-        _ => host.parse().map(|address| vec![address]).unwrap_or_default(),
+    let written: Option<IpAddr>;
+    let addresses: &[IpAddr] = match host {
+        "*" | "" => &[IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
+        "localhost" => &[IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+        _ => {
+            written = host.parse().ok();
+            written.as_slice()
+        }
     };
-    (first..=last)
-        .filter(|port| *port != 0)
-        .take(4096)
-        .flat_map(|port| {
-            if addresses.is_empty() {
-                vec![Socket::Name(host.to_owned(), port)]
-            } else {
-                addresses
-                    .iter()
-                    .map(|address| Socket::Ip(SocketAddr::new(*address, port)))
-                    .collect()
-            }
-        })
-        .collect()
+    let mut sockets = Vec::new();
+    for port in (first..=last).filter(|port| *port != 0).take(4096) {
+        let ip = |address: &IpAddr| Socket::Ip(SocketAddr::new(*address, port));
+        sockets.extend(addresses.iter().map(ip));
+        if addresses.is_empty() {
+            sockets.push(Socket::Name(host.to_owned(), port));
+        }
+    }
+    sockets
 }
 
 /// The server that takes a request, and the listener it came through.
@@ -296,8 +307,8 @@ pub(super) struct Conflict {
 fn names<'a>(config: &'a Config, servers: &[(usize, &ListenEntry)]) -> (Names<'a>, Vec<Conflict>) {
     let mut names = Names::default();
     let mut conflicts = Vec::new();
-    let mut taken: BTreeSet<&str> = BTreeSet::new();
-    let (mut heads, mut tails) = (BTreeSet::new(), BTreeSet::new());
+    let mut taken: HashSet<&str> = HashSet::default();
+    let (mut heads, mut tails) = (HashSet::default(), HashSet::default());
     for (index, _) in servers {
         let Some(server) = config.servers.get(*index) else {
             continue;
@@ -407,8 +418,7 @@ fn choose_on(config: &Config, socket: &Socket, host: &str) -> Option<Chosen> {
         }
     }
     if let Some((_, listen)) = servers.iter().find(|(index, _)| *index == chosen.server) {
-        chosen.listen.place = listen.place.clone();
-        chosen.listen.node = listen.node;
+        (chosen.listen.node, chosen.listen.server) = (listen.node, listen.server);
     }
     Some(chosen)
 }

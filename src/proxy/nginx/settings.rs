@@ -324,7 +324,7 @@ fn absolute(config: &Config, target: &str) -> String {
 /// The error logs in force in a block.
 pub(super) fn error_logs(config: &Config, block: NodeId) -> Vec<LogTarget> {
     let tree = &config.tree;
-    let found = tree.nearest_all(block, "error_log");
+    let found: Vec<NodeId> = tree.nearest_all(block, "error_log").collect();
     if found.is_empty() {
         let default = config
             .environment
@@ -350,7 +350,7 @@ pub(super) fn error_logs(config: &Config, block: NodeId) -> Vec<LogTarget> {
 fn access_logs(lookup: &Lookup<'_, '_>) -> Vec<LogTarget> {
     let config = lookup.config;
     let tree = &config.tree;
-    let found = tree.nearest_all(lookup.block, "access_log");
+    let found: Vec<NodeId> = tree.nearest_all(lookup.block, "access_log").collect();
     if found.is_empty() {
         let default = config
             .environment

@@ -47,9 +47,19 @@ struct Node {
     next: u32,
     /// `None`: not a name of the table.
     name: Option<Symbol>,
-    is_block: bool,
+    shape: Shape,
     /// A name that is not of the table is what is written at the position; otherwise it is the first word.
     is_plain: bool,
+}
+
+/// How a directive was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Statement,
+    /// With `{`.
+    Block,
+    /// A block whose children the index lists by name.
+    LargeBlock,
 }
 
 /// One word of a directive.
@@ -92,6 +102,13 @@ pub(super) struct Tree {
     upstreams: HashMap<String, NodeId>,
     /// Every `*_pass` of `http`, in order: most rules begin with them.
     passes: Vec<NodeId>,
+    /// The name of `http` blocks: with nearly every directive it is asked whether it stands in one.
+    http: Option<Symbol>,
+    /// All directives, those of one name together, each lot in order: first those without a symbol, then by
+    /// symbol.
+    by_name: Vec<u32>,
+    /// Where each lot ends; the next one begins there.
+    name_ends: Vec<u32>,
 }
 
 /// Children of a block, in order.
@@ -137,7 +154,7 @@ impl Tree {
                 last_child: NONE,
                 next: 0,
                 name: None,
-                is_block: true,
+                shape: Shape::Block,
                 is_plain: false,
             }],
             words: Vec::new(),
@@ -147,6 +164,9 @@ impl Tree {
             index: HashMap::default(),
             upstreams: HashMap::default(),
             passes: Vec::new(),
+            http: directives::symbol("http"),
+            by_name: Vec::new(),
+            name_ends: Vec::new(),
         }
     }
 
@@ -160,21 +180,37 @@ impl Tree {
         1..self.nodes.len()
     }
 
-    /// Every directive that has one of these names, which are nginx's own, in the order in which they were
-    /// read: one pass for all of them.
-    pub(super) fn every_of(&self, names: &[String]) -> Vec<NodeId> {
-        let mut wanted = vec![false; directives::names().len()];
-        for symbol in names.iter().filter_map(|name| directives::symbol(name)) {
-            if let Some(wanted) = wanted.get_mut(symbol.index()) {
-                *wanted = true;
-            }
-        }
-        let is_wanted = |name: Symbol| wanted.get(name.index()).copied().unwrap_or(false);
-        let named = self.nodes.iter().enumerate();
-        named
-            .filter(|(_, node)| node.name.is_some_and(is_wanted))
-            .map(|(id, _)| id)
-            .collect()
+    /// Every directive whose name is wanted, in the order in which they were read: asked of each name once, not
+    /// of each directive.
+    pub(super) fn every_of(&self, wanted: impl Fn(&str) -> bool) -> Vec<NodeId> {
+        let names = directives::names().iter().enumerate();
+        let lots = names
+            .filter(|(symbol, name)| !self.lot(symbol + 1).is_empty() && wanted(name))
+            .map(|(symbol, _)| self.lot(symbol + 1));
+        let mut found: Vec<NodeId> = lots.flatten().map(|id| index(*id)).collect();
+        let others = self.lot(0).iter().map(|id| index(*id));
+        found.extend(others.filter(|id| wanted(self.name(*id))));
+        // Several lots, each in order: the sort only merges them.
+        found.sort_unstable();
+        found
+    }
+
+    /// Every directive of a name that is nginx's own, in the order in which they were read.
+    pub(super) fn every(&self, name: &str) -> impl Iterator<Item = NodeId> + '_ {
+        let lot = directives::symbol(name).map_or(&[][..], |name| self.lot(name.index() + 1));
+        lot.iter().map(|id| index(*id))
+    }
+
+    /// Every directive whose name is not nginx's own, in the order in which they were read.
+    pub(super) fn every_other(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.lot(0).iter().map(|id| index(*id))
+    }
+
+    /// The directives of one name: lot 0 is of all names without a symbol.
+    fn lot(&self, lot: usize) -> &[u32] {
+        let ends = |lot: usize| self.name_ends.get(lot).map_or(0, |end| index(*end));
+        let start = lot.checked_sub(1).map_or(0, ends);
+        self.by_name.get(start..ends(lot)).unwrap_or_default()
     }
 
     pub(super) fn add_file(&mut self, file: SourceFile) -> usize {
@@ -204,7 +240,7 @@ impl Tree {
             last_child: NONE,
             next: number(id),
             name: symbol,
-            is_block,
+            shape: if is_block { Shape::Block } else { Shape::Statement },
             is_plain,
         });
         if symbol.is_none() && !is_plain {
@@ -344,7 +380,7 @@ impl Tree {
 
     /// True when it was written with `{`.
     pub(super) fn is_block(&self, id: NodeId) -> bool {
-        self.nodes.get(id).is_some_and(|node| node.is_block)
+        self.nodes.get(id).is_some_and(|node| node.shape != Shape::Statement)
     }
 
     /// Where the arguments of a directive stand among all words.
@@ -410,6 +446,7 @@ impl Tree {
 
     /// Builds the indexes, once the tree is complete.
     pub(super) fn finish(&mut self) {
+        self.list_by_name();
         let mut counts = vec![0_u32; self.nodes.len()];
         for node in self.nodes.iter().skip(1) {
             if let Some(count) = counts.get_mut(index(node.parent)) {
@@ -419,24 +456,26 @@ impl Tree {
         let is_large = |id: &NodeId| counts.get(*id).is_some_and(|count| *count >= MANY_CHILDREN);
         let large: Vec<NodeId> = (0..self.nodes.len()).filter(is_large).collect();
         drop(counts);
-        self.index = large
-            .into_iter()
-            .map(|id| {
-                let mut names: HashMap<Option<Symbol>, Vec<u32>> = HashMap::default();
-                let (mut others, mut known) = (Vec::new(), true);
-                for child in self.children(id) {
-                    match self.symbol(child) {
-                        Some(name) => names.entry(Some(name)).or_default().push(number(child)),
-                        None if others.len() < MOST_OTHERS => others.push(number(child)),
-                        None => known = false,
-                    }
+        let mut lists = HashMap::default();
+        for id in large {
+            let mut names: HashMap<Option<Symbol>, Vec<u32>> = HashMap::default();
+            let (mut others, mut known) = (Vec::new(), true);
+            for child in self.children(id) {
+                match self.symbol(child) {
+                    Some(name) => names.entry(Some(name)).or_default().push(number(child)),
+                    None if others.len() < MOST_OTHERS => others.push(number(child)),
+                    None => known = false,
                 }
-                if known {
-                    names.insert(None, others);
-                }
-                (id, names)
-            })
-            .collect();
+            }
+            if known {
+                names.insert(None, others);
+            }
+            if let Some(block) = self.nodes.get_mut(id) {
+                block.shape = Shape::LargeBlock;
+            }
+            lists.insert(id, names);
+        }
+        self.index = lists;
         let mut upstreams = HashMap::default();
         for http in self.http_blocks() {
             for upstream in self.named(http, "upstream").filter(|id| self.is_block(*id)) {
@@ -446,12 +485,36 @@ impl Tree {
             }
         }
         self.upstreams = upstreams;
-        let passes: Vec<Symbol> = PASSES.iter().filter_map(|name| directives::symbol(name)).collect();
-        self.passes = self
-            .all()
-            .filter(|id| self.symbol(*id).is_some_and(|name| passes.contains(&name)))
-            .filter(|id| self.in_http(*id))
-            .collect();
+        let mut passes = self.every_of(|name| PASSES.contains(&name));
+        passes.retain(|id| self.in_http(*id));
+        self.passes = passes;
+    }
+
+    /// Lists all directives by name, as a counting sort does.
+    fn list_by_name(&mut self) {
+        let lot = |node: &Node| node.name.map_or(0, |name| name.index() + 1);
+        let mut ends = vec![0_u32; directives::names().len() + 1];
+        for node in self.nodes.iter().skip(1) {
+            if let Some(count) = ends.get_mut(lot(node)) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let mut before = 0_u32;
+        for end in &mut ends {
+            // Where a lot begins; with each directive that is put there it comes nearer to its end.
+            (*end, before) = (before, before.saturating_add(*end));
+        }
+        let mut listed = vec![0_u32; self.nodes.len().saturating_sub(1)];
+        for (id, node) in self.nodes.iter().enumerate().skip(1) {
+            let Some(end) = ends.get_mut(lot(node)) else {
+                continue;
+            };
+            if let Some(place) = listed.get_mut(index(*end)) {
+                *place = number(id);
+            }
+            *end = end.saturating_add(1);
+        }
+        (self.by_name, self.name_ends) = (listed, ends);
     }
 
     /// Every `*_pass` of `http`, in order.
@@ -471,7 +534,12 @@ impl Tree {
 
     /// The children among which those of this name are.
     fn candidates(&self, block: NodeId, name: Option<Symbol>) -> Children<'_> {
-        let Some(names) = self.index.get(&block) else {
+        let shape = self.nodes.get(block).map(|node| node.shape);
+        // Most blocks are small, and need not be looked up.
+        let names = (shape == Some(Shape::LargeBlock))
+            .then(|| self.index.get(&block))
+            .flatten();
+        let Some(names) = names else {
             return self.linked(block);
         };
         match (names.get(&name), name) {
@@ -513,18 +581,31 @@ impl Tree {
 
     /// The directive in force for a block: from the nearest level that has it.
     pub(super) fn nearest(&self, block: NodeId, name: &str) -> Option<NodeId> {
-        let symbol = directives::symbol(name);
-        self.around(block)
-            .find_map(|level| self.of_symbol(level, symbol, name).next())
+        self.nearest_all(block, name).next()
     }
 
     /// All directives of this name at the nearest level that has one.
-    pub(super) fn nearest_all(&self, block: NodeId, name: &str) -> Vec<NodeId> {
+    pub(super) fn nearest_all<'a>(
+        &'a self,
+        block: NodeId,
+        name: &'a str,
+    ) -> impl Iterator<Item = NodeId> + 'a {
         let symbol = directives::symbol(name);
-        self.around(block)
-            .map(|level| self.of_symbol(level, symbol, name).collect::<Vec<_>>())
-            .find(|found| !found.is_empty())
-            .unwrap_or_default()
+        // Most directives that somebody asks for stand nowhere.
+        let nowhere = symbol.is_some_and(|symbol| self.is_nowhere(symbol));
+        let level = self
+            .around(block)
+            .take_while(move |_| !nowhere)
+            .find(|level| self.of_symbol(*level, symbol, name).next().is_some());
+        level
+            .into_iter()
+            .flat_map(move |level| self.of_symbol(level, symbol, name))
+    }
+
+    /// True when no directive has this name.
+    fn is_nowhere(&self, symbol: Symbol) -> bool {
+        // Before the tree is complete this is not known.
+        !self.name_ends.is_empty() && self.lot(symbol.index() + 1).is_empty()
     }
 
     /// The `http` blocks.
@@ -534,8 +615,11 @@ impl Tree {
 
     /// True when the directive is somewhere in an `http` block.
     pub(super) fn in_http(&self, id: NodeId) -> bool {
-        self.around(id)
-            .any(|level| level != ROOT && self.parent(level) == ROOT && self.name(level) == "http")
+        let mut top = id;
+        while self.parent(top) != ROOT {
+            top = self.parent(top);
+        }
+        top != ROOT && self.symbol(top) == self.http
     }
 
     /// The file that a directive stands in; `None` for what was made up.

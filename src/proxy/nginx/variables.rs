@@ -383,5 +383,6 @@ pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
 
 /// True when a text uses a variable.
 pub(super) fn has_variables(text: &str) -> bool {
-    parts(text).iter().any(|part| matches!(part, Part::Variable(_)))
+    // Most texts have no dollar sign, and need not be taken apart.
+    text.bytes().any(|byte| byte == b'$') && parts(text).iter().any(|part| matches!(part, Part::Variable(_)))
 }

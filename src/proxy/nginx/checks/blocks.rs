@@ -17,9 +17,10 @@ pub(super) fn is_judged(name: &str) -> bool {
     matches!(name, "server" | "location" | "upstream" | "listen") || location_select::PASSES.contains(&name)
 }
 
-pub(super) fn check(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
+pub(super) fn check(config: &Config, id: NodeId, context: char, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    if !tree.in_http(id) {
+    // The contexts of `http`; those of `stream` and `mail` have other letters.
+    if !matches!(context, 'H' | 'S' | 'U' | 'L' | 's' | 'l' | 't') {
         return;
     }
     let name = tree.name(id);
@@ -36,6 +37,9 @@ pub(super) fn check(config: &Config, id: NodeId, problems: &mut Vec<ConfigProble
 /// The locations directly in a block.
 fn locations(config: &Config, block: NodeId, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
+    if tree.first(block, "location").is_none() {
+        return;
+    }
     let mut seen: BTreeSet<(bool, &str)> = BTreeSet::new();
     let outer = (tree.name(block) == "location").then(|| location_select::kind(tree, block));
     for id in tree.named(block, "location").filter(|id| tree.is_block(*id)) {
@@ -199,7 +203,7 @@ fn passes(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
         );
         problems.push(error(config, "pass-uri-not-allowed", id, message));
     }
-    let (host, port) = pass::host_and_port(&destination.authority);
+    let (host, port) = pass::host_and_port(destination.authority);
     let group = tree.upstream(host).is_some();
     let is_unix = destination.authority.starts_with("unix:");
     if let (true, Some(port)) = (group, port) {

@@ -80,12 +80,12 @@ impl<'a> Applications<'a> {
     pub(super) fn behind(&self, config: &Config, node: NodeId) -> Option<&'a AppServer> {
         let tree = &config.tree;
         let destination = pass::destination(pass::protocol(tree.name(node)), tree.argument(node, 0));
-        match tree.upstream(pass::host_and_port(&destination.authority).0) {
+        match tree.upstream(pass::host_and_port(destination.authority).0) {
             Some(group) => pass::group_peers(config, group)
                 .iter()
                 .find_map(|peer| self.at(&peer.address)),
             None => self.at(&pass::address(
-                &destination.authority,
+                destination.authority,
                 if destination.tls { 443 } else { 80 },
             )),
         }

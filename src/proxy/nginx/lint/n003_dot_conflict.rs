@@ -42,6 +42,10 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 /// Names with a leading dot that nginx drops because of an exact name, each once.
 pub(super) fn dropped(config: &Config) -> Vec<(NodeId, String)> {
     let mut found: Vec<(NodeId, String)> = Vec::new();
+    let mut names = config.servers.iter().flat_map(|server| &server.names);
+    if !names.any(|name| name.text.starts_with('.')) {
+        return found;
+    }
     let mut told = HashSet::default();
     for (_, servers) in edits::by_socket(config) {
         if servers.len() < 2 {

@@ -19,9 +19,9 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for id in 0..tree.len() {
+    for id in tree.every("location") {
         let parent = tree.parent(id);
-        if tree.name(id) != "location" || tree.name(parent) != "location" || !tree.in_http(id) {
+        if tree.name(parent) != "location" || !tree.in_http(id) {
             continue;
         }
         let (kind, name) = location_select::kind(tree, id);

@@ -1,5 +1,7 @@
 //! A regular expression that an earlier one on the same level always forestalls.
 
+use std::collections::BTreeMap;
+
 use foldhash::HashMap;
 
 use super::super::Config;
@@ -25,7 +27,18 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for block in 0..tree.len() {
+    // Most blocks have no two regular expressions, of which one could forestall the other.
+    let is_regex = |node: &NodeId| {
+        let (kind, _) = location_select::kind(tree, *node);
+        matches!(kind, Kind::Regex | Kind::RegexCaseless)
+    };
+    let mut counts: BTreeMap<NodeId, u32> = BTreeMap::new();
+    for node in tree.every("location").filter(is_regex) {
+        let count = counts.entry(tree.parent(node)).or_default();
+        *count = count.saturating_add(1);
+    }
+    let blocks = counts.into_iter().filter(|(_, count)| *count > 1);
+    for (block, _) in blocks {
         if !matches!(tree.name(block), "server" | "location") || !tree.in_http(block) {
             continue;
         }

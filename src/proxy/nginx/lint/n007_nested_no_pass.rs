@@ -40,9 +40,9 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     if config.errors.iter().any(|error| error.rule.starts_with("include-")) {
         return;
     }
-    for node in 0..tree.len() {
+    for node in tree.every("location") {
         let outer = tree.parent(node);
-        if tree.name(node) != "location" || tree.name(outer) != "location" || !has_pass(tree, outer) {
+        if tree.name(outer) != "location" || !has_pass(tree, outer) {
             continue;
         }
         let (outer_kind, _) = location_select::kind(tree, outer);

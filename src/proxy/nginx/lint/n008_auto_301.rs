@@ -27,8 +27,8 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             _ => None,
         });
     let Some(place) = redirected else { return };
-    for node in 0..tree.len() {
-        if tree.name(node) != "location" || !has_pass(tree, node) || config.place(node) != place {
+    for node in tree.every("location") {
+        if !has_pass(tree, node) || config.place(node) != place {
             continue;
         }
         let (kind, name) = location_select::kind(tree, node);

@@ -19,10 +19,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for block in 0..tree.len() {
-        if tree.name(block) != "location" {
-            continue;
-        }
+    for block in tree.every("location") {
         let Some(given) = tree.first(block, "return") else {
             continue;
         };

@@ -19,10 +19,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for node in 0..tree.len() {
-        if tree.name(node) != "location" || !tree.in_http(node) {
-            continue;
-        }
+    for node in tree.every("location").filter(|node| tree.in_http(*node)) {
         let (kind, name) = location_select::kind(tree, node);
         if !matches!(kind, Kind::Exact | Kind::Prefix | Kind::PrefixNoRegex) || !has_escape(name) {
             continue;

@@ -24,6 +24,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             && tree
                 .children(node)
                 .next()
+                .filter(|first| tree.symbol(*first).is_none())
                 .is_some_and(|first| is_rest_of_repetition(tree.name(first)));
         if !is_cut {
             continue;

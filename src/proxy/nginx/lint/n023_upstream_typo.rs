@@ -25,7 +25,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let around = Around::new(around);
     for hop in upstreams::hops(config) {
         let host = hop.host();
-        let written_with_port = hop.destination.authority != host;
+        let written_with_port = hop.destination().authority != host;
         if hop.variables
             || hop.group.is_some()
             || written_with_port

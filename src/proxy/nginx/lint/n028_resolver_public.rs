@@ -61,7 +61,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         }
         for value in names.values(hop.block, &hop.written) {
             let destination = pass::destination(hop.protocol, &value);
-            let (host, port) = pass::host_and_port(&destination.authority);
+            let (host, port) = pass::host_and_port(destination.authority);
             let group = tree.upstream(host).is_some() && port.is_none();
             if group
                 || !destination.scheme_ok
@@ -167,7 +167,7 @@ fn silent_servers(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigP
         return;
     }
     let tree = &config.tree;
-    for resolver in (0..tree.len()).filter(|id| tree.name(*id) == "resolver" && tree.in_http(*id)) {
+    for resolver in tree.every("resolver").filter(|id| tree.in_http(*id)) {
         let addresses = written_addresses(config, resolver);
         for address in &addresses {
             let shown = if address.contains(':') {

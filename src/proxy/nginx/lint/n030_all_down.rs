@@ -21,15 +21,16 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     for http in tree.http_blocks() {
         for upstream in tree.named(http, "upstream").filter(|node| tree.is_block(*node)) {
             let name = tree.argument(upstream, 0);
-            let peers = pass::group_peers(config, upstream);
-            if !peers.is_empty() && peers.iter().all(|peer| peer.down) {
+            let servers = || pass::group_servers(tree, upstream);
+            let some = servers().next().is_some();
+            if some && servers().all(|server| pass::has_option(tree, server, "down")) {
                 let message =
                     format!("all servers of upstream \"{name}\" are marked down: every request gets 502");
                 let mut found = problem(config, &CHECK.rule, upstream, message);
                 "502 always: no live upstreams".clone_into(&mut found.effect);
                 let server = tree.named(upstream, "server").find(|server| {
                     // To take a lone server back is the only thing that can be meant; of several nobody knows.
-                    peers.len() == 1 && tree.arguments(*server).any(|word| word == "down")
+                    servers().count() == 1 && tree.arguments(*server).any(|word| word == "down")
                 });
                 found.repair = server.map(|server| {
                     let words: Vec<&str> = tree.arguments(server).filter(|word| *word != "down").collect();

@@ -7,8 +7,8 @@ use foldhash::HashSet;
 use super::super::location_select::{self, Kind};
 use super::super::server_select::Socket;
 use super::super::tree::NodeId;
-use super::super::variables::has_variables;
 use super::super::{Config, RouteRequest, pass};
+use super::upstreams;
 use super::{Check, Rule, problem};
 use crate::evidence::{
     ConfigProblem, Handler, Pass, PeerAddress, Place, ProblemLevel, Protocol, ProxyKind, Route, Snapshot,
@@ -40,27 +40,25 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         .iter()
         .flat_map(|server| server.listens.iter().map(|listen| &listen.socket))
         .collect();
-    let leads_back = pass::all_passes(config).filter(|node| {
-        let written = tree.argument(*node, 0);
-        tree.name(*node) == "proxy_pass" && !has_variables(written) && {
-            let destination = pass::destination(Protocol::Http, written);
-            let group = tree.upstream(pass::host_and_port(&destination.authority).0);
-            let peers: Vec<PeerAddress> = match group {
-                Some(group) => pass::group_peers(config, group)
-                    .into_iter()
-                    .map(|peer| peer.address)
-                    .collect(),
-                None => vec![pass::address(
-                    &destination.authority,
-                    pass::default_port(Protocol::Http, destination.tls),
-                )],
-            };
-            only(&peers)
-                .and_then(endpoint)
-                .is_some_and(|address| is_own(&own, address))
-        }
+    let hops = upstreams::hops(config).iter();
+    let leads_back = hops.filter(|hop| {
+        let endpoint = match hop.named {
+            _ if hop.protocol != Protocol::Http || hop.variables => None,
+            Some(group) => {
+                let mut servers = pass::group_servers(tree, group);
+                // The only one.
+                let server = servers.next().filter(|_| servers.next().is_none());
+                server.and_then(|server| written_endpoint(tree.argument(server, 0), 80))
+            }
+            None => {
+                let destination = hop.destination();
+                let port = pass::default_port(Protocol::Http, destination.tls);
+                written_endpoint(destination.authority, port)
+            }
+        };
+        endpoint.is_some_and(|address| is_own(&own, address))
     });
-    for node in leads_back.take(MOST_FOLLOWED) {
+    for node in leads_back.map(|hop| hop.node).take(MOST_FOLLOWED) {
         let Some(request) = sample(config, node) else {
             continue;
         };
@@ -87,6 +85,17 @@ fn only<T>(items: &[T]) -> Option<&T> {
         [one] => Some(one),
         _ => None,
     }
+}
+
+/// The endpoint of an authority. A name that is none needs no address made of it, and nearly all are such.
+fn written_endpoint(authority: &str, default_port: u16) -> Option<SocketAddr> {
+    let (host, _) = pass::host_and_port(authority);
+    let may_be_one = upstreams::is_address(host)
+        || host.eq_ignore_ascii_case("localhost") && !authority.starts_with("unix:");
+    may_be_one
+        .then(|| pass::address(authority, default_port))
+        .as_ref()
+        .and_then(endpoint)
 }
 
 fn endpoint(address: &PeerAddress) -> Option<SocketAddr> {

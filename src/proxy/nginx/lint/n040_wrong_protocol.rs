@@ -113,7 +113,7 @@ fn tell(
     if line.others {
         found.level = ProblemLevel::Warning;
     }
-    let authority = &line.hop.destination.authority;
+    let authority = &line.hop.destination().authority;
     found.repair = match spoken {
         Spoken::Http | Spoken::OnlyHttp1 => Some(format!("proxy_pass http://{authority};")),
         Spoken::FastCgi => Some(format!("include fastcgi.conf; fastcgi_pass {authority};")),

@@ -32,7 +32,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 /// PHP needs `SCRIPT_FILENAME`. Quiet for applications that are not PHP (no `php` in sight).
 fn script_file_name(config: &Config, node: NodeId, block: NodeId, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    let parameters = tree.nearest_all(block, "fastcgi_param");
+    let parameters: Vec<NodeId> = tree.nearest_all(block, "fastcgi_param").collect();
     if parameters
         .iter()
         .any(|parameter| tree.argument(*parameter, 0) == "SCRIPT_FILENAME")

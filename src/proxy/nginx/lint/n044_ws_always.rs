@@ -49,13 +49,10 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if tree.first(group, "keepalive").is_none() || is_for_sockets(config, hop) {
             continue;
         }
-        let header = tree
-            .nearest_all(hop.block, "proxy_set_header")
-            .into_iter()
-            .find(|node| {
-                tree.argument(*node, 0).eq_ignore_ascii_case("connection")
-                    && tree.argument(*node, 1).eq_ignore_ascii_case("upgrade")
-            });
+        let header = tree.nearest_all(hop.block, "proxy_set_header").find(|node| {
+            tree.argument(*node, 0).eq_ignore_ascii_case("connection")
+                && tree.argument(*node, 1).eq_ignore_ascii_case("upgrade")
+        });
         let Some(header) = header.filter(|header| told.insert(*header)) else {
             continue;
         };

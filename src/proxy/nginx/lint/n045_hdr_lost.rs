@@ -40,26 +40,26 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         if level == ROOT || !told.insert((level, directive)) {
             continue;
         }
-        let outer = tree.nearest_all(tree.parent(level), directive);
+        let outer = || tree.nearest_all(tree.parent(level), directive);
+        let is_host = |node: &NodeId| tree.argument(*node, 0).eq_ignore_ascii_case("host");
+        // The default is the same as this.
+        let is_default = |node: &NodeId| tree.argument(*node, 1) == "$proxy_host";
+        let host = outer().find(|node| is_host(node) && !is_default(node));
+        let host = host.filter(|_| !tree.named(level, directive).any(|node| is_host(&node)));
+        let (Some(host), Some(first)) = (host, tree.first(level, directive)) else {
+            continue;
+        };
         let own: HashSet<String> = tree
             .named(level, directive)
             .map(|node| tree.argument(node, 0).to_ascii_lowercase())
             .collect();
-        let lost: Vec<NodeId> = outer
-            .into_iter()
+        let lost: Vec<NodeId> = outer()
             .filter(|node| !own.contains(&tree.argument(*node, 0).to_ascii_lowercase()))
             .collect();
-        let host = lost.iter().find(|node| {
-            // The default is the same as this.
-            tree.argument(**node, 0).eq_ignore_ascii_case("host") && tree.argument(**node, 1) != "$proxy_host"
-        });
-        let (Some(host), Some(first)) = (host, tree.first(level, directive)) else {
-            continue;
-        };
         let names: Vec<&str> = lost.iter().map(|node| tree.argument(*node, 0)).collect();
         let message = format!(
             "this {directive} discards those of {}: {} {} not sent as set there",
-            config.place(*host),
+            config.place(host),
             names.join(", "),
             if names.len() == 1 { "is" } else { "are" }
         );
@@ -69,9 +69,9 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             if hop.variables {
                 "the one in the pass"
             } else {
-                &hop.destination.authority
+                hop.destination().authority
             },
-            tree.argument(*host, 1)
+            tree.argument(host, 1)
         );
         let again: Vec<String> = lost
             .iter()

@@ -29,7 +29,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             continue;
         };
         let host = hop.host();
-        let sends_its_own = tree.nearest_all(hop.block, directive).into_iter().any(|node| {
+        let sends_its_own = tree.nearest_all(hop.block, directive).any(|node| {
             tree.argument(node, 0).eq_ignore_ascii_case("host") && tree.argument(node, 1) != "$proxy_host"
         });
         if host.is_empty() || sends_its_own {

@@ -34,31 +34,33 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         .iter()
         .filter(|hop| hop.protocol == Protocol::Http)
     {
-        let hosts: Vec<_> = tree
+        let mut hosts = tree
             .nearest_all(hop.block, "proxy_set_header")
-            .into_iter()
-            .filter(|node| {
-                let value = tree.argument(*node, 1);
-                let sent = !value.is_empty()
-                    && (!has_variables(value)
-                        || FILLED.iter().any(|name| value.to_ascii_lowercase().starts_with(name)));
-                tree.argument(*node, 0).eq_ignore_ascii_case("host") && sent
-            })
-            .collect();
-        let [first, .., last] = hosts.as_slice() else {
+            .filter(|node| tree.argument(*node, 0).eq_ignore_ascii_case("host"))
+            .filter(|node| is_sent(tree.argument(*node, 1)));
+        let (Some(first), Some(last)) = (hosts.next(), hosts.last()) else {
             continue;
         };
-        if !told.insert(*last) {
+        if !told.insert(last) {
             continue;
         }
         let message = format!(
             "Host is set here and at {}: both are sent, {} and {}",
-            config.place(*first),
-            tree.argument(*first, 1),
-            tree.argument(*last, 1)
+            config.place(first),
+            tree.argument(first, 1),
+            tree.argument(last, 1)
         );
-        let mut found = problem(config, &CHECK.rule, *last, message);
+        let mut found = problem(config, &CHECK.rule, last, message);
         "400 always from most backends, nginx and Apache among them".clone_into(&mut found.effect);
         problems.push(found);
     }
+}
+
+/// True for a value that is not empty in any ordinary request: such a header is sent.
+fn is_sent(value: &str) -> bool {
+    let starts = |name: &&str| {
+        let start = value.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
+    !value.is_empty() && (!has_variables(value) || FILLED.iter().any(starts))
 }

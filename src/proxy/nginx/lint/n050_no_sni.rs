@@ -29,12 +29,12 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let groups = upstreams::group_names(config);
     let around = Around::new(around);
     for hop in upstreams::hops(config) {
-        let tls =
-            hop.destination.tls && matches!(hop.protocol, Protocol::Http | Protocol::Grpc | Protocol::Uwsgi);
+        let tls = hop.destination().tls
+            && matches!(hop.protocol, Protocol::Http | Protocol::Grpc | Protocol::Uwsgi);
         if !tls || hop.is_on(config, "ssl_server_name") {
             continue;
         }
-        if let Some(name) = name(config, &run_time, &groups, hop) {
+        if let Some(name) = name(config, &run_time, groups, hop) {
             judge(config, &around, hop, &name, problems);
         }
     }
@@ -59,13 +59,13 @@ fn name(
         return Some(NameAndPort { name, port: 443 });
     }
     if !hop.variables {
-        return of(&hop.destination.authority);
+        return of(hop.destination().authority);
     }
     run_time.values(hop.block, &hop.written).iter().find_map(|value| {
         let destination = super::super::pass::destination(hop.protocol, value);
-        let (host, port) = super::super::pass::host_and_port(&destination.authority);
+        let (host, port) = super::super::pass::host_and_port(destination.authority);
         let group = config.tree.upstream(host).is_some() && port.is_none();
-        of(&destination.authority).filter(|_| !group)
+        of(destination.authority).filter(|_| !group)
     })
 }
 

@@ -3,9 +3,10 @@
 use foldhash::HashSet;
 
 use super::super::tree::NodeId;
-use super::super::{Config, pass, units};
+use super::super::{Config, units};
+use super::upstreams::{self, Hop};
 use super::{Check, Rule, problem};
-use crate::evidence::{ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot};
+use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
     rule: Rule {
@@ -20,48 +21,33 @@ pub(super) const CHECK: Check<Config> = Check {
 };
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
-    let tree = &config.tree;
     let mut told = HashSet::default();
-    for node in pass::all_passes(config) {
-        let protocol = pass::protocol(tree.name(node));
-        let destination = pass::destination(protocol, tree.argument(node, 0));
-        let block = tree.parent(node);
-        verify_without_certificate(
-            config,
-            node,
-            block,
-            protocol,
-            destination.tls,
-            &mut told,
-            problems,
-        );
+    for hop in upstreams::hops(config).iter().filter(|hop| hop.destination().tls) {
+        verify_without_certificate(config, hop, &mut told, problems);
     }
 }
 
 /// Verification without a list of trusted certificates; nginx refuses it for a literal `https://`.
 fn verify_without_certificate(
     config: &Config,
-    node: NodeId,
-    block: NodeId,
-    protocol: Protocol,
-    tls: bool,
+    hop: &Hop,
     told: &mut HashSet<NodeId>,
     problems: &mut Vec<ConfigProblem>,
 ) {
     let tree = &config.tree;
-    let prefix = protocol.directive_prefix();
-    let verify = tree.nearest(block, &format!("{prefix}_ssl_verify"));
+    let prefix = hop.protocol.directive_prefix();
+    let verify = hop.directive(config, "ssl_verify");
     let Some(verify) = verify.filter(|verify| units::flag(tree.argument(*verify, 0)) == Some(true)) else {
         return;
     };
     let name = format!("{prefix}_ssl_trusted_certificate");
     // One directive in force for many passes is told of once.
-    if !tls || tree.nearest(block, &name).is_some() || !told.insert(verify) {
+    if tree.nearest(hop.block, &name).is_some() || !told.insert(verify) {
         return;
     }
     let message = format!(
         "{prefix}_ssl_verify is on, but no {name} is set for {}",
-        tree.argument(node, 0)
+        hop.written
     );
     let mut found = problem(config, &CHECK.rule, verify, message);
     found.repair = Some(format!("{name} /etc/ssl/certs/ca-certificates.crt;"));

@@ -97,10 +97,10 @@ fn peers(config: &Config, node: NodeId) -> Vec<Peer> {
     let tree = &config.tree;
     let protocol = pass::protocol(tree.name(node));
     let destination = pass::destination(protocol, tree.argument(node, 0));
-    match tree.upstream(pass::host_and_port(&destination.authority).0) {
+    match tree.upstream(pass::host_and_port(destination.authority).0) {
         Some(group) => pass::group_peers(config, group),
         None => vec![Peer {
-            address: pass::address(&destination.authority, if destination.tls { 443 } else { 80 }),
+            address: pass::address(destination.authority, if destination.tls { 443 } else { 80 }),
             ..Peer::default()
         }],
     }
@@ -121,15 +121,27 @@ fn logged(peer: &Peer, authorities: &HashSet<String>) -> bool {
 /// The word in a pass, or in the location around it, that tells of single sign-on.
 fn sign_on(config: &Config, hop: &Hop) -> Option<String> {
     let tree = &config.tree;
-    let location = tree
-        .around(hop.block)
-        .find(|block| tree.name(*block) == "location")
-        .map(|block| location_select::shown(tree, block));
-    [Some(hop.destination.authority.clone()), location]
-        .into_iter()
-        .flatten()
-        .find(|text| {
-            let text = text.to_ascii_lowercase();
-            SIGN_ON.iter().any(|word| text.contains(word))
-        })
+    let authority = hop.destination().authority;
+    if tells_of_sign_on(authority) {
+        return Some(authority.to_owned());
+    }
+    let location = tree.around(hop.block).find(|block| tree.name(*block) == "location")?;
+    tree.arguments(location)
+        .any(tells_of_sign_on)
+        .then(|| location_select::shown(tree, location))
+}
+
+fn tells_of_sign_on(text: &str) -> bool {
+    let starts = |rest: &[u8], word: &str| {
+        rest.get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    // Every word begins with one of these letters, and most texts have none of them.
+    let mut rests = (0..text.len()).filter_map(|at| text.as_bytes().get(at..));
+    rests.any(|rest| {
+        matches!(
+            rest.first(),
+            Some(b'o' | b'O' | b'k' | b'K' | b's' | b'S' | b'a' | b'A')
+        ) && SIGN_ON.iter().any(|word| starts(rest, word))
+    })
 }

@@ -25,7 +25,7 @@ pub(in super::super) fn find(config: &Config, problems: &mut Vec<ConfigProblem>)
     let names = ["proxy", "fastcgi", "uwsgi", "scgi"].map(|prefix| {
         ["buffer_size", "buffers", "busy_buffers_size"].map(|suffix| format!("{prefix}_{suffix}"))
     });
-    let all_set = tree.every_of(names.as_flattened());
+    let all_set = tree.every_of(|name| names.as_flattened().iter().any(|wanted| wanted == name));
     for names in names {
         // What is in force in a block without a word of its own is in force around it; of servers that only
         // inherit, the first speaks for all.

@@ -22,15 +22,13 @@ pub(super) const CHECK: Check<Config> = Check {
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let mut told: HashSet<NodeId> = HashSet::default();
-    for (node, _, group) in super::passes_to_groups(config) {
-        let block = tree.parent(node);
-        let prefix = pass::protocol(tree.name(node)).directive_prefix();
-        let Some((place, why)) = without_next(config, block, prefix) else {
+    for (hop, group) in super::passes_to_groups(config) {
+        let prefix = hop.protocol.directive_prefix();
+        let Some((place, why)) = without_next(config, hop.block, prefix) else {
             continue;
         };
-        let usable = pass::group_peers(config, group)
-            .iter()
-            .filter(|peer| !peer.down)
+        let usable = pass::group_servers(tree, group)
+            .filter(|server| !pass::has_option(tree, *server, "down"))
             .count();
         if usable < 2 || !told.insert(place) {
             continue;

@@ -26,28 +26,28 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     for http in tree.http_blocks() {
         for upstream in tree.named(http, "upstream").filter(|node| tree.is_block(*node)) {
-            let servers: Vec<_> = tree
-                .named(upstream, "server")
-                .zip(pass::group_peers(config, upstream))
-                .filter(|(_, peer)| !peer.down)
-                .collect();
-            let soonest = servers.iter().map(|(_, peer)| peer.fail_timeout_ms).min();
-            let each = servers.iter().all(|(_, peer)| peer.max_fails == 1);
-            let (Some((first, _)), Some(soonest)) =
-                (servers.first(), soonest.filter(|soonest| *soonest > LONG_MS))
+            let servers = || {
+                let all = pass::group_servers(tree, upstream);
+                all.filter(|server| !pass::has_option(tree, *server, "down"))
+            };
+            let count = servers().take(FEW + 1).count();
+            let each = servers().all(|server| pass::max_fails(tree, server) == 1);
+            if !each || !(2..=FEW).contains(&count) {
+                continue;
+            }
+            let soonest = servers().map(|server| pass::fail_timeout_ms(tree, server)).min();
+            let (Some(first), Some(soonest)) =
+                (servers().next(), soonest.filter(|soonest| *soonest > LONG_MS))
             else {
                 continue;
             };
-            if !each || servers.len() < 2 || servers.len() > FEW {
-                continue;
-            }
             let seconds = soonest / 1000;
             let message = format!(
                 "one failure takes a server of upstream \"{}\" out for {seconds} s, and all {} may be out at once",
                 tree.argument(upstream, 0),
-                servers.len()
+                count
             );
-            let mut found = problem(config, &CHECK.rule, *first, message);
+            let mut found = problem(config, &CHECK.rule, first, message);
             found.effect = if config.environment.at_least(1, 11, 5) {
                 format!("502 \"no live upstreams\" for up to {seconds} s after all servers are well again")
             } else {
@@ -55,7 +55,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             };
             found.repair = Some(format!(
                 "server {} max_fails=3 fail_timeout=10s;",
-                tree.argument(*first, 0)
+                tree.argument(first, 0)
             ));
             problems.push(found);
         }

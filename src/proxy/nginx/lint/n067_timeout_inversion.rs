@@ -32,9 +32,9 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 
 fn connect_timeouts(config: &Config, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for node in 1..tree.len() {
+    for node in tree.every_of(|name| name.ends_with("_connect_timeout")) {
         let name = tree.name(node);
-        if !name.ends_with("_connect_timeout") || !tree.in_http(node) {
+        if !tree.in_http(node) {
             continue;
         }
         let Some(limit_ms) =

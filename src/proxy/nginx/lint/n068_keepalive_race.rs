@@ -27,12 +27,12 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let applications = Applications::of(around);
     let mut told: HashSet<NodeId> = HashSet::default();
-    for (node, _, group_node) in super::passes_to_groups(config) {
+    for (hop, group_node) in super::passes_to_groups(config) {
         let group = pass::group(config, group_node);
         let (Some(_), Some(kept_ms)) = (group.keepalive, group.keepalive_timeout_ms) else {
             continue;
         };
-        if !reuses(config, node) {
+        if !reuses(config, hop.node) {
             continue;
         }
         let idle = pass::group_peers(config, group_node)

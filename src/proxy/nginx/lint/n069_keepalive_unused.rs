@@ -3,8 +3,8 @@
 
 use foldhash::HashSet;
 
+use super::super::Config;
 use super::super::tree::NodeId;
-use super::super::{Config, pass};
 use super::{Check, Rule, inserted, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, Protocol, ProxyKind, Snapshot, TextEdit};
 
@@ -29,7 +29,8 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
     let tree = &config.tree;
     let mut told: HashSet<NodeId> = HashSet::default();
-    for (node, _, group) in super::passes_to_groups(config) {
+    for (hop, group) in super::passes_to_groups(config) {
+        let node = hop.node;
         let Some(keepalive) = tree.first(group, "keepalive") else {
             continue;
         };
@@ -41,7 +42,6 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
             .children(group)
             .skip_while(|child| *child != keepalive)
             .find(|child| BALANCERS.contains(&tree.name(*child)));
-        let block = tree.parent(node);
         let mut found = if let Some(balancer) = balancer {
             let message = format!(
                 "keepalive of upstream \"{name}\" has no effect: {} in line {} comes after it and takes its place",
@@ -55,9 +55,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
                 tree.written(keepalive)
             ));
             found
-        } else if pass::protocol(tree.name(node)) == Protocol::Http
-            && !super::keeps_connections(config, block)
-        {
+        } else if hop.protocol == Protocol::Http && !super::keeps_connections(config, hop.block) {
             let message = format!(
                 "keepalive of upstream \"{name}\" has no effect: it needs proxy_http_version 1.1 and an empty \
                  Connection header at {}",
@@ -81,11 +79,11 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
 fn edit(config: &Config, node: NodeId) -> Option<TextEdit> {
     let tree = &config.tree;
     let block = tree.parent(node);
-    let headers = tree.nearest_all(block, "proxy_set_header");
+    let mut headers = tree.nearest_all(block, "proxy_set_header");
     let safe = tree.name(block) == "location"
         && tree.nearest(block, "proxy_http_version").is_none()
-        && headers.iter().all(|header| {
-            tree.parent(*header) == block && !tree.argument(*header, 0).eq_ignore_ascii_case("connection")
+        && headers.all(|header| {
+            tree.parent(header) == block && !tree.argument(header, 0).eq_ignore_ascii_case("connection")
         });
     let lines = ["proxy_http_version 1.1;", "proxy_set_header Connection \"\";"].map(str::to_owned);
     safe.then(|| inserted(config, node, &lines))

@@ -63,9 +63,8 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     }
     if let Some(change) = over(&lately, &KEEPALIVE) {
         let first = super::passes_to_groups(config)
-            .into_iter()
-            .filter(|(node, _, _)| pass::protocol(tree.name(*node)) == Protocol::Http)
-            .map(|(_, _, group)| group)
+            .filter(|(hop, _)| hop.protocol == Protocol::Http)
+            .map(|(_, group)| group)
             .find(|group| tree.first(*group, "keepalive").is_none());
         if let Some(group) = first {
             let mut found = told(config, group, change, &KEEPALIVE);

@@ -27,10 +27,7 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     let mut upstreams: HashMap<NodeId, BTreeSet<String>> = HashMap::default();
     let mut pages: HashMap<(NodeId, &str), Option<(NodeId, String)>> = HashMap::default();
-    for node in 0..tree.len() {
-        if tree.name(node) != "error_page" {
-            continue;
-        }
+    for node in tree.every("error_page") {
         let words: Vec<&str> = tree.arguments(node).collect();
         let Some((target, codes)) = words.split_last() else {
             continue;
@@ -103,7 +100,9 @@ fn served_by(config: &Config, server: NodeId, target: &str) -> Option<(NodeId, S
 
 fn authority(config: &Config, node: NodeId) -> String {
     let tree = &config.tree;
-    pass::destination(pass::protocol(tree.name(node)), tree.argument(node, 0)).authority
+    pass::destination(pass::protocol(tree.name(node)), tree.argument(node, 0))
+        .authority
+        .to_owned()
 }
 
 /// All upstreams that a server passes requests to.

@@ -25,9 +25,9 @@ fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
     // One word for each place, however many locations ask it.
     let mut known: HashSet<(NodeId, &str)> = HashSet::default();
-    for node in 0..tree.len() {
+    for node in tree.every("auth_request") {
         let target = tree.argument(node, 0);
-        if tree.name(node) != "auth_request" || !target.starts_with('/') || has_variables(target) {
+        if !target.starts_with('/') || has_variables(target) {
             continue;
         }
         let server = tree.around(node).find(|level| tree.name(*level) == "server");
@@ -75,7 +75,6 @@ fn judge(config: &Config, node: NodeId, location: NodeId) -> Option<ConfigProble
         .is_some_and(|node| units::flag(tree.argument(node, 0)) == Some(false));
     let no_length = tree
         .nearest_all(location, "proxy_set_header")
-        .into_iter()
         .any(|node| tree.argument(node, 0).eq_ignore_ascii_case("content-length"));
     if body_off || no_length {
         return None;

@@ -18,12 +18,12 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for id in 0..tree.len() {
-        let is_return = tree.name(id) == "return" && tree.argument(id, 0) == "502";
-        let is_page = tree.name(id) == "error_page" && tree.arguments(id).any(|word| word == "=502");
-        if (is_return || is_page) && tree.in_http(id) {
-            let message = format!("\"{}\" makes nginx itself answer 502", tree.written(id));
-            problems.push(problem(config, &CHECK.rule, id, message));
-        }
+    let returns = tree.every("return").filter(|id| tree.argument(*id, 0) == "502");
+    let pages = tree
+        .every("error_page")
+        .filter(|id| tree.arguments(*id).any(|word| word == "=502"));
+    for id in returns.chain(pages).filter(|id| tree.in_http(*id)) {
+        let message = format!("\"{}\" makes nginx itself answer 502", tree.written(id));
+        problems.push(problem(config, &CHECK.rule, id, message));
     }
 }

@@ -18,14 +18,13 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for id in 0..tree.len() {
-        let name = tree.name(id);
-        if !matches!(
-            name,
-            "proxy_cache_valid" | "fastcgi_cache_valid" | "uwsgi_cache_valid" | "scgi_cache_valid"
-        ) {
-            continue;
-        }
+    let wanted = [
+        "proxy_cache_valid",
+        "fastcgi_cache_valid",
+        "uwsgi_cache_valid",
+        "scgi_cache_valid",
+    ];
+    for id in tree.every_of(|name| wanted.contains(&name)) {
         let words: Vec<&str> = tree.arguments(id).collect();
         let Some((time, statuses)) = words.split_last() else {
             continue;

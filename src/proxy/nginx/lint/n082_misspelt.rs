@@ -19,9 +19,9 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let tree = &config.tree;
-    for id in 1..tree.len() {
+    for id in tree.every_other() {
         let name = tree.name(id);
-        if tree.symbol(id).is_some() || name.len() < 5 || checks::is_list_entry(config, id) {
+        if name.len() < 5 || checks::is_list_entry(config, id) {
             continue;
         }
         let near =

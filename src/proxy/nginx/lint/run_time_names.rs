@@ -3,12 +3,11 @@
 use std::cell::LazyCell;
 use std::net::IpAddr;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 
 use super::super::tree::NodeId;
 use super::super::variables::{Part, has_variables, parts};
 use super::super::{Config, location_select, pass};
-use crate::evidence::PeerAddress;
 
 /// A name that a `*_pass` with a variable yields where no `resolver` is in force.
 #[derive(Clone, Debug)]
@@ -57,16 +56,8 @@ impl<'c> RunTimeNames<'c> {
             return Vec::new();
         }
         // Most configurations have no such name, and need no list of the others.
-        let resolved: LazyCell<HashSet<String>, _> = LazyCell::new(|| {
-            let peers = pass::all_peers(self.config).into_iter();
-            peers
-                .filter_map(|peer| match peer.address {
-                    PeerAddress::Name(name) => Some(name.name.to_ascii_lowercase()),
-                    PeerAddress::Ip(_) | PeerAddress::Unix(_) => None,
-                })
-                .collect()
-        });
-        let is_resolved = |name: &str| resolved.contains(&name.to_ascii_lowercase());
+        let resolved = LazyCell::new(|| pass::all_hosts(self.config));
+        let is_resolved = |name: &str| resolved.contains(name.to_ascii_lowercase().as_str());
         pass::all_passes(self.config)
             .filter_map(|node| self.without_resolver(&is_resolved, node))
             .collect()
@@ -87,7 +78,7 @@ impl<'c> RunTimeNames<'c> {
         let mut always = true;
         for value in self.values(block, written) {
             let destination = pass::destination(protocol, &value);
-            let (host, port) = pass::host_and_port(&destination.authority);
+            let (host, port) = pass::host_and_port(destination.authority);
             let bare = host.trim_start_matches('[').trim_end_matches(']');
             let group = tree.upstream(host);
             if host.is_empty()

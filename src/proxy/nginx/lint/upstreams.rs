@@ -19,6 +19,7 @@ use crate::evidence::{
 pub(in super::super) struct Facts {
     hops: OnceLock<Vec<Hop>>,
     lines: OnceLock<Vec<KeptLine>>,
+    group_names: OnceLock<HashMap<NodeId, GroupNames>>,
     pub(super) unresolvable: OnceLock<Vec<Unresolvable>>,
 }
 
@@ -34,8 +35,9 @@ pub(super) struct Hop {
     pub(super) written: String,
     /// The argument holds variables.
     pub(super) variables: bool,
-    pub(super) destination: Destination,
-    /// The group it names, when it names one literally.
+    /// The group whose name it has literally, perhaps with a port, which nginx refuses.
+    pub(super) named: Option<NodeId>,
+    /// The group it leads to, when it names one literally.
     pub(super) group: Option<NodeId>,
 }
 
@@ -59,28 +61,34 @@ fn all_hops(config: &Config) -> Vec<Hop> {
             let protocol = pass::protocol(tree.name(node));
             let destination = pass::destination(protocol, written);
             let variables = has_variables(written);
-            let (host, port) = pass::host_and_port(&destination.authority);
-            let group = tree.upstream(host).filter(|_| !variables && port.is_none());
+            let (host, port) = pass::host_and_port(destination.authority);
+            let named = tree.upstream(host).filter(|_| !variables);
             Hop {
                 node,
                 block: tree.parent(node),
                 protocol,
                 written: written.to_owned(),
                 variables,
-                destination,
-                group,
+                named,
+                group: named.filter(|_| port.is_none()),
             }
         })
         .collect()
 }
 
 impl Hop {
+    /// The parts of its argument.
+    pub(super) fn destination(&self) -> Destination<'_> {
+        pass::destination(self.protocol, &self.written)
+    }
+
     /// The host as written, with the brackets of an IPv6 address; empty for a unix socket.
     pub(super) fn host(&self) -> &str {
-        if self.destination.authority.starts_with("unix:") {
+        let authority = self.destination().authority;
+        if authority.starts_with("unix:") {
             return "";
         }
-        pass::host_and_port(&self.destination.authority).0
+        pass::host_and_port(authority).0
     }
 
     /// The directive in force for this pass, by the part of its name after `proxy_`.
@@ -155,15 +163,16 @@ fn all_lines(config: &Config) -> Vec<KeptLine> {
     let mut known: HashSet<(NodeId, &str, bool)> = HashSet::default();
     let mut lines = Vec::new();
     for (index, hop) in hops(config).iter().enumerate().filter(|(_, hop)| !hop.variables) {
-        let tls = hop.destination.tls;
+        let destination = hop.destination();
+        let tls = destination.tls;
         let Some(group) = hop.group else {
-            if hop.destination.scheme_ok && !hop.destination.authority.is_empty() {
+            if destination.scheme_ok && !destination.authority.is_empty() {
                 let port = if tls { 443 } else { 80 };
-                let (host, written) = pass::host_and_port(&hop.destination.authority);
+                let (host, written) = pass::host_and_port(destination.authority);
                 if !host.is_empty() {
                     lines.push(KeptLine {
                         node: hop.node,
-                        address: pass::address(&hop.destination.authority, port),
+                        address: pass::address(destination.authority, port),
                         hop: index,
                         others: false,
                         port_written: written.is_some(),
@@ -196,7 +205,7 @@ fn all_lines(config: &Config) -> Vec<KeptLine> {
 }
 
 /// The names that the servers of a group have.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct GroupNames {
     /// Names with a dot that are not internal, lower case.
     pub(super) public: HashSet<String>,
@@ -207,7 +216,11 @@ pub(super) struct GroupNames {
 }
 
 /// The names of all groups.
-pub(super) fn group_names(config: &Config) -> HashMap<NodeId, GroupNames> {
+pub(super) fn group_names(config: &Config) -> &HashMap<NodeId, GroupNames> {
+    config.facts.group_names.get_or_init(|| all_group_names(config))
+}
+
+fn all_group_names(config: &Config) -> HashMap<NodeId, GroupNames> {
     let tree = &config.tree;
     let mut all = HashMap::default();
     for http in tree.http_blocks() {
