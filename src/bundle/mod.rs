@@ -25,7 +25,7 @@ pub use listing::listing;
 pub use manifest::{FORMAT, File, Manifest, Tool};
 pub use redact::{PseudonymMap, Redactor};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use content::Content;
 use serde::Serialize;
@@ -294,7 +294,10 @@ fn contents(inputs: &BundleInputs<'_>, mut transcript: Transcript) -> Result<Con
     let report = serde_json::to_value(inputs.report).map_err(|error| failed(&error))?;
     let mut redactor = Redactor::new();
     if !inputs.keep_addresses {
-        redactor = redactor.with_pseudonyms(&inputs.report.snapshot.host.name);
+        let snapshot = &inputs.report.snapshot;
+        redactor = redactor
+            .with_pseudonyms(&snapshot.host.name)
+            .with_hosts(single_names(snapshot).iter().map(String::as_str));
     }
     for entry in transcript.entries() {
         redactor.note_markers_of(&entry.question);
@@ -412,6 +415,45 @@ fn plain_name(origin: &str) -> String {
     } else {
         name.to_owned()
     }
+}
+
+/// As many single names are looked for in every text of a bundle.
+const MOST_SINGLE_NAMES: usize = 24;
+
+/// Names of hosts without a domain (`db-1`), as the evidence has them where only a host can stand. Without a digit
+/// or a hyphen it may be any word (`backend`), which would be replaced in prose, too: such a name is left.
+pub fn single_names(snapshot: &Snapshot) -> BTreeSet<String> {
+    let routes = snapshot.route.seen().into_iter().chain(&snapshot.inner_routes);
+    let peers = routes.filter_map(|route| match &route.handler {
+        Handler::Pass(pass) => Some(pass),
+        _ => None,
+    });
+    let peers = peers.flat_map(|pass| {
+        let named = pass.peers.iter().filter_map(|peer| match &peer.address {
+            PeerAddress::Name(name) => Some(name),
+            _ => None,
+        });
+        named.chain(&pass.runtime_name).map(|name| name.name.as_str())
+    });
+    // What every distribution writes there (ip6-localhost, ip6-allnodes) is no name of anybody.
+    let hosts_file = snapshot.hosts_file.seen().into_iter().flatten();
+    let hosts_file = hosts_file
+        .filter(|entry| !entry.address.is_loopback() && !entry.address.is_multicast())
+        .flat_map(|entry| entry.names.iter().map(String::as_str));
+    let asked = snapshot.names.iter().map(|name| name.name.as_str());
+    let is_single = |name: &&str| {
+        !name.contains(['.', ':', '$'])
+            && !name.starts_with("ip6-")
+            && name.bytes().any(|byte| byte.is_ascii_digit() || byte == b'-')
+    };
+    std::iter::once(snapshot.target.host.as_str())
+        .chain(asked)
+        .chain(peers)
+        .chain(hosts_file)
+        .filter(is_single)
+        .take(MOST_SINGLE_NAMES)
+        .map(str::to_ascii_lowercase)
+        .collect()
 }
 
 /// The names in a snapshot by which its parts are joined.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fix502::bundle::Redactor;
+use fix502::bundle::{Redactor, single_names};
 use fix502::evidence::Snapshot;
 use fix502::verdict::{Diagnosis, decide};
 use regex::Regex;
@@ -10,9 +10,14 @@ use regex::Regex;
 /// The recorded cases, in which addresses and names of documentation are replaced by such as somebody has:
 /// those of documentation would be left as they are.
 fn cases() -> Vec<(String, Snapshot)> {
+    cases_with(r"\.example\b", ".acme-intern.net")
+}
+
+/// The recorded cases, with other names for those of documentation.
+fn cases_with(pattern: &str, name: &str) -> Vec<(String, Snapshot)> {
     let directory = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut out = Vec::new();
-    let example = Regex::new(r"\.example\b").unwrap();
+    let example = Regex::new(pattern).unwrap();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         for kind in ["found", "ruled-out"] {
@@ -25,7 +30,7 @@ fn cases() -> Vec<(String, Snapshot)> {
                 .replace("198.51.100.", "10.77.3.")
                 .replace("2001:db8:", "2a01:4f8:")
                 .replace("example.com", "acme-shop.de");
-            text = example.replace_all(&text, ".acme-intern.net").into_owned();
+            text = example.replace_all(&text, name).into_owned();
             let case: serde_json::Value = serde_json::from_str(&text).unwrap();
             let snapshot = serde_json::from_value(case["snapshot"].clone()).unwrap();
             out.push((
@@ -40,7 +45,9 @@ fn cases() -> Vec<(String, Snapshot)> {
 
 /// The snapshot as a bundle holds it.
 fn redacted(snapshot: &Snapshot) -> (Snapshot, Redactor) {
-    let mut redactor = Redactor::new().with_pseudonyms(&snapshot.host.name);
+    let mut redactor = Redactor::new()
+        .with_pseudonyms(&snapshot.host.name)
+        .with_hosts(single_names(snapshot).iter().map(String::as_str));
     let value = redactor.value(serde_json::to_value(snapshot).unwrap());
     redactor.seal();
     let value = redactor.value(value);
@@ -63,9 +70,30 @@ fn decided(diagnosis: &Diagnosis) -> serde_json::Value {
 
 #[test]
 fn the_diagnosis_of_every_case_is_the_same_with_pseudonyms() {
+    compare(cases());
+}
+
+#[test]
+fn hosts_without_a_domain_are_replaced_and_the_diagnosis_is_the_same() {
+    // `app.internal.example` becomes `app-box7`.
+    let of = || cases_with(r"\b([a-z][\w-]*)(?:\.[\w-]+)*\.example\b", "${1}-box7");
+    let mut met = 0;
+    for (name, snapshot) in of() {
+        let before = serde_json::to_string(&snapshot).unwrap();
+        let after = serde_json::to_string(&redacted(&snapshot).0).unwrap();
+        met += usize::from(before.contains("-box7"));
+        for single in single_names(&snapshot) {
+            assert!(!after.contains(&single), "{name}: {single} stays in {after}");
+        }
+    }
+    assert!(met > 10, "{met} cases");
+    compare(of());
+}
+
+fn compare(cases: Vec<(String, Snapshot)>) {
     let mut words = 0;
     let mut wrong = Vec::new();
-    for (name, snapshot) in cases() {
+    for (name, snapshot) in cases {
         let (disguised, mut redactor) = redacted(&snapshot);
         let (before, after) = (decide(&snapshot), decide(&disguised));
         if decided(&before) != decided(&after) {

@@ -114,8 +114,20 @@ impl Redactor {
     #[must_use]
     pub fn with_pseudonyms(mut self, own_name: &str) -> Self {
         let mut pseudonyms = Pseudonyms::default();
-        pseudonyms.meet_own(own_name);
+        pseudonyms.meet_single(own_name);
         self.pseudonyms = Some(pseudonyms);
+        self
+    }
+
+    /// Names of hosts without a domain, which are replaced wherever they stand as a word. Only such as are no
+    /// ordinary word; without [`Self::with_pseudonyms`] they stay.
+    #[must_use]
+    pub fn with_hosts<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        if let Some(pseudonyms) = &mut self.pseudonyms {
+            for name in names {
+                pseudonyms.meet_single(name);
+            }
+        }
         self
     }
 

@@ -113,9 +113,9 @@ pub(super) struct Pseudonyms {
 }
 
 impl Pseudonyms {
-    /// The name of the machine itself, which stands without a domain in many places.
-    pub(super) fn meet_own(&mut self, name: &str) {
-        self.names.meet_own(name);
+    /// The name of a host that stands without a domain in many places: of the machine itself, to begin with.
+    pub(super) fn meet_single(&mut self, name: &str) {
+        self.names.meet_single(name);
     }
 
     /// Takes note of what is in a text.
@@ -221,7 +221,7 @@ impl Pseudonyms {
             }
             Found::Word => {
                 let word = text.get(range.clone()).unwrap_or_default();
-                if names.is_own(word) {
+                if names.is_single(word) {
                     put(range, &names.label(word));
                 }
             }
@@ -276,18 +276,19 @@ impl Pseudonyms {
 
 /// What stands for a name that has dots.
 fn replacement(names: &mut Names, whole: &str) -> Replacement {
-    if names::is_left(whole.trim_matches('.')) {
-        return None;
-    }
     let labels = tokens::labels(whole, 0..whole.len());
-    if let Some(parts) = names.replace(whole, &labels) {
+    if !names::is_left(whole.trim_matches('.'))
+        && let Some(parts) = names.replace(whole, &labels)
+    {
         let (first, last) = (parts.first()?, parts.last()?);
         return Some((first.0.start..last.0.end, joined(whole, &parts).into()));
     }
-    // `web-1.log`.
+    // `web-1.log`; and `web-1.example.com`, which a search list makes of `web-1`.
     let label = labels.first()?;
     let word = whole.get(label.clone())?;
-    names.is_own(word).then(|| (label.clone(), names.label(word).into()))
+    names
+        .is_single(word)
+        .then(|| (label.clone(), names.label(word).into()))
 }
 
 /// Exactly so many bytes, where a declared length has to stay true.
@@ -432,7 +433,7 @@ mod tests {
 
     fn disguised(own: &str, texts: &[&str]) -> Vec<String> {
         let mut pseudonyms = Pseudonyms::default();
-        pseudonyms.meet_own(own);
+        pseudonyms.meet_single(own);
         for text in texts {
             pseudonyms.survey(text);
         }

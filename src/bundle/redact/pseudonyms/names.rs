@@ -218,8 +218,8 @@ pub(super) struct Names {
     /// Last two labels of names, and single labels.
     domains: BTreeSet<String>,
     labels: BTreeSet<String>,
-    own: BTreeSet<String>,
-    /// What finds the names of the machine in a text.
+    singles: BTreeSet<String>,
+    /// What finds the single names in a text.
     pub(super) sought: Vec<Sought>,
     given: BTreeMap<String, String>,
     seen: BTreeMap<String, String>,
@@ -289,8 +289,8 @@ impl Names {
         true
     }
 
-    /// Takes note of the name of this machine, which stands without a domain in many places.
-    pub(super) fn meet_own(&mut self, name: &str) {
+    /// Takes note of a name of a host that stands without a domain in many places.
+    pub(super) fn meet_single(&mut self, name: &str) {
         let name = name.to_ascii_lowercase();
         let short = name.split('.').next().unwrap_or_default();
         let plain = short.len() >= 3
@@ -301,7 +301,7 @@ impl Names {
             && short.bytes().any(|byte| byte.is_ascii_alphabetic());
         if plain {
             self.labels.insert(short.to_owned());
-            if self.own.insert(short.to_owned()) {
+            if self.singles.insert(short.to_owned()) {
                 self.sought.push(Sought::new(short));
             }
         }
@@ -334,9 +334,9 @@ impl Names {
         }
     }
 
-    /// True when this single word is the name of the machine.
-    pub(super) fn is_own(&self, word: &str) -> bool {
-        !self.own.is_empty() && self.own.iter().any(|own| own.eq_ignore_ascii_case(word))
+    /// True when this single word is such a name.
+    pub(super) fn is_single(&self, word: &str) -> bool {
+        !self.singles.is_empty() && self.singles.iter().any(|single| single.eq_ignore_ascii_case(word))
     }
 
     /// What stands for a single label.
