@@ -173,7 +173,7 @@ const SPECIAL: [bool; 256] = {
 
 /// True for what means something else than itself at the start of a word.
 fn is_first_special(byte: u8) -> bool {
-    is_special(byte) || matches!(byte, b'}' | b'#' | b'"' | b'\'')
+    matches!(byte, b';' | b'{' | b'}' | b'#' | b'"' | b'\'' | b'\\')
 }
 
 fn is_special(byte: u8) -> bool {
@@ -226,8 +226,8 @@ impl<'a> Lexer<'a> {
         self.at = self.at.saturating_add(length);
     }
 
-    /// Reads words without quotes, escapes and variables, and the blanks before them, for as long as they are
-    /// whole in nginx's buffer: nearly all words are such. What ends the statement ends this.
+    /// Reads words without quotes and escapes, and the blanks before them, for as long as they are whole in
+    /// nginx's buffer: nearly all words are such. What ends the statement ends this.
     ///
     /// `start` is where that buffer must reach back to: at the last blank, or the word before it.
     fn plain_words(&mut self, start: &mut usize) -> Option<End> {
@@ -241,10 +241,25 @@ impl<'a> Lexer<'a> {
             if is_first_special(*window.first()?) {
                 return None;
             }
-            let length = window.iter().position(|byte| is_special(*byte))?;
+            let mut signs = Signs::default();
+            let mut length = 0_usize;
+            let sign = loop {
+                let rest = window.get(length..)?;
+                length = length.saturating_add(rest.iter().position(|byte| is_special(*byte))?);
+                match *window.get(length)? {
+                    b'$' => {
+                        signs.variable = true;
+                        // Braces behind it belong to the word.
+                        let behind = window.get(length.saturating_add(1)..)?;
+                        let braces = behind.iter().position(|byte| *byte != b'{')?;
+                        length = length.saturating_add(1).saturating_add(braces);
+                    }
+                    b'\\' => return None,
+                    sign => break sign,
+                }
+            };
             let end = self.at.saturating_add(length);
-            let sign = window.get(length).copied().filter(|sign| !b"\\$".contains(sign))?;
-            self.words.push(Token::new(self.at, end, false, Signs::default()));
+            self.words.push(Token::new(self.at, end, false, signs));
             *start = self.at;
             self.at = end.saturating_add(1);
             match sign {
@@ -606,6 +621,21 @@ mod tests {
     #[test]
     fn a_brace_after_a_dollar_belongs_to_the_word() {
         assert_eq!(words("a ${b}c d;"), [["a", "${b}c", "d"]]);
+    }
+
+    #[test]
+    fn words_are_the_same_wherever_the_buffer_of_nginx_ends() {
+        for before in (4_000..4_200).chain(8_100..8_300) {
+            let lines = "set $a b;\n".repeat(before / 10);
+            let blanks = " ".repeat(before % 10);
+            let text = format!("{lines}{blanks}p \\;q ${{{{h}}x $c d$ \"e $f\" ;g $;");
+            let mut found = words(&text);
+            assert_eq!(found.pop().unwrap_or_default(), ["g", "$"], "{before}");
+            let last = found.pop().unwrap_or_default();
+            assert_eq!(last, ["p", "\\;q", "${{h}x", "$c", "d$", "e $f"], "{before}");
+            let others = found.iter().filter(|words| *words != &["set", "$a", "b"]);
+            assert_eq!(others.count(), 0, "{before}");
+        }
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! `*_pass`: which upstream a request goes to, and with which request target.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
-
-use foldhash::HashSet;
 
 use super::location_select::{self, PASSES};
 use super::rewrite::unknown_variables;
@@ -251,36 +248,6 @@ pub(super) fn all_peers(config: &Config) -> Vec<Peer> {
         }
     }
     peers
-}
-
-/// The hosts, in lower case, that the configuration can dial, as [`all_peers`] has them: names, and addresses as
-/// they are written.
-pub(super) fn all_hosts(config: &Config) -> HashSet<Cow<'_, str>> {
-    let tree = &config.tree;
-    let groups = tree.http_blocks().flat_map(|http| tree.named(http, "upstream"));
-    let of_groups = groups
-        .filter(|group| tree.is_block(*group))
-        .flat_map(|group| group_servers(tree, group))
-        .map(|server| tree.argument(server, 0))
-        .filter(|authority| !authority.starts_with("unix:"))
-        .map(|authority| host_and_port(authority).0);
-    let of_passes = all_passes(config).filter_map(|pass| {
-        let written = tree.argument(pass, 0);
-        let destination = destination(protocol(tree.name(pass)), written);
-        let (host, _) = host_and_port(destination.authority);
-        let is_literal = !has_variables(written) && destination.scheme_ok;
-        let is_host = !destination.authority.starts_with("unix:") && !host.is_empty();
-        (is_literal && is_host && tree.upstream(host).is_none()).then_some(host)
-    });
-    of_groups.chain(of_passes).map(lower_case).collect()
-}
-
-fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
 }
 
 /// True when some literal pass or `server` makes nginx resolve this name and port when it loads.

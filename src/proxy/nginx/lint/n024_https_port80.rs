@@ -29,7 +29,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
         .collect();
     for line in &lines {
         if line.hop.group.is_some()
-            && line.hop.destination().tls
+            && line.hop.tls
             && !line.port_written
             && !matches!(line.address, PeerAddress::Unix(_))
             && told.insert(line.node)

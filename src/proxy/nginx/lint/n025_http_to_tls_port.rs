@@ -52,7 +52,7 @@ fn speaks_tls(around: &Around<'_>, line: &Line<'_>) -> Option<bool> {
                     {
                         return Some(true);
                     }
-                    if text.starts_with("HTTP/") && !line.hop.destination().tls {
+                    if text.starts_with("HTTP/") && !line.hop.tls {
                         return Some(false);
                     }
                 }
@@ -70,7 +70,7 @@ fn judge(
     port: u16,
     problems: &mut Vec<ConfigProblem>,
 ) {
-    let tls = line.hop.destination().tls;
+    let tls = line.hop.tls;
     let seen = speaks_tls(around, line);
     let level = match (tls, port, seen) {
         (false, _, Some(true)) | (true, _, Some(false)) => {

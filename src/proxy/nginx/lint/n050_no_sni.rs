@@ -29,8 +29,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let groups = upstreams::group_names(config);
     let around = Around::new(around);
     for hop in upstreams::hops(config) {
-        let tls = hop.destination().tls
-            && matches!(hop.protocol, Protocol::Http | Protocol::Grpc | Protocol::Uwsgi);
+        let tls = hop.tls && matches!(hop.protocol, Protocol::Http | Protocol::Grpc | Protocol::Uwsgi);
         if !tls || hop.is_on(config, "ssl_server_name") {
             continue;
         }

@@ -27,7 +27,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let groups = upstreams::group_names(config);
     let around = Around::new(around);
     for hop in upstreams::hops(config) {
-        if !hop.destination().tls || !hop.is_on(config, "ssl_server_name") {
+        if !hop.tls || !hop.is_on(config, "ssl_server_name") {
             continue;
         }
         let by_default = hop

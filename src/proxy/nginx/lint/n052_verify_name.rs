@@ -27,7 +27,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let mut judged = foldhash::HashSet::default();
     for line in upstreams::lines(config) {
         let hop = line.hop;
-        if !hop.destination().tls || !hop.is_on(config, "ssl_verify") {
+        if !hop.tls || !hop.is_on(config, "ssl_verify") {
             continue;
         }
         let Some(name) = verified_name(config, hop) else {

@@ -23,11 +23,11 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let hops = upstreams::hops(config);
     let around = Around::new(around);
     let mut told = HashSet::default();
-    for hop in hops.iter().filter(|hop| hop.destination().tls) {
+    for hop in hops.iter().filter(|hop| hop.tls) {
         only_old(config, hop, &mut told, problems);
     }
     for line in upstreams::lines(config) {
-        if line.hop.destination().tls {
+        if line.hop.tls {
             by_probes(config, &around, &line, problems);
         }
     }

@@ -27,7 +27,7 @@ fn find(config: &Config, around: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let mut told = HashSet::default();
     for line in upstreams::lines(config) {
         let hop = line.hop;
-        if !hop.destination().tls || hop.directive(config, "ssl_certificate").is_some() {
+        if !hop.tls || hop.directive(config, "ssl_certificate").is_some() {
             continue;
         }
         let evidence = around.endpoints(line.address);

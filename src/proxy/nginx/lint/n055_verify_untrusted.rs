@@ -22,7 +22,7 @@ pub(super) const CHECK: Check<Config> = Check {
 
 fn find(config: &Config, _: &Snapshot, problems: &mut Vec<ConfigProblem>) {
     let mut told = HashSet::default();
-    for hop in upstreams::hops(config).iter().filter(|hop| hop.destination().tls) {
+    for hop in upstreams::hops(config).iter().filter(|hop| hop.tls) {
         verify_without_certificate(config, hop, &mut told, problems);
     }
 }

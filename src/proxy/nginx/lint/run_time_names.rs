@@ -56,7 +56,7 @@ impl<'c> RunTimeNames<'c> {
             return Vec::new();
         }
         // Most configurations have no such name, and need no list of the others.
-        let resolved = LazyCell::new(|| pass::all_hosts(self.config));
+        let resolved = LazyCell::new(|| super::upstreams::dialled_hosts(self.config));
         let is_resolved = |name: &str| resolved.contains(name.to_ascii_lowercase().as_str());
         pass::all_passes(self.config)
             .filter_map(|node| self.without_resolver(&is_resolved, node))

@@ -1,6 +1,8 @@
 //! Where the `*_pass` directives lead, and what was seen there: read once for a whole rule, so that a rule
 //! stays linear in the size of the configuration.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use foldhash::{HashMap, HashSet};
@@ -35,6 +37,10 @@ pub(super) struct Hop {
     pub(super) written: String,
     /// The argument holds variables.
     pub(super) variables: bool,
+    /// The upstream is spoken to in TLS.
+    pub(super) tls: bool,
+    /// Where the host stands in the argument; nothing for a unix socket.
+    host: Range<usize>,
     /// The group whose name it has literally, perhaps with a port, which nginx refuses.
     pub(super) named: Option<NodeId>,
     /// The group it leads to, when it names one literally.
@@ -63,12 +69,25 @@ fn all_hops(config: &Config) -> Vec<Hop> {
             let variables = has_variables(written);
             let (host, port) = pass::host_and_port(destination.authority);
             let named = tree.upstream(host).filter(|_| !variables);
+            // The authority is followed by the URI alone, but for a unix socket.
+            let start = written
+                .len()
+                .saturating_sub(destination.authority.len())
+                .saturating_sub(destination.uri.len());
+            let is_unix = destination.authority.starts_with("unix:");
+            let end = if is_unix {
+                start
+            } else {
+                start.saturating_add(host.len())
+            };
             Hop {
                 node,
                 block: tree.parent(node),
                 protocol,
                 written: written.to_owned(),
                 variables,
+                tls: destination.tls,
+                host: start..end,
                 named,
                 group: named.filter(|_| port.is_none()),
             }
@@ -84,11 +103,7 @@ impl Hop {
 
     /// The host as written, with the brackets of an IPv6 address; empty for a unix socket.
     pub(super) fn host(&self) -> &str {
-        let authority = self.destination().authority;
-        if authority.starts_with("unix:") {
-            return "";
-        }
-        pass::host_and_port(authority).0
+        self.written.get(self.host.clone()).unwrap_or_default()
     }
 
     /// The directive in force for this pass, by the part of its name after `proxy_`.
@@ -202,6 +217,32 @@ fn all_lines(config: &Config) -> Vec<KeptLine> {
         }
     }
     lines
+}
+
+/// The hosts, in lower case, that nginx resolves when it loads: names, and addresses as they are written.
+pub(super) fn dialled_hosts(config: &Config) -> HashSet<Cow<'_, str>> {
+    let tree = &config.tree;
+    let groups = tree.http_blocks().flat_map(|http| tree.named(http, "upstream"));
+    let of_groups = groups
+        .filter(|group| tree.is_block(*group))
+        .flat_map(|group| pass::group_servers(tree, group))
+        .map(|server| tree.argument(server, 0))
+        .filter(|authority| !authority.starts_with("unix:"))
+        .map(|authority| pass::host_and_port(authority).0);
+    let of_passes = hops(config)
+        .iter()
+        .filter(|hop| !hop.variables && hop.named.is_none() && !hop.host().is_empty())
+        .filter(|hop| hop.destination().scheme_ok)
+        .map(Hop::host);
+    of_groups.chain(of_passes).map(lower_case).collect()
+}
+
+fn lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// The names that the servers of a group have.
