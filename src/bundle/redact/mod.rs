@@ -30,7 +30,7 @@ pub use pseudonyms::PseudonymMap;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use pseudonyms::Pseudonyms;
 use regex::Regex;
@@ -49,15 +49,18 @@ use pattern;
 
 pattern!(COLOUR "\u{1b}\\[[0-9;]*[A-Za-z]");
 
+/// Long texts are given pseudonyms in pieces of so many bytes, to the end of a line.
+const PIECE_BYTES: usize = 128 * 1024;
+
 /// How often a text may change before it is given up: rules feed each other at most a few times.
 const ROUNDS: usize = 6;
 
 /// Replaces secrets; one for each bundle.
 #[derive(Default)]
 pub struct Redactor {
-    given: foldhash::HashMap<String, (&'static str, u32)>,
+    given: foldhash::HashMap<Arc<str>, (&'static str, u32)>,
     next: BTreeMap<String, u32>,
-    met: foldhash::HashSet<String>,
+    met: foldhash::HashSet<Arc<str>>,
     protected: BTreeSet<String>,
     sealed: Sealed,
     keep_length: bool,
@@ -172,7 +175,7 @@ impl Redactor {
         if let Some(pseudonyms) = &mut self.pseudonyms {
             pseudonyms.settle();
         }
-        self.sealed = Sealed::new(self.met.iter().map(String::as_str));
+        self.sealed = Sealed::new(self.met.iter().cloned());
     }
 
     /// True when a text holds a secret that was met before, with white space put into it (a wrapped line).
@@ -189,8 +192,56 @@ impl Redactor {
         if text.len() < 4 {
             return text.to_owned();
         }
+        if self.place.given && self.pseudonyms.is_some() && trigger::is_long(text) && !self.keep_length {
+            return self.in_pieces(text);
+        }
         let redacted = self.without_secrets(text);
         self.disguised(redacted)
+    }
+
+    /// A long text of which everything is known: piece by piece, so that of all that is made of it only the end stands
+    /// in memory as a whole. Nothing that is replaced goes on behind the end of a line.
+    fn in_pieces(&mut self, text: &str) -> String {
+        // What goes on over many lines is looked for in all of it.
+        let suspicious = trigger::is_suspicious(text);
+        let text = if suspicious {
+            match rules::of_many_lines(self, text) {
+                Some(text) => text,
+                None => return self.replace("text", text),
+            }
+        } else {
+            Cow::Borrowed(text)
+        };
+        let mut out = std::mem::take(&mut self.room);
+        out.clear();
+        let mut piece = String::new();
+        let (mut at, mut next) = (0, None);
+        if suspicious {
+            next = trigger::next_part(&text, 0);
+        }
+        while at < text.len() {
+            let end = trigger::line_end(&text, at.saturating_add(PIECE_BYTES));
+            piece.clear();
+            while let Some(part) = next.take() {
+                if part.start >= end {
+                    next = Some(part);
+                    break;
+                }
+                piece.push_str(text.get(at..part.start).unwrap_or_default());
+                at = part.end;
+                piece.push_str(&self.whole(text.get(part).unwrap_or_default()));
+                next = trigger::next_part(&text, at);
+            }
+            if at < end {
+                piece.push_str(text.get(at..end).unwrap_or_default());
+                at = end;
+            }
+            let without = self
+                .without_met(&piece)
+                .map_or(Cow::Borrowed(piece.as_str()), Cow::Owned);
+            out.push_str(&self.disguised(without));
+        }
+        self.exact(out)
     }
 
     fn disguised(&mut self, text: Cow<'_, str>) -> String {
@@ -533,7 +584,10 @@ impl Redactor {
         }
         let next = self.next.entry(kind.to_owned()).or_default();
         *next = next.saturating_add(1);
-        self.given.insert(secret.to_owned(), (kind, *next));
+        // Both tables share one copy.
+        let shared = self.met.get(secret).cloned();
+        self.given
+            .insert(shared.unwrap_or_else(|| secret.into()), (kind, *next));
         marker::marker(kind, *next)
     }
 
@@ -555,7 +609,7 @@ impl Redactor {
             && !secret.contains('\n')
             && self.met.len() < 20_000
         {
-            self.met.insert(secret.to_owned());
+            self.met.insert(secret.into());
         }
     }
 }
@@ -616,4 +670,63 @@ fn is_rule(text: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// A redactor that has looked through a text.
+    fn ready(text: &str) -> Redactor {
+        let mut redactor = Redactor::new().with_pseudonyms("web-1");
+        redactor.text(text);
+        redactor.seal();
+        redactor
+    }
+
+    #[test]
+    fn a_long_text_is_the_same_in_pieces_as_in_one() {
+        let mut text = String::new();
+        for number in 0..6_000 {
+            // A token that stands alone was met in the line before.
+            let token = (number - usize::from(number % 7 == 1)) * 7919 % 3_001;
+            match number % 7 {
+                0 => writeln!(text, "GET /x?token=t0k3n{token:06} from 81.2.{}.9", number % 200),
+                1 => writeln!(text, "password = \"one{number}\n  two\" t0k3n{token:06} web-1"),
+                2 => writeln!(
+                    text,
+                    "client: 93.1.{}.7, server: shop-{}.acme.de é",
+                    number % 99,
+                    number % 50
+                ),
+                3 => writeln!(text, "Require ip 10.{} 10.1.2.3", number % 250),
+                _ => writeln!(
+                    text,
+                    "10.20.{}.40 - - [x] \"GET /{}\" {}",
+                    number % 9,
+                    number,
+                    "y".repeat(number % 90)
+                ),
+            }
+            .expect("a string takes everything");
+        }
+        for text in [text.as_str(), text.trim_end(), &text.replace('\n', " ")] {
+            let (mut one, mut other) = (ready(text), ready(text));
+            assert!(trigger::is_long(text));
+            let pieces = one.in_pieces(text);
+            let redacted = other.without_secrets(text);
+            let whole = other.disguised(redacted);
+            assert!(pieces == whole, "they differ");
+            for strange in ["t0k3n", "acme", " 81.2."] {
+                let found = pieces.find(strange);
+                assert!(
+                    found.is_none(),
+                    "{:?}",
+                    found.map(|at| &pieces[at.saturating_sub(60)..at + 40])
+                );
+            }
+        }
+    }
 }

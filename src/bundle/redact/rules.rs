@@ -223,7 +223,7 @@ pub(super) fn value_at(text: &str, start: usize, around: Option<&str>, until: Un
 }
 
 pub(super) fn end_of_line(text: &str) -> usize {
-    text.find(['\r', '\n', '\0']).unwrap_or(text.len())
+    memchr::memchr3(b'\r', b'\n', b'\0', text.as_bytes()).unwrap_or(text.len())
 }
 
 fn closing(text: &str, quote: &str) -> Option<usize> {
@@ -486,12 +486,7 @@ fn assignments(redactor: &mut Redactor, text: &str) -> Option<String> {
         let closed = found.get(2);
         let colon = found.get(3)?.as_str() == ":";
         let start = found.get(0)?.end();
-        let line_start = text.get(..name.start())?.rsplit('\n').next().is_some_and(|lead| {
-            matches!(
-                lead.trim().trim_start_matches(['-', '#', ';']).trim(),
-                "" | "export"
-            )
-        });
+        let line_start = begins_line(text.get(..name.start())?);
         if colon && closed.is_none() {
             let spaced = start > found.get(3)?.end();
             let value = text.get(start..)?;
@@ -509,8 +504,11 @@ fn assignments(redactor: &mut Redactor, text: &str) -> Option<String> {
             None => quote_before(text, name.start()),
         };
         // A line of its own holds the value to its end, unless more assignments follow on it.
-        let line = text.get(start..start + end_of_line(text.get(start..)?))?;
-        let until = if line_start && (colon || !MORE.is_match(line)) {
+        let alone = || {
+            let rest = text.get(start..).unwrap_or_default();
+            !MORE.is_match(rest.get(..end_of_line(rest)).unwrap_or_default())
+        };
+        let until = if line_start && (colon || alone()) {
             Until::Line
         } else {
             Until::Word
@@ -543,6 +541,27 @@ fn assignments(redactor: &mut Redactor, text: &str) -> Option<String> {
             return Some((range, redactor.header_value(name.as_str(), value)));
         }
         Some((range, redactor.replace(kind, value)))
+    })
+}
+
+/// True when nothing stands before this place in its line, but for signs of a list or a comment. Of a long line only so
+/// much is looked at that a text of one line is not walked through for each of its words.
+fn begins_line(before: &str) -> bool {
+    const LEAD_BYTES: usize = 1_024;
+    let bytes = before.as_bytes();
+    let near = bytes
+        .get(bytes.len().saturating_sub(LEAD_BYTES)..)
+        .unwrap_or_default();
+    let lead = match memchr::memrchr(b'\n', near) {
+        Some(end) => near.get(end + 1..).unwrap_or_default(),
+        None if near.len() < bytes.len() => return false,
+        None => near,
+    };
+    std::str::from_utf8(lead).is_ok_and(|lead| {
+        matches!(
+            lead.trim().trim_start_matches(['-', '#', ';']).trim(),
+            "" | "export"
+        )
     })
 }
 

@@ -4,6 +4,7 @@
 //! table of bits; only where it says so are they compared with the secrets that begin with them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The bytes by which secrets are looked up; none that is searched for is shorter.
 pub(super) const HEAD: usize = 8;
@@ -15,8 +16,10 @@ const TABLE_BITS: u32 = 18;
 #[derive(Debug, Default)]
 pub(super) struct Sealed {
     table: Vec<u64>,
-    /// The secrets with the same beginning, the longest first.
-    by_head: foldhash::HashMap<u64, Vec<Box<str>>>,
+    /// The secrets by their beginnings; of those that begin alike the longest first.
+    secrets: Vec<Arc<str>>,
+    /// The place of the first secret with this beginning.
+    by_head: foldhash::HashMap<u64, u32>,
 }
 
 /// The place of a beginning in the table: the word and its bit.
@@ -25,26 +28,33 @@ fn place(head: u64) -> (usize, u64) {
     (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
 }
 
+/// The beginning by which a secret is looked up.
+fn head_of(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().map(|head| u64::from_le_bytes(*head))
+}
+
 impl Sealed {
     /// What finds these secrets; a shorter one than [`HEAD`] is not looked for.
-    pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a str>) -> Self {
+    pub(super) fn new(secrets: impl Iterator<Item = Arc<str>>) -> Self {
         let mut sealed = Self::default();
-        for secret in secrets {
-            let Some(head) = secret.as_bytes().first_chunk::<HEAD>() else {
+        sealed.secrets = secrets.filter(|secret| secret.len() >= HEAD).collect();
+        sealed.secrets.sort_by(|one, other| {
+            let by_head = head_of(one.as_bytes()).cmp(&head_of(other.as_bytes()));
+            by_head.then(other.len().cmp(&one.len())).then_with(|| one.cmp(other))
+        });
+        sealed.by_head.reserve(sealed.secrets.len());
+        for (index, secret) in sealed.secrets.iter().enumerate() {
+            let (Some(head), Ok(index)) = (head_of(secret.as_bytes()), u32::try_from(index)) else {
                 continue;
             };
             if sealed.table.is_empty() {
                 sealed.table = vec![0; 1 << (TABLE_BITS - 6)];
             }
-            let head = u64::from_le_bytes(*head);
             let (word, bit) = place(head);
             if let Some(word) = sealed.table.get_mut(word) {
                 *word |= bit;
             }
-            sealed.by_head.entry(head).or_default().push(secret.into());
-        }
-        for secrets in sealed.by_head.values_mut() {
-            secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+            sealed.by_head.entry(head).or_insert(index);
         }
         sealed
     }
@@ -52,6 +62,17 @@ impl Sealed {
     /// True when there is nothing to look for.
     pub(super) fn is_empty(&self) -> bool {
         self.by_head.is_empty()
+    }
+
+    /// The longest secret that these bytes begin with.
+    fn at(&self, bytes: &[u8]) -> Option<&str> {
+        let head = head_of(bytes)?;
+        let first = usize::try_from(*self.by_head.get(&head)?).ok()?;
+        let alike = self.secrets.get(first..)?.iter();
+        alike
+            .take_while(|secret| head_of(secret.as_bytes()) == Some(head))
+            .find(|secret| bytes.starts_with(secret.as_bytes()))
+            .map(AsRef::as_ref)
     }
 
     /// The first secret from a place on; of those that begin there, the longest.
@@ -67,12 +88,7 @@ impl Sealed {
             })?;
             at += distance;
             let rest = bytes.get(at..)?;
-            let head = u64::from_le_bytes(*rest.first_chunk()?);
-            let found = self
-                .by_head
-                .get(&head)
-                .and_then(|secrets| secrets.iter().find(|secret| rest.starts_with(secret.as_bytes())));
-            if let Some(secret) = found {
+            if let Some(secret) = self.at(rest) {
                 return Some(from + at..from + at + secret.len());
             }
             at += 1;
@@ -85,7 +101,7 @@ mod tests {
     use super::*;
 
     fn all(secrets: &[&str], text: &str) -> Vec<Range<usize>> {
-        let sealed = Sealed::new(secrets.iter().copied());
+        let sealed = Sealed::new(secrets.iter().map(|secret| Arc::from(*secret)));
         let (mut out, mut from) = (Vec::new(), 0);
         while let Some(found) = sealed.find(text, from) {
             from = found.end;

@@ -94,10 +94,10 @@ pub(super) fn next_part(text: &str, from: usize) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-fn line_end(text: &str, from: usize) -> usize {
+/// The end of the line that the byte before `from` stands in.
+pub(super) fn line_end(text: &str, from: usize) -> usize {
     let rest = text.as_bytes().get(from.saturating_sub(1)..).unwrap_or_default();
-    rest.iter()
-        .position(|byte| *byte == b'\n')
+    memchr::memchr(b'\n', rest)
         .map_or(text.len(), |length| from.saturating_sub(1) + length + 1)
         .min(text.len())
 }
