@@ -36,8 +36,10 @@ fn head_of(bytes: &[u8]) -> Option<u64> {
 impl Sealed {
     /// What finds these secrets; a shorter one than [`HEAD`] is not looked for.
     pub(super) fn new(secrets: impl Iterator<Item = Arc<str>>) -> Self {
-        let mut sealed = Self::default();
-        sealed.secrets = secrets.filter(|secret| secret.len() >= HEAD).collect();
+        let mut sealed = Self {
+            secrets: secrets.filter(|secret| secret.len() >= HEAD).collect(),
+            ..Self::default()
+        };
         sealed.secrets.sort_by(|one, other| {
             let by_head = head_of(one.as_bytes()).cmp(&head_of(other.as_bytes()));
             by_head.then(other.len().cmp(&one.len())).then_with(|| one.cmp(other))
