@@ -301,6 +301,50 @@ fn parts_for_apache_and_squid_are_all_read_and_miss_nothing_that_another_file_br
 }
 
 #[test]
+fn a_part_for_apache_is_read_as_if_every_module_were_there() {
+    let place = tempfile::tempdir().expect("a directory");
+    let site = "<VirtualHost *:80>\n    ServerName shop.test\n    ProxyPass / http://127.0.0.1:8080\n    <IfModule mod_proxy_http.c>\n        \
+                ProxyPass /api/ http://127.0.0.1:8081/\n    </IfModule>\n    <IfModule !mod_proxy.c>\n        ProxyPass \
+                /never http://127.0.0.1:8082x\n    </IfModule>\n</VirtualHost>\n";
+    write(place.path(), "shop.conf", site);
+    let (code, found) = report(place.path(), "lint shop.conf");
+    assert_eq!(
+        (code, rules(&found)),
+        (1, vec!["A001-slash-mismatch", "A002-order"])
+    );
+
+    // What the file around it may bring is no finding, and what was not judged is said.
+    let site = "<VirtualHost *:80>\n    ServerName app.test\n    WSGIScriptAlias / /srv/app.wsgi\n    Use Backend app\n    ProxyPass /api/ \
+                https://api.internal.example:8443/\n    ProxyPass /b/ balancer://elsewhere/\n    ProxyPass /c/ \
+                http://${BACKEND}/\n</VirtualHost>\n";
+    write(place.path(), "app.conf", site);
+    let (code, found) = report(place.path(), "lint app.conf");
+    assert_eq!((code, rules(&found)), (0, vec![]));
+    let lacking: Vec<&str> = found["lint"]["not_checked"]
+        .as_array()
+        .expect("rules")
+        .iter()
+        .filter(|rule| rule["lacks"] == "the configuration that includes this part")
+        .filter_map(|rule| rule["rule"].as_str())
+        .collect();
+    assert_eq!(
+        lacking,
+        ["A006-sslproxyengine", "A009-balancer-empty", "A013-undefined-var"]
+    );
+
+    // The same behind a module is a whole configuration.
+    let modules = ["proxy", "proxy_http", "proxy_balancer", "ssl", "macro", "wsgi"]
+        .map(|name| format!("LoadModule {name}_module modules/mod_{name}.so\n"));
+    write(place.path(), "whole.conf", &format!("{}{site}", modules.concat()));
+    let (code, found) = report(place.path(), "lint whole.conf");
+    assert_eq!(code, 1);
+    let rules = rules(&found);
+    for rule in ["A006-sslproxyengine", "A009-balancer-empty", "A013-undefined-var"] {
+        assert!(rules.contains(&rule), "{rule}: {rules:?}");
+    }
+}
+
+#[test]
 fn what_a_comment_suppresses_is_still_told_with_its_reason() {
     let place = tempfile::tempdir().expect("a directory");
     let line = "proxy_pass http://127.0.0.1:9000;";

@@ -183,6 +183,7 @@ fn hostile() -> Report {
             level: ProblemLevel::Error,
             cause: Some("dns-no-resolver".to_owned()),
             lacks: None,
+            lacks_host: false,
         }],
         fail_on: ProblemLevel::Error,
         ..Examined::default()
@@ -344,6 +345,7 @@ fn many_long_findings_stay_below_the_sizes_that_github_and_gitlab_take() {
                 level: ProblemLevel::Error,
                 cause: Some("configured-502".to_owned()),
                 lacks: None,
+                lacks_host: false,
             }],
             ..Examined::default()
         }),

@@ -418,7 +418,7 @@ fn a_good_example_is_sound() {
 fn without_facts_of_the_host_a_rule_that_needs_them_is_silent() {
     for example in examples().iter().filter(|example| example.bad) {
         let rule = lint::rule(&example.rule).expect("its rule");
-        if rule.needs.is_none() {
+        if !rule.needs_host() {
             continue;
         }
         assert!(example.host.is_some(), "{}: no host is given", example.name());
@@ -517,7 +517,7 @@ fn the_page_about_lint_lists_every_rule_as_it_is() {
     let expected: Vec<String> = lint::rules()
         .map(|rule| {
             let level = format!("{:?}", rule.level).to_lowercase();
-            let host = if rule.needs.is_some() { "yes" } else { "no" };
+            let host = if rule.needs_host() { "yes" } else { "no" };
             format!("| `{}` | {level} | {host} | {} |", rule.id, rule.title)
         })
         .collect();

@@ -31,11 +31,16 @@ pub struct Rule {
     pub level: ProblemLevel,
     /// The root cause in the catalogue that it would lead to, where there is one.
     pub cause: Option<&'static str>,
-    /// The facts of the host that it needs, without which it is silent; `None`: the files are enough.
+    /// What it needs besides the files, without which it is silent; `None`: they are enough.
     pub needs: Option<Need>,
 }
 
 impl Rule {
+    /// True for a rule that has nothing to say while nothing is known of the host.
+    pub fn needs_host(&self) -> bool {
+        self.needs.is_some_and(|need| need != Need::Whole)
+    }
+
     /// `N020` of `N020-no-resolver`.
     pub fn number(&self) -> &'static str {
         self.id.split('-').next().unwrap_or(self.id)
@@ -58,6 +63,10 @@ pub(super) trait Source {
     fn files(&self) -> Vec<ConfigFile>;
     /// The files again, path and bytes: comments that suppress findings stand there.
     fn contents(&self) -> Vec<(&str, &[u8])>;
+    /// True for a part of a configuration, which some other file includes.
+    fn is_part(&self) -> bool {
+        false
+    }
     /// Finds what many rules ask, so that no rule waits while another one finds it.
     fn prepare(&self) {}
 }
@@ -81,7 +90,11 @@ pub(super) fn run<C: Source + Sync>(config: &C, checks: &[Check<C>], around: &Sn
     let nothing_known = *around == Snapshot::default();
     let asked: Vec<&Check<C>> = checks
         .iter()
-        .filter(|check| !(check.rule.needs.is_some() && nothing_known))
+        .filter(|check| match check.rule.needs {
+            None => true,
+            Some(Need::Whole) => !config.is_part(),
+            Some(_) => !nothing_known,
+        })
         .collect();
     // Each thread takes the next rule that nobody has taken, as some take ten times as long as others.
     let next = AtomicUsize::new(0);

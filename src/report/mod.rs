@@ -97,9 +97,12 @@ pub struct RuleNote {
     pub level: ProblemLevel,
     /// The root cause that it leads to.
     pub cause: Option<String>,
-    /// The facts of the host that it needs and nobody has: it was not checked.
+    /// What it needs and nobody has: it was not checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lacks: Option<String>,
+    /// What it lacks are facts of the host, and not the rest of the configuration.
+    #[serde(skip)]
+    pub lacks_host: bool,
 }
 
 /// One line for a step.

@@ -138,6 +138,7 @@ fn rules(report: &Report, findings: &[&Finding]) -> Vec<RuleNote> {
             },
             cause: (!finding.cause.is_empty()).then(|| finding.cause.clone()),
             lacks: None,
+            lacks_host: false,
         });
     }
     rules

@@ -248,7 +248,7 @@ pub fn follow(configuration: &Configuration, target: &Target) -> Option<Route> {
 pub fn examined(configurations: &[Configuration], around: &Snapshot) -> (Examined, Vec<Finding>) {
     let (mut problems, mut suppressed) = (Vec::new(), Vec::new());
     let mut files = Vec::new();
-    let mut proxies = Vec::new();
+    let (mut proxies, mut parts) = (Vec::new(), Vec::new());
     for configuration in configurations {
         let (read, mut errors) = configuration.reading();
         errors.retain(|problem| !may_stand_elsewhere(configuration, problem));
@@ -257,18 +257,25 @@ pub fn examined(configurations: &[Configuration], around: &Snapshot) -> (Examine
         let found = configuration.lint(around);
         problems.extend(found.problems);
         suppressed.extend(found.suppressed);
+        if matches!(configuration, Configuration::Apache(config) if config.is_part()) {
+            parts.push(ProxyKind::Apache);
+        }
         if !proxies.contains(&configuration.kind()) {
             proxies.push(configuration.kind());
         }
     }
-    (noted(proxies, files, suppressed, around), findings(problems))
+    (
+        noted(proxies, &parts, files, suppressed, around),
+        findings(problems),
+    )
 }
 
-/// True for what a part of a configuration need not hold: modules of Apache httpd are loaded, and lists of Squid
+/// True for what a part of a configuration need not hold: modules and macros of Apache httpd are there, and lists of Squid
 /// defined, in a file that is read before it. A file that does such things itself is judged whole.
 fn may_stand_elsewhere(configuration: &Configuration, problem: &ConfigProblem) -> bool {
     match (configuration, problem.rule.as_str()) {
-        (Configuration::Apache(config), "module-missing") => config.loaded_modules().is_empty(),
+        // Another module has it, or another file defines it.
+        (Configuration::Apache(config), "unknown-directive" | "macro-undefined") => config.is_part(),
         (Configuration::Squid(config), "unknown-acl") => !config.listens(),
         _ => false,
     }
@@ -288,11 +295,15 @@ pub fn examined_on_host(snapshot: &Snapshot) -> (Examined, Vec<Finding>) {
     let files = summary.files.iter().map(|file| file.path.clone()).collect();
     let problems = summary.errors.iter().chain(&summary.lint).cloned().collect();
     let suppressed = summary.suppressed.clone();
-    (noted(vec![kind], files, suppressed, snapshot), findings(problems))
+    (
+        noted(vec![kind], &[], files, suppressed, snapshot),
+        findings(problems),
+    )
 }
 
 fn noted(
     proxies: Vec<ProxyKind>,
+    parts: &[ProxyKind],
     mut files: Vec<String>,
     suppressed: Vec<SuppressedProblem>,
     around: &Snapshot,
@@ -308,8 +319,9 @@ fn noted(
             cause: rule.cause.map(str::to_owned),
             lacks: rule
                 .needs
-                .filter(|need| !need.is_met(around))
+                .filter(|need| !need.is_met(around, parts.contains(&rule.proxy)))
                 .map(|need| need.words().to_owned()),
+            lacks_host: rule.needs_host(),
         })
         .collect();
     let suppressed = suppressed.into_iter().map(|suppressed| Suppressed {

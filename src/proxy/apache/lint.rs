@@ -71,6 +71,10 @@ fn status_of_unknown_host(config: &Config) -> &'static str {
 }
 
 impl Source for Config {
+    fn is_part(&self) -> bool {
+        self.is_part()
+    }
+
     fn files(&self) -> Vec<ConfigFile> {
         self.config_files()
     }

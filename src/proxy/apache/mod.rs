@@ -77,6 +77,9 @@ pub struct Environment {
     pub modules: Vec<String>,
     /// The machine's name.
     pub hostname: String,
+    /// What is read is a part of a configuration: which modules there are stands in a file that includes it, so
+    /// every module counts as there, and an `<IfModule>` as true.
+    pub part: bool,
 }
 
 impl Default for Environment {
@@ -88,6 +91,7 @@ impl Default for Environment {
             defines: Vec::new(),
             modules: Vec::new(),
             hostname: String::new(),
+            part: false,
         }
     }
 }
@@ -153,6 +157,11 @@ pub fn read(main_file: &str, files: &dyn Files, environment: &Environment) -> Co
 }
 
 impl Config {
+    /// True when this was read as a part of a configuration.
+    pub fn is_part(&self) -> bool {
+        self.environment.part
+    }
+
     /// What there is to know without asking for one URL: files, errors, lint, names, addresses.
     pub fn summary(&self) -> ConfigSummary {
         let mut server_names = Vec::new();

@@ -24,9 +24,16 @@ pub struct Modules {
     identifiers: BTreeSet<String>,
     /// `mod_proxy.c`.
     files: BTreeSet<String>,
+    /// Every module counts as there: nobody knows which ones are.
+    every: bool,
 }
 
 impl Modules {
+    /// From now on every module counts as there.
+    pub fn take_every(&mut self) {
+        self.every = true;
+    }
+
     /// Adds one by identifier (`LoadModule`) or by file (`apache2 -l`).
     pub fn add(&mut self, name: &str) {
         if let Some(stem) = name.strip_suffix(".c") {
@@ -44,13 +51,21 @@ impl Modules {
 
     /// What `<IfModule>` asks: an identifier or a file name, exactly as it is written.
     pub fn has(&self, name: &str) -> bool {
-        self.identifiers.contains(name) || self.files.contains(name)
+        self.identifiers.contains(name)
+            || self.files.contains(name)
+            || self.every && (name.ends_with("_module") || has_extension_of_c(name))
     }
 
     /// All identifiers.
     pub fn identifiers(&self) -> impl Iterator<Item = &str> {
         self.identifiers.iter().map(String::as_str)
     }
+}
+
+fn has_extension_of_c(name: &str) -> bool {
+    std::path::Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "c")
 }
 
 /// The file that a module of this identifier is compiled from.
@@ -70,8 +85,7 @@ fn file(identifier: &str) -> String {
 /// The identifier that a name in `<IfModule>` was probably meant to be (`proxy_http` for
 /// `proxy_http_module`), when it is neither an identifier nor a file name.
 pub fn meant_by(name: &str) -> Option<String> {
-    let plain =
-        !name.ends_with("_module") && std::path::Path::new(name).extension().is_none_or(|end| end != "c");
+    let plain = !name.ends_with("_module") && !has_extension_of_c(name);
     let stem = name.strip_suffix(".so").unwrap_or(name);
     plain.then(|| format!("{}_module", stem.strip_prefix("mod_").unwrap_or(stem)))
 }

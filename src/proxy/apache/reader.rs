@@ -158,6 +158,9 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files, environment: &Environ
     for name in environment.static_modules() {
         modules.add(name);
     }
+    if environment.part {
+        modules.take_every();
+    }
     let mut reader = Reader {
         files,
         environment,

@@ -1,9 +1,9 @@
-//! Facts of the host that a rule cannot do without: a rule that lacks them has not been checked, and reports
-//! say so.
+//! What a rule cannot do without: facts of the host, or the whole configuration. A rule that lacks them has not
+//! been checked, and reports say so.
 
 use crate::evidence::Snapshot;
 
-/// Facts of the host.
+/// What is needed besides the files at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// The answers to requests like the failing one.
@@ -24,6 +24,8 @@ pub enum Need {
     Processes,
     /// The units of the service manager.
     Units,
+    /// The whole configuration: what a part lacks may stand in the file that includes it.
+    Whole,
 }
 
 impl Need {
@@ -39,11 +41,13 @@ impl Need {
             Self::Probes => "answers of the servers behind the proxy",
             Self::Processes => "the running processes",
             Self::Units => "the units of the service manager",
+            Self::Whole => "the configuration that includes this part",
         }
     }
 
-    /// True when somebody looked: the facts are there, also where there is nothing to tell.
-    pub fn is_met(self, around: &Snapshot) -> bool {
+    /// True when somebody looked: the facts are there, also where there is nothing to tell. `part`: what was read is
+    /// a part of a configuration.
+    pub fn is_met(self, around: &Snapshot, part: bool) -> bool {
         match self {
             Self::Attempts => !around.attempts.is_empty(),
             Self::ErrorLog => around
@@ -58,6 +62,7 @@ impl Need {
             Self::Probes => around.endpoints.iter().any(|endpoint| !endpoint.probes.is_empty()),
             Self::Processes => around.processes.seen().is_some(),
             Self::Units => around.units.seen().is_some(),
+            Self::Whole => !part,
         }
     }
 }

@@ -105,14 +105,18 @@ fn one(page: &mut Page<'_>, finding: &Finding) {
     }
 }
 
-/// The rules that lacked facts of the host: all in one line where nobody looked at the host, else by what they
-/// lacked.
+/// The rules that lacked something: all that lacked facts of the host in one line where nobody looked at it, else
+/// by what they lacked.
 fn not_checked(page: &mut Page<'_>, report: &Report, scope: &Examined) {
     let mut lacking: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let looked_at = report.snapshot.processes.seen().is_some();
     for rule in &scope.rules {
         if let Some(lacks) = &rule.lacks {
-            let what = if looked_at { lacks.as_str() } else { "the host" };
+            let what = if looked_at || !rule.lacks_host {
+                lacks.as_str()
+            } else {
+                "the host"
+            };
             lacking.entry(what).or_default().push(&rule.id);
         }
     }

@@ -329,6 +329,7 @@ impl Software {
                     defines: proxy.map(defines).unwrap_or_default(),
                     modules: Vec::new(),
                     hostname: self.hostname.clone(),
+                    part: false,
                 };
                 Some(Configuration::Apache(Box::new(apache::read(
                     main_file,

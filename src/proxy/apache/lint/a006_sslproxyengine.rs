@@ -1,7 +1,7 @@
 //! TLS to a backend has to be switched on in the server, or in a `<Proxy>` section.
 
 use super::super::{Config, target};
-use super::{Check, Rule, backends, edits, problem};
+use super::{Check, Need, Rule, backends, edits, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "TLS is spoken to a backend and SSLProxyEngine is off",
         level: ProblemLevel::Error,
         cause: Some("proxy-tls-not-enabled"),
-        needs: None,
+        needs: Some(Need::Whole),
     },
     find,
 };

@@ -1,7 +1,7 @@
 //! A balancer that no member belongs to, often for its name is written in two ways.
 
 use super::super::{Config, workers};
-use super::{Check, Rule, backends, edits, problem};
+use super::{Check, Need, Rule, backends, edits, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a balancer has no members",
         level: ProblemLevel::Error,
         cause: Some("upstreams-all-disabled"),
-        needs: None,
+        needs: Some(Need::Whole),
     },
     find,
 };

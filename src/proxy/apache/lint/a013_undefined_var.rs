@@ -1,7 +1,7 @@
 //! A `${NAME}` that nothing defines stays in the address as it is written.
 
 use super::super::Config;
-use super::{Check, Rule, backends, problem};
+use super::{Check, Need, Rule, backends, problem};
 use crate::evidence::{ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check<Config> = Check {
         title: "a variable in the address of a backend is not defined",
         level: ProblemLevel::Error,
         cause: None,
-        needs: None,
+        needs: Some(Need::Whole),
     },
     find,
 };
