@@ -83,7 +83,7 @@ pub fn read(
         }
         ProxyKind::Apache => {
             let directory = main_file.rsplit_once('/').map_or("", |(directory, _)| directory);
-            let mut environment = apache::Environment {
+            let environment = apache::Environment {
                 version: around.version,
                 hostname: around.hostname.clone(),
                 // RHEL keeps the main file one level below the server's root.
@@ -92,13 +92,10 @@ pub fn read(
                 modules: around.modules.clone(),
                 ..apache::Environment::default()
             };
-            let mut config = apache::read(main_file, files, &environment);
-            // Without a single LoadModule it is a part, unless somebody says otherwise.
-            if extent != Extent::Whole && config.loaded_modules().is_empty() {
-                environment.part = true;
-                drop(config);
-                config = apache::read(main_file, files, &environment);
-            }
+            let config = match extent {
+                Extent::Whole => apache::read(main_file, files, &environment),
+                Extent::Parts | Extent::Unknown => apache::read_any(main_file, files, environment),
+            };
             Some(Configuration::Apache(Box::new(config)))
         }
         ProxyKind::Haproxy => None,

@@ -13,19 +13,34 @@ fn rules(errors: &[ConfigProblem]) -> Vec<(&str, u32)> {
 }
 
 #[test]
-fn ten_thousand_nested_sections_are_read() {
-    let mut text = String::new();
-    for _ in 0..10_000 {
-        text.push_str("<Location /a>\n");
-    }
-    text.push_str("ServerName deep\n");
-    for _ in 0..10_000 {
-        text.push_str("</Location>\n");
-    }
+fn ten_thousand_nested_sections_are_told_of_once_and_what_follows_is_read() {
+    let nested = |depth: usize| {
+        let (open, close) = ("<Location /a>\n", "</Location>\n");
+        format!(
+            "{}ServerName deep\n{}ServerName after\n",
+            open.repeat(depth),
+            close.repeat(depth)
+        )
+    };
+    let config = read_text(&nested(100));
+    assert_eq!(config.statements().count(), 102);
+    assert_eq!(rules(&config.summary().errors), []);
+    let config = read_text(&nested(10_000));
+    assert_eq!(config.statements().count(), 101);
+    assert_eq!(rules(&config.summary().errors), [("nesting-too-deep", 101)]);
+}
+
+/// Time that grows with the square of the depth would be minutes here.
+#[test]
+fn two_hundred_thousand_nested_sections_of_a_part_are_read() {
+    let text = format!("LoadModule proxy_module x.so\n{}", "<a>\n".repeat(200_000));
     let config = read_text(&text);
-    assert_eq!(config.statements().count(), 10_001);
-    let errors = config.summary().errors;
-    assert!(errors.is_empty(), "{:?}", errors.first());
+    assert_eq!(config.statements().count(), 100);
+    let within = format!(
+        "LoadModule proxy_module x.so\n<Proxy a>\n{}",
+        "<IfDefine !a>\nProxySet x=y\n".repeat(40_000)
+    );
+    assert_eq!(read_text(&within).statements().count(), 40_001);
 }
 
 #[test]

@@ -156,6 +156,25 @@ pub fn read(main_file: &str, files: &dyn Files, environment: &Environment) -> Co
     config
 }
 
+/// Reads a configuration, or a part of one: without a single `LoadModule` it is a part.
+pub fn read_any(main_file: &str, files: &dyn Files, mut environment: Environment) -> Config {
+    let text = files.read(main_file).map(|file| file.bytes).unwrap_or_default();
+    let names = |name: &str| {
+        let name = name.as_bytes();
+        text.windows(name.len()).any(|bytes| bytes.eq_ignore_ascii_case(name))
+    };
+    // What loads no module and includes nothing needs no reading to be known as a part.
+    environment.part = !names("LoadModule") && !names("Include");
+    drop(text);
+    let config = read(main_file, files, &environment);
+    if environment.part || !config.loaded_modules().is_empty() {
+        return config;
+    }
+    environment.part = true;
+    drop(config);
+    read(main_file, files, &environment)
+}
+
 impl Config {
     /// True when this was read as a part of a configuration.
     pub fn is_part(&self) -> bool {

@@ -66,8 +66,17 @@ struct Frame {
 /// What is open.
 enum Open {
     Section(StatementId),
-    /// A condition that holds, by its name.
-    Condition(Box<str>, u32),
+    /// A condition that holds, by its name, with its place and the section it stands in.
+    Condition(Box<str>, u32, StatementId),
+}
+
+impl Open {
+    /// The section that statements go to while this is what was opened last.
+    fn section(&self) -> StatementId {
+        match self {
+            Self::Section(id) | Self::Condition(_, _, id) => *id,
+        }
+    }
 }
 
 /// Names of containers with the places they are written at, one after the other.
@@ -148,6 +157,8 @@ struct Reader<'a> {
     read: usize,
     /// It was told that no more is expanded.
     told_expanded: bool,
+    /// It was told that sections are nested too deeply.
+    told_depth: bool,
     opened: usize,
     full: bool,
 }
@@ -181,6 +192,7 @@ pub(super) fn read_all(main_file: &str, files: &dyn Files, environment: &Environ
         expanded: 0,
         read: 0,
         told_expanded: false,
+        told_depth: false,
         opened: 0,
         full: false,
     };
@@ -378,7 +390,7 @@ impl Reader<'_> {
                         let message = format!("<{}> is not closed", self.tree.get(id).name());
                         self.error("syntax", place, message);
                     }
-                    Some(Open::Condition(name, line)) => {
+                    Some(Open::Condition(name, line, _)) => {
                         let place = self.first_column(file, line);
                         let message = format!("<{name}> is not closed, which the server does not notice");
                         self.error("syntax", place, message);
@@ -470,7 +482,7 @@ impl Reader<'_> {
                         .get(at)
                         .is_some_and(|(name, _)| name.eq_ignore_ascii_case(closing))
                 };
-                let known = (0..depth).rev().find(|at| is(*at));
+                let known = (0..depth).rev().take(containers::MOST_LOOKED_AT).find(|at| is(*at));
                 if let Some(known) = known {
                     self.skipping.truncate(known);
                 }
@@ -513,6 +525,11 @@ impl Reader<'_> {
         });
     }
 
+    /// The innermost section that is open.
+    fn section(&self) -> StatementId {
+        self.open.last().map_or(ROOT, Open::section)
+    }
+
     fn push(&mut self, mut statement: New<'_>) -> Option<StatementId> {
         if self.tree.len() >= MOST_STATEMENTS {
             if !self.full {
@@ -528,10 +545,6 @@ impl Reader<'_> {
             .frames
             .last()
             .is_some_and(|frame| matches!(frame.source, Source::Macro { .. }));
-        let parent = self.open.iter().rev().find_map(|open| match open {
-            Open::Section(id) => Some(*id),
-            Open::Condition(..) => None,
-        });
-        Some(self.tree.push(parent.unwrap_or(ROOT), &statement))
+        Some(self.tree.push(self.section(), &statement))
     }
 }

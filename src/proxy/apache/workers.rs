@@ -193,6 +193,8 @@ pub(super) fn workers(config: &Config) -> (Vec<Worker>, Vec<Balancer>) {
     }
     let passes: HashMap<StatementId, &super::ProxyPass> =
         config.passes.iter().map(|pass| (pass.statement, pass)).collect();
+    // By server, balancer and worker's name.
+    let mut known_members: HashMap<(usize, String, String), usize> = HashMap::new();
     for (id, statement) in config.statements() {
         let section = config
             .tree
@@ -227,12 +229,10 @@ pub(super) fn workers(config: &Config) -> (Vec<Worker>, Vec<Balancer>) {
             let parameters = key_values(words.from(1), id);
             if let Some(balancer) = builder.balancer(server, &name, id) {
                 balancer.section = balancer.section.or(section);
-                let known = worker_name(url.text);
-                let same = balancer
-                    .members
-                    .iter_mut()
-                    .find(|member| worker_name(&member.url) == known);
-                match same {
+                let next = balancer.members.len();
+                let known = (server, balancer.name.clone(), worker_name(url.text));
+                let index = *known_members.entry(known).or_insert(next);
+                match balancer.members.get_mut(index) {
                     Some(member) => member.parameters.extend(parameters),
                     None => balancer.members.push(Backend {
                         url: url.text.to_owned(),

@@ -3,6 +3,13 @@
 use super::super::lexer;
 use super::{LogicalLine, MOST_TOLD, New, Open, Reader, Source, conditions, words};
 
+/// Sections deeper than this are not read: httpd knows none that can be nested so often, and whoever asks for
+/// the sections around a statement walks through all of them.
+const DEEPEST_SECTION: usize = 100;
+
+/// Containers, innermost first, that the one which a wrong end belongs to is looked for among.
+pub(super) const MOST_LOOKED_AT: usize = 1_000;
+
 impl Reader<'_> {
     pub(super) fn close(&mut self, line: &LogicalLine, written: &str, closing: &str) {
         let floor = self.floor();
@@ -14,7 +21,9 @@ impl Reader<'_> {
         let inner = self.open.get(floor..).unwrap_or_default();
         let fits = |open: &Open, exact: bool| match open {
             Open::Section(id) => self.tree.get(*id).name().eq_ignore_ascii_case(name),
-            Open::Condition(condition, _) => condition.eq_ignore_ascii_case(if exact { whole } else { name }),
+            Open::Condition(condition, ..) => {
+                condition.eq_ignore_ascii_case(if exact { whole } else { name })
+            }
         };
         match inner.last() {
             Some(last) if fits(last, true) => {
@@ -31,7 +40,8 @@ impl Reader<'_> {
                     }
                     Open::Condition(..) => format!("</{name}> without matching <{name}> section"),
                 };
-                let known = inner.iter().rposition(|open| fits(open, false));
+                let last = inner.iter().enumerate().rev().take(MOST_LOOKED_AT);
+                let known = last.into_iter().find(|(_, open)| fits(open, false)).map(|(at, _)| at);
                 let place = self.place(line, 0);
                 self.error("syntax", place, message);
                 if let Some(known) = known {
@@ -69,7 +79,7 @@ impl Reader<'_> {
                     place,
                     format!("<{bare}> directive missing closing \">\""),
                 );
-                self.open.push(Open::Condition(bare.into(), at));
+                self.open.push(Open::Condition(bare.into(), at, self.section()));
                 return;
             };
             let context = conditions::Context {
@@ -80,7 +90,9 @@ impl Reader<'_> {
                 files: self.files,
             };
             match conditions::holds(kind, argument, &context) {
-                Ok(true) => self.open.push(Open::Condition(bare.into(), at)),
+                Ok(true) => {
+                    self.open.push(Open::Condition(bare.into(), at, self.section()));
+                }
                 Ok(false) => {
                     if self.skipped.len() < MOST_TOLD {
                         let place = self.place(line, 0);
@@ -101,6 +113,15 @@ impl Reader<'_> {
             || bare.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("Lua"));
         if raw_body {
             self.skip_raw(line, bare);
+            return;
+        }
+        if self.tree.around(self.section()).nth(DEEPEST_SECTION - 1).is_some() {
+            if !std::mem::replace(&mut self.told_depth, true) {
+                let message = format!("sections are nested deeper than {DEEPEST_SECTION}");
+                let place = self.place(line, 0);
+                self.error("nesting-too-deep", place, message);
+            }
+            self.skipping.push(bare, at);
             return;
         }
         // The words end at the last `>`; what follows it is of no meaning.
