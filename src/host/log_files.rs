@@ -68,6 +68,9 @@ pub struct ReadLogs {
     pub since_ms: Option<i64>,
     /// Nothing of this time or later; `None`: up to the end.
     pub until_ms: Option<i64>,
+    /// The logs are another machine's: when they were changed here tells nothing of their lines.
+    #[serde(skip)]
+    pub sent: bool,
     /// At most so long.
     pub limit_ms: u64,
     /// Makes the account.
@@ -85,7 +88,7 @@ impl Query for ReadLogs {
         let mut unread = Vec::new();
         let mut read = false;
         for log in &self.logs {
-            match read_log(live, log, self.since_ms, digest.as_mut(), until) {
+            match read_log(live, log, self, digest.as_mut(), until) {
                 Observed::Seen(()) => read = true,
                 Observed::Absent => {}
                 Observed::Unavailable(obstacle) => unread.push(LogRead {
@@ -109,10 +112,11 @@ impl Query for ReadLogs {
 fn read_log(
     live: &Live,
     log: &LogSource,
-    since_ms: Option<i64>,
+    asked: &ReadLogs,
     digest: &mut dyn Digest,
     until: Duration,
 ) -> Observed<()> {
+    let since_ms = asked.since_ms;
     if !log.command.is_empty() {
         return read_command(live, log, digest, until);
     }
@@ -127,6 +131,7 @@ fn read_log(
     };
     // The last line is as old as the file's last change.
     if let (Some(since_ms), Some(modified_ms)) = (since_ms, modified_ms(&metadata))
+        && !asked.sent
         && modified_ms < since_ms
     {
         return Observed::Seen(());

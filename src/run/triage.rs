@@ -159,7 +159,7 @@ fn sent(paths: &[PathBuf], window_ms: Option<u64>, no_bundle: Option<UsageError>
 fn long_log_begins(path: &Path) -> bool {
     path != Path::new("-")
         && host::length_bytes(path).is_some_and(|length| length >= LONG_BYTES)
-        && Host::live(None, LONG_LIMIT)
+        && Host::unrecorded(None, LONG_LIMIT)
             .ask(&ReadFile::start(super::absolute(path), 64 << 10))
             .into_seen()
             .is_some_and(|head| triage::log_kind(&head.bytes.0).is_some())
@@ -179,7 +179,7 @@ fn long_log(path: &Path, shown: &str) -> Option<LongLog> {
         return None;
     }
     let file = super::absolute(path);
-    let head = Host::live(None, LONG_LIMIT)
+    let head = Host::unrecorded(None, LONG_LIMIT)
         .ask(&ReadFile::start(&file, 64 << 10))
         .into_seen()?;
     let kind = triage::log_kind(&head.bytes.0)?;
@@ -196,7 +196,7 @@ fn long_log(path: &Path, shown: &str) -> Option<LongLog> {
 
 /// Its last bytes; nothing where it is packed.
 fn end_of(log: &LongLog) -> Vec<u8> {
-    let end = Host::live(None, LONG_LIMIT).ask(&ReadFile::end(log.source.path.clone(), 256 << 10));
+    let end = Host::unrecorded(None, LONG_LIMIT).ask(&ReadFile::end(log.source.path.clone(), 256 << 10));
     let bytes = end.into_seen().map(|end| end.bytes.0).unwrap_or_default();
     if triage::last_ms(&bytes, Zone::default()).is_some() {
         bytes
@@ -212,7 +212,7 @@ fn newest_of(log: &LongLog, end: &[u8], zone: Zone) -> Option<i64> {
 
 fn read(long: &[LongLog], since_ms: Option<i64>, zone: Zone) -> Option<LogAccount> {
     let (offset_s, changes) = (zone.offset_s, zone.changes().collect::<Vec<_>>());
-    Host::live(None, LONG_LIMIT)
+    Host::unrecorded(None, LONG_LIMIT)
         .ask(&ReadLogs {
             logs: long
                 .iter()
@@ -224,6 +224,7 @@ fn read(long: &[LongLog], since_ms: Option<i64>, zone: Zone) -> Option<LogAccoun
                 .collect(),
             since_ms,
             until_ms: None,
+            sent: true,
             limit_ms: u64::try_from(LONG_LIMIT.as_millis()).unwrap_or(u64::MAX),
             digest: steps::digest,
         })

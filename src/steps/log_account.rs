@@ -92,6 +92,7 @@ pub(super) fn ask(host: &Host, plan: &Plan, snapshot: &mut Snapshot) {
             logs,
             since_ms,
             until_ms: Some(until_ms),
+            sent: false,
             limit_ms: if window_ms.is_none() {
                 LIMIT_ALL_MS
             } else {

@@ -25,8 +25,11 @@ pub fn snapshot(sorted: &Sorted) -> Snapshot {
     let pieces = &sorted.pieces;
     let zone = sorted.zone();
     let log_zone = zone.map(|(zone, _)| zone).unwrap_or_default();
-    let (from_ms, newest_ms) = sorted.ends_ms(log_zone);
-    let mut logs = logs::read(pieces, log_zone, from_ms);
+    let mut logs = logs::read(pieces, log_zone);
+    let (from_ms, newest_ms) = sorted.ends_of(&logs);
+    if let Some(from_ms) = from_ms {
+        logs.keep_since(pieces, log_zone, from_ms);
+    }
     let saved = answers::saved(pieces);
     let from_answers = answers::failures(&saved);
     if logs.failures.iter().all(|failure| failure.entry.symptom.is_none()) {

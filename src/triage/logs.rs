@@ -54,7 +54,8 @@ impl Logs {
     }
 
     /// Leaves out what is older; a line without a time stays.
-    fn keep_since(&mut self, since_ms: i64) {
+    pub(super) fn keep_since(&mut self, pieces: &[Piece], zone: Zone, since_ms: i64) {
+        self.account = account(pieces, zone, Some(since_ms));
         let young = |at_ms: Option<i64>| at_ms.is_none_or(|at_ms| at_ms >= since_ms);
         self.failures.retain(|failure| young(failure.entry.at_ms));
         self.requests.retain(|(_, request)| young(request.at_ms));
@@ -92,10 +93,8 @@ fn counted(kind: Kind) -> Option<LogKind> {
     })
 }
 
-/// Reads the logs. `zone` is that of times that name none; `since_ms`: lines of an earlier time are passed over.
-pub(super) fn read(pieces: &[Piece], zone: Zone, since_ms: Option<i64>) -> Logs {
-    let mut logs = Logs::default();
-    let year = pieces.iter().find_map(year_of);
+/// Counts what is counted; of lines from `since_ms` on alone, where it is given.
+fn account(pieces: &[Piece], zone: Zone, since_ms: Option<i64>) -> LogAccount {
     let mut reader = LogReader::between(since_ms, None);
     for piece in pieces {
         if let Some(kind) = counted(piece.kind) {
@@ -103,6 +102,18 @@ pub(super) fn read(pieces: &[Piece], zone: Zone, since_ms: Option<i64>) -> Logs 
             reader.feed(piece.text.as_bytes());
             reader.end(None);
         }
+    }
+    reader.account()
+}
+
+/// Reads the logs. `zone` is that of times that name none.
+pub(super) fn read(pieces: &[Piece], zone: Zone) -> Logs {
+    let mut logs = Logs {
+        account: account(pieces, zone, None),
+        ..Logs::default()
+    };
+    let year = pieces.iter().find_map(year_of);
+    for piece in pieces {
         let text = tail(&piece.text);
         let bytes = text.as_bytes();
         let name = &piece.name;
@@ -170,10 +181,6 @@ pub(super) fn read(pieces: &[Piece], zone: Zone, since_ms: Option<i64>) -> Logs 
             }
             _ => {}
         }
-    }
-    logs.account = reader.account();
-    if let Some(since_ms) = since_ms {
-        logs.keep_since(since_ms);
     }
     logs
 }

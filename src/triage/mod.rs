@@ -79,8 +79,15 @@ impl Sorted {
         if self.window_ms.is_none() {
             return (None, None);
         }
-        let pieces = logs::read(&self.pieces, zone, None).newest_ms();
-        let newest_ms = self.newest_ms.max(pieces);
+        self.ends_of(&logs::read(&self.pieces, zone))
+    }
+
+    /// The same of logs that were read.
+    fn ends_of(&self, logs: &logs::Logs) -> (Option<i64>, Option<i64>) {
+        if self.window_ms.is_none() {
+            return (None, None);
+        }
+        let newest_ms = self.newest_ms.max(logs.newest_ms());
         (window::from_ms(self.window_ms, newest_ms), newest_ms)
     }
 }

@@ -1,21 +1,22 @@
 //! Which of the failures in the logs is judged.
 
+use std::collections::HashMap;
+
 use super::logs::{Failure, is_consequence};
-use crate::evidence::{LogAccount, LoggedFailure, Target};
+use crate::evidence::{LogAccount, LoggedFailure, Symptom, Target};
 
 /// The failures, those that are alike counted together; the one that is judged stands first.
 pub(super) fn failures(all: &[Failure], target: &Target, accounts: &[&LogAccount]) -> Vec<LoggedFailure> {
     let mut groups: Vec<(LoggedFailure, u64)> = Vec::new();
+    let mut positions: HashMap<(Symptom, Option<String>), usize> = HashMap::new();
     for failure in all {
         let entry = &failure.entry;
         let Some(symptom) = entry.symptom else { continue };
         let upstream = entry.upstream.as_deref().map(short);
         // Lines about the URL that was asked for weigh more than all others.
         let ours = u64::from(!target.path.is_empty() && about(entry.request.as_deref(), &target.path));
-        let position = groups
-            .iter()
-            .position(|(group, _)| group.symptom == symptom && group.upstream == upstream);
-        match position.and_then(|position| groups.get_mut(position)) {
+        let position = *positions.entry((symptom, upstream.clone())).or_insert(groups.len());
+        match groups.get_mut(position) {
             Some((group, of_target)) => {
                 group.count = group.count.saturating_add(1);
                 *of_target = of_target.saturating_add(ours);
@@ -34,17 +35,18 @@ pub(super) fn failures(all: &[Failure], target: &Target, accounts: &[&LogAccount
             )),
         }
     }
-    for (group, _) in &mut groups {
-        let same = accounts.iter().flat_map(|account| &account.symptoms).filter(|count| {
-            count.symptom == group.symptom && count.upstream.as_deref().map(short) == group.upstream
-        });
-        let mut whole = 0_u64;
-        for count in same {
-            whole = whole.saturating_add(count.count);
+    let mut whole = vec![0_u64; groups.len()];
+    for count in accounts.iter().flat_map(|account| &account.symptoms) {
+        let position = positions.get(&(count.symptom, count.upstream.as_deref().map(short)));
+        let Some(position) = position else { continue };
+        if let (Some((group, _)), Some(whole)) = (groups.get_mut(*position), whole.get_mut(*position)) {
+            *whole = whole.saturating_add(count.count);
             group.first_ms = earlier(group.first_ms, count.first_ms);
             group.last_ms = group.last_ms.max(count.last_ms);
         }
-        // Of a long log only the end was read line by line.
+    }
+    // Of a long log only the end was read line by line.
+    for ((group, _), whole) in groups.iter_mut().zip(whole) {
         group.count = group.count.max(whole);
     }
     groups.sort_by_key(|(group, ours)| {
