@@ -90,3 +90,73 @@ fn what_becomes_of_an_error_document_shows_only_where_an_upstream_or_a_rewrite_r
         "410"
     );
 }
+
+#[test]
+fn a_rewrite_that_redirects_does_not_end_the_rules_without_the_flag_for_it() {
+    let of = |rules: &str| {
+        let rules = rules.replace("HAND_ON", "http://127.0.0.1:9000/u");
+        answer(
+            &format!("RewriteEngine On\nProxyPass /y http://127.0.0.1:9000/pp\n{rules}"),
+            "/doc",
+        )
+    };
+    let redirect = "RewriteRule ^/doc /x [R=303]\n";
+    assert_eq!(of(redirect), "303");
+    // What comes after it sees the whole URL.
+    assert_eq!(of(&format!("{redirect}RewriteRule ^/x$ HAND_ON [P]\n")), "303");
+    assert_eq!(
+        of(&format!("{redirect}RewriteRule ^http://[^/]*/x$ HAND_ON [P]\n")),
+        "9000 /u"
+    );
+    assert_eq!(of(&format!("{redirect}RewriteRule x$ /y [PT]\n")), "9000 /pp");
+    assert_eq!(of(&format!("{redirect}RewriteRule x$ /z [R=301]\n")), "301");
+    assert_eq!(of(&format!("{redirect}RewriteRule x$ - [F]\n")), "403");
+    assert_eq!(
+        of("RewriteRule ^/doc /x [R=303,L]\nRewriteRule x$ HAND_ON [P]\n"),
+        "303"
+    );
+    assert_eq!(
+        of("RewriteRule ^/doc http://elsewhere.test/x\nRewriteRule x$ HAND_ON [P]\n"),
+        "9000 /u"
+    );
+    assert_eq!(of("RewriteRule ^/doc http://elsewhere.test/x\n"), "302");
+    // A pattern that puts nothing in place of the path hands nothing on.
+    assert_eq!(
+        of("RewriteRule ^/doc - [P]\nRewriteRule ^/doc HAND_ON [P]\n"),
+        "Local(\"file\")"
+    );
+}
+
+#[test]
+fn a_condition_on_the_uri_sees_the_path_before_the_rules_changed_it() {
+    let of = |condition: &str| {
+        let text = format!(
+            "RewriteEngine On\nRewriteRule ^/doc /x\nRewriteCond %{{{condition}\n\
+             RewriteRule ^/x$ http://127.0.0.1:9000/u [P]\nRewriteRule . - [F]\n"
+        );
+        answer(&text, "/doc")
+    };
+    assert_eq!(of("REQUEST_URI} ^/doc"), "9000 /u");
+    assert_eq!(of("REQUEST_URI} ^/x"), "403");
+    assert_eq!(of("REQUEST_FILENAME} ^/x"), "9000 /u");
+    assert_eq!(of("REQUEST_FILENAME} ^/doc"), "403");
+}
+
+#[test]
+fn a_path_that_a_rule_made_is_that_of_a_file_which_a_handler_may_still_take() {
+    let php = "<FilesMatch \\.php$>\nSetHandler proxy:http://127.0.0.1:9000\n</FilesMatch>\n";
+    let rule = "DocumentRoot /srv/www\nRewriteEngine On\nRewriteRule ^/[a-z]+$ /index.php";
+    assert_eq!(
+        answer(&format!("{rule} [L]\n{php}"), "/shop"),
+        "9000 /srv/www/index.php"
+    );
+    // Other modules are asked for it only where the rule says so, and a <Location> is that of the path as it was sent.
+    let pass = "ProxyPass /index.php http://127.0.0.1:9001/p\n";
+    assert_eq!(answer(&format!("{rule} [L]\n{pass}"), "/shop"), "Local(\"file\")");
+    assert_eq!(answer(&format!("{rule} [PT]\n{pass}"), "/shop"), "9001 /p");
+    let section = "<Location /shop>\nSetHandler proxy:http://127.0.0.1:9002\n</Location>\n";
+    assert_eq!(
+        answer(&format!("{rule}\n{section}"), "/shop"),
+        "9002 /srv/www/index.php"
+    );
+}

@@ -97,6 +97,11 @@ pub(super) fn file(config: &Config, layers: &Layers, path: &str) -> (String, Opt
             }
         }
     }
+    below_root(config, layers, path)
+}
+
+/// The file of a path below `DocumentRoot`, whatever `Alias` says.
+pub(super) fn below_root(config: &Config, layers: &Layers, path: &str) -> (String, Option<StatementId>) {
     let root = layers
         .sections
         .iter()

@@ -20,6 +20,8 @@ pub(super) struct State<'a> {
     pub(super) server: usize,
     pub(super) host: String,
     pub(super) path: String,
+    /// The path as it was before the rules that run now changed it.
+    pub(super) uri: String,
     pub(super) query: Option<String>,
     pub(super) raw: uri::Target,
     pub(super) undetermined: Vec<String>,
@@ -39,6 +41,7 @@ impl State<'_> {
         let Ok(path) = uri::decode(raw, merge, encoded_slashes(self.config, self.server)) else {
             return false;
         };
+        self.uri.clone_from(&path);
         self.path = path;
         self.query.clone_from(&parts.query);
         self.raw = parts;
@@ -115,6 +118,7 @@ pub(super) fn route(config: &Config, request: &RouteRequest) -> Option<Route> {
         request,
         server: chosen.server,
         host: host.unwrap_or_default(),
+        uri: path.clone(),
         path,
         query: parts.query.clone(),
         raw: parts,
@@ -219,13 +223,20 @@ fn walk(state: &mut State<'_>, route: &mut Route) {
     let mut before = layers.clone();
     before.add_locations(config, &state.path);
     let outcome = rewrite::server_rules(state);
-    layers.add_locations(config, &state.path);
+    if matches!(outcome, Outcome::Continue) {
+        state.uri.clone_from(&state.path);
+    }
+    layers.add_locations(config, &state.uri);
     state.undetermined.append(&mut layers.undetermined);
     let mut proxied = None;
     let mut excluded = false;
     match outcome {
         Outcome::Status(status, id) => {
             answer(state, route, status, id);
+            return;
+        }
+        Outcome::File(id) => {
+            serve_file(state, route, layers, id);
             return;
         }
         Outcome::Proxy(found) => proxied = Some(found),
@@ -261,7 +272,8 @@ fn walk(state: &mut State<'_>, route: &mut Route) {
             return;
         }
     }
-    serve(state, route, layers);
+    let (file, _) = aliases::file(config, &layers, &state.path);
+    serve(state, route, layers, &file);
 }
 
 /// The request is handed on: sections may still redirect it.
@@ -288,7 +300,7 @@ fn redirect_of(state: &State<'_>, layers: &Layers, wanted: Redirects) -> Option<
     let inner = layers.sections.iter().rev();
     inner
         .filter(|section| **section != ROOT && !config.statement(**section).is("VirtualHost"))
-        .find_map(|section| aliases::redirect(config, *section, &state.path, wanted))
+        .find_map(|section| aliases::redirect(config, *section, &state.uri, wanted))
 }
 
 pub(super) fn answer(state: &mut State<'_>, route: &mut Route, status: u16, id: StatementId) {
@@ -301,7 +313,7 @@ pub(super) fn answer(state: &mut State<'_>, route: &mut Route, status: u16, id: 
     state.answered = Some(id);
     if status >= 400 {
         let mut layers = Layers::of_server(config, state.server);
-        layers.add_locations(config, &state.path);
+        layers.add_locations(config, &state.uri);
         let code = status.to_string();
         state.error_document = layers
             .all(config, "ErrorDocument")
@@ -309,6 +321,27 @@ pub(super) fn answer(state: &mut State<'_>, route: &mut Route, status: u16, id: 
             .last()
             .filter(|id| config.statement(*id).argument(1).starts_with('/'));
     }
+}
+
+/// Directories at the root of a machine: a rewritten path that begins with one of them is no path below `DocumentRoot`
+/// where that directory exists.
+const OF_THE_MACHINE: [&str; 19] = [
+    "bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root", "run",
+    "sbin", "srv", "sys", "tmp", "usr", "var",
+];
+
+/// A rule made another path of the request and did not pass it through: it is a file's, and no other module is asked.
+fn serve_file(state: &mut State<'_>, route: &mut Route, layers: Layers, rule: StatementId) {
+    let first = state.path.trim_start_matches('/').split('/').next();
+    if first.is_some_and(|first| OF_THE_MACHINE.contains(&first)) {
+        let place = state.config.place(rule);
+        state.unknown(format!(
+            "whether {} is below DocumentRoot (RewriteRule at {place} without [PT])",
+            state.path
+        ));
+    }
+    let (file, _) = aliases::below_root(state.config, &layers, &state.path);
+    serve(state, route, layers, &file);
 }
 
 enum Reverse {
@@ -377,9 +410,8 @@ fn proxied(pass: &ProxyPass, url: String, as_is: bool) -> Proxied {
 }
 
 /// A path that is not proxied by its name: a file, or a handler.
-fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers) {
+fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers, file: &str) {
     let config = state.config;
-    let (file, _) = aliases::file(config, &layers, &state.path);
     let locations = layers.sections.split_off(
         2.min(layers.sections.len()).min(
             if config
@@ -393,7 +425,7 @@ fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers) {
             },
         ),
     );
-    layers.add_directories(config, &file);
+    layers.add_directories(config, file);
     layers.sections.extend(locations);
     layers.note_conditions(config);
     state.undetermined.append(&mut layers.undetermined);
@@ -401,11 +433,11 @@ fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers) {
         answer(state, route, status, id);
         return;
     }
-    if let Some(found) = rewrite::section_rules(state, &layers) {
+    if let Some(found) = rewrite::section_rules(state, &layers, file) {
         match found {
             Outcome::Status(status, id) => answer(state, route, status, id),
             Outcome::Proxy(proxied) => finish(state, route, layers.clone(), &proxied),
-            Outcome::Continue => {}
+            Outcome::Continue | Outcome::File(_) => {}
         }
         if !matches!(route.handler, Handler::Unknown) {
             return;

@@ -465,3 +465,27 @@ pub(super) fn plain_host(header: &str) -> Option<String> {
     }
     Some(name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase())
 }
+
+/// The port of a Host header.
+pub(super) fn port_of(header: &str) -> Option<u16> {
+    let after = header.rsplit_once(']').map_or(header, |(_, after)| after);
+    after.rsplit_once(':')?.1.trim().parse().ok()
+}
+
+/// The port of a server in URLs that lead to it: that of its `ServerName`; without one of its own that of its first
+/// address, and then that of the main server.
+pub(super) fn named_port(config: &Config, server: usize) -> Option<u16> {
+    let main = config.servers.first()?;
+    let server = config.servers.get(server)?;
+    let named = |id: StatementId| {
+        let name = config.statement(id).argument(0);
+        port_of(name.split_once("://").map_or(name, |(_, rest)| rest))
+    };
+    if let Some(own) = server.name_statement {
+        return named(own);
+    }
+    let address = server.addresses.first().map(|address| address.port);
+    address
+        .filter(|port| *port != 0)
+        .or_else(|| main.name_statement.and_then(named))
+}
