@@ -1,6 +1,6 @@
 //! `configured-502`: a return or `error_page` directive makes the status.
 
-use super::facts::{Contact, contact, failed_status, logged_now, probe_line};
+use super::facts::{Contact, access_line, contact, failed_status, logged_now, probe_line};
 use super::{Answer, Cause, found};
 use crate::evidence::{AccessEntry, Handler, Snapshot, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
@@ -65,7 +65,7 @@ fn by_condition(snapshot: &Snapshot) -> Option<Finding> {
                 format!("return {status}, depending on {depends_on}"),
                 place,
             ))
-            .because_all(snapshot.log.access_during.last().map(|entry| Exhibit { kind: "log".to_owned(), text: entry.text.clone(), ..Exhibit::default() }))
+            .because_all(snapshot.log.access_during.last().map(access_line))
             .because_all(snapshot.endpoints.first().and_then(probe_line))
             .remedy(
                 Remedy::advise(format!("look at {depends_on}: it may be a maintenance switch that somebody set on purpose; take it back, or take the line out, then nginx -t && nginx -s reload"))
@@ -101,7 +101,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(Confidence::Confirmed, format!("the configuration answers {status} by itself: no upstream is asked"))
             .at(place)
             .because(Exhibit::in_file("config", format!("return {status}"), place))
-            .because_all(snapshot.log.access_during.last().map(|entry| Exhibit { kind: "log".to_owned(), text: entry.text.clone(), ..Exhibit::default() }))
+            .because_all(snapshot.log.access_during.last().map(access_line))
             .remedy(
                 Remedy::edit("take the line out, or let it apply to maintenance only; then nginx -t && nginx -s reload", place, "")
                     .risk("it may be a maintenance switch that somebody set on purpose: ask first"),

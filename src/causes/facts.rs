@@ -16,8 +16,8 @@ pub(crate) use words::proxy_kind;
 pub(in crate::causes) use words::*;
 
 use crate::evidence::{
-    Attempt, Endpoint, ErrorEntry, Exchange, Fate, Handler, NameEvidence, PacketAnswer, Pass, PeerAddress,
-    ProxyKind, Route, ServerAnswer, Snapshot, Symptom,
+    AccessEntry, Attempt, Endpoint, ErrorEntry, Exchange, Fate, Handler, NameEvidence, PacketAnswer, Pass,
+    PeerAddress, ProxyKind, Route, ServerAnswer, Snapshot, Symptom,
 };
 
 /// True when an attempt gave an error that a proxy makes for a failed upstream, or no usable answer.
@@ -116,6 +116,37 @@ pub(super) fn logged_before<'a>(snapshot: &'a Snapshot, symptoms: &[Symptom]) ->
         .iter()
         .filter(|entry| entry.symptom.is_some_and(|symptom| symptoms.contains(&symptom)))
         .collect()
+}
+
+/// A request for this URL that changes something (`POST`, …), that Squid answered with 502 less than a minute before
+/// ours, which are all answered. Squid has no line that says why.
+pub(super) fn failed_silently(snapshot: &Snapshot) -> Option<&AccessEntry> {
+    const LATELY_MS: i64 = 60_000;
+    if proxy_kind(snapshot) != ProxyKind::Squid || failing(snapshot) || snapshot.attempts.is_empty() {
+        return None;
+    }
+    snapshot.log.access_before.iter().rev().find(|entry| {
+        let lately = entry
+            .at_ms
+            .is_some_and(|at_ms| at_ms.saturating_add(LATELY_MS) >= snapshot.log.attempts_began_ms);
+        let harmless = ["GET ", "HEAD ", "OPTIONS ", "TRACE ", "CONNECT "];
+        let changes = entry
+            .request
+            .as_deref()
+            .is_some_and(|request| !harmless.iter().any(|method| request.starts_with(method)));
+        lately && changes && entry.status == Some(502)
+    })
+}
+
+/// Squid's line about a body that it could not send on, of the time of a request.
+pub(super) fn broken_sending<'a>(snapshot: &'a Snapshot, request: &AccessEntry) -> Option<&'a ErrorEntry> {
+    // The line bears whole seconds.
+    const TOGETHER_MS: i64 = 2_000;
+    let near = |entry: &&ErrorEntry| {
+        let apart_ms = request.at_ms.zip(entry.at_ms).map(|(one, other)| (one - other).abs());
+        entry.symptom == Some(Symptom::SendFailed) && apart_ms.is_some_and(|apart_ms| apart_ms <= TOGETHER_MS)
+    };
+    snapshot.log.general.iter().rev().find(near)
 }
 
 /// True when the log speaks of our attempts, and none of what it says is one of these symptoms.

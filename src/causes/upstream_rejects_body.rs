@@ -1,9 +1,12 @@
 //! `upstream-rejects-body`: a body limit of the upstream cuts uploads.
 
-use super::facts::{all_work, failing, log_line, passing_route, probe_line, proxy_kind};
+use super::facts::{
+    access_line, all_work, broken_sending, failed_silently, failing, log_line, passing_route, probe_line,
+    proxy_kind,
+};
 use super::{Answer, Cause, found};
 use crate::evidence::{AccessEntry, End, ErrorEntry, ProbeKind, ProxyKind, Snapshot, Symptom};
-use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId};
+use crate::finding::{Confidence, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/upstream-rejects-body.md`.
 pub(super) static CAUSE: Cause = Cause {
@@ -16,7 +19,57 @@ pub(super) static CAUSE: Cause = Cause {
 };
 
 fn diagnose(snapshot: &Snapshot) -> Answer {
-    found(find(snapshot))
+    found(find(snapshot).or_else(|| behind_squid(snapshot)))
+}
+
+/// An upload that failed behind Squid: its access log has the status and no reason, its cache log has at most a line
+/// that names no request.
+fn behind_squid(snapshot: &Snapshot) -> Option<Finding> {
+    let entry = failed_silently(snapshot)?;
+    if !all_work(snapshot) || !entry.request.as_deref().is_some_and(has_body) {
+        return None;
+    }
+    let method = entry.request.as_deref()?.split(' ').next()?;
+    let probe = snapshot.endpoints.first().and_then(probe_line);
+    if let Some(line) = broken_sending(snapshot, entry) {
+        let finding = CAUSE.finding(
+            Confidence::Likely,
+            format!("the upstream cuts the connection while the body of a {method} request is being sent; requests without one work"),
+        );
+        let finding = finding.because(log_line(line)).because(access_line(entry));
+        return Some(raise_limits(finding.because_all(probe), snapshot));
+    }
+    let via = snapshot.target.via.as_deref();
+    let via = via.map_or_else(String::new, |via| format!(" -x {}", quoted(via)));
+    let url = quoted(snapshot.target.url.as_deref().unwrap_or_default());
+    let again = format!(
+        "curl -s -D - -o /dev/null{via} -X {method} --data-binary @FILE {url} | grep -i x-squid-error"
+    );
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Possible,
+                format!("a {method} request failed less than a minute ago and requests without a body work: the upstream may cut large ones"),
+            )
+            .because(access_line(entry))
+            .because_all(probe)
+            .remedy(Remedy::advise(format!(
+                "send it again with a small and with a large body (FILE), when it may be sent again; ERR_WRITE_ERROR or ERR_READ_ERROR with the large one alone is a limit: {again}"
+            ))),
+    )
+}
+
+fn raise_limits(finding: Finding, snapshot: &Snapshot) -> Finding {
+    let own = match proxy_kind(snapshot) {
+        ProxyKind::Apache => "LimitRequestBody",
+        ProxyKind::Squid => "request_body_max_size",
+        ProxyKind::Nginx | ProxyKind::Haproxy => "client_max_body_size",
+    };
+    finding
+        .remedy(Remedy::advise("raise the body limit of the upstream (client_max_body_size of an inner nginx, LimitRequestBody, post_max_size and upload_max_filesize of PHP, the body parser of the application)"))
+        .remedy(Remedy::advise(format!(
+            "and set the same limit on this proxy, so that clients get a clean 413: {own}"
+        )))
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
@@ -52,27 +105,15 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         (false, false) if uploaded(snapshot, entry).is_some() && !cuts_kept(snapshot) => Confidence::Likely,
         (false, false) => Confidence::Possible,
     };
-    Some(
+    Some(raise_limits(
         CAUSE
             .finding(confidence, "the upstream cuts the connection while a large request body is being sent; requests without one work")
             .because(log_line(entry))
             .because_all(large.map(log_line))
-            .because_all(uploaded(snapshot, entry).map(|access| Exhibit {
-                kind: "log".to_owned(),
-                text: access.text.clone(),
-                ..Exhibit::default()
-            }))
-            .because_all(snapshot.endpoints.first().and_then(probe_line))
-            .remedy(Remedy::advise("raise the body limit of the upstream (client_max_body_size of an inner nginx, LimitRequestBody, post_max_size and upload_max_filesize of PHP, the body parser of the application)"))
-            .remedy(Remedy::advise(format!(
-                "and set the same limit on this proxy, so that clients get a clean 413: {}",
-                match proxy_kind(snapshot) {
-                    ProxyKind::Apache => "LimitRequestBody",
-                    ProxyKind::Squid => "request_body_max_size",
-                    ProxyKind::Nginx | ProxyKind::Haproxy => "client_max_body_size",
-                }
-            ))),
-    )
+            .because_all(uploaded(snapshot, entry).map(access_line))
+            .because_all(snapshot.endpoints.first().and_then(probe_line)),
+        snapshot,
+    ))
 }
 
 /// True when a kept connection was seen to end at its second request.

@@ -1,6 +1,6 @@
 //! `upstream-returned-502`: an inner hop or the application sends the status itself.
 
-use super::facts::{Contact, contact, failed_status, owner_words, passing_route, probe_line};
+use super::facts::{Contact, access_line, contact, failed_status, owner_words, passing_route, probe_line};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{EndpointEvidence, Snapshot, Speaks, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
@@ -64,7 +64,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .finding(Confidence::Confirmed, format!("{}{by} answers {status} itself; this proxy only hands it on", evidence.endpoint))
             .at(&pass.place)
             .because_all(probe_line(evidence))
-            .because_all(access.map(|entry| Exhibit { kind: "log".to_owned(), text: entry.text.clone(), ..Exhibit::default() }))
+            .because_all(access.map(access_line))
             .because_all(silent_log)
             .remedy(Remedy::advise(match owner {
                 Some(owner) => format!("look into the log of {owner}: it, or what it asks, made this answer; run fix502 on its address too"),

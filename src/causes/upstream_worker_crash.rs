@@ -1,8 +1,9 @@
 //! `upstream-worker-crash`: closed or reset before an answer, and nothing more specific explains it.
 
 use super::facts::{
-    CUT_BEFORE_HEADER, Contact, DURING_MS, application_said, contact, culprit, cut_before_header, failing,
-    log_line, logged_before, logged_now, passing_route, probe_line, works,
+    CUT_BEFORE_HEADER, Contact, DURING_MS, access_line, application_said, broken_sending, contact, culprit,
+    cut_before_header, failed_silently, failing, log_line, logged_before, logged_now, passing_route,
+    probe_line, works,
 };
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{EndpointEvidence, KernelEventKind, Snapshot};
@@ -107,7 +108,26 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     found(
         find(snapshot)
             .or_else(|| other_methods_only(snapshot))
-            .or_else(|| one_of_several(snapshot)),
+            .or_else(|| one_of_several(snapshot))
+            .or_else(|| unsaid(snapshot)),
+    )
+}
+
+/// A request that changes something failed behind Squid, whose log has the status and no reason.
+fn unsaid(snapshot: &Snapshot) -> Option<Finding> {
+    let entry = failed_silently(snapshot).filter(|entry| broken_sending(snapshot, entry).is_none())?;
+    let (_, pass) = passing_route(snapshot)?;
+    let evidence = snapshot.endpoints.iter().find(|evidence| works(evidence, pass))?;
+    let method = entry.request.as_deref()?.split(' ').next()?;
+    Some(
+        CAUSE
+            .finding(
+                Confidence::Possible,
+                format!("a {method} request to {} failed less than a minute ago and GET requests work: what handles it may die of it", evidence.endpoint),
+            )
+            .because(access_line(entry))
+            .because_all(probe_line(evidence))
+            .remedy(Remedy::advise("read the application's own log of that second: an exception, an exit, a signal in what handles this method; a status 502 there is its own answer")),
     )
 }
 
@@ -142,11 +162,7 @@ fn one_of_several(snapshot: &Snapshot) -> Option<Finding> {
             )
             .at(&evidence.place)
             .because_all(probe_line(evidence))
-            .because(Exhibit {
-                kind: "log".to_owned(),
-                text: error.text.clone(),
-                ..Exhibit::default()
-            })
+            .because(access_line(error))
             .because_all(logged.last().map(|entry| log_line(entry)))
             .remedy(Remedy::advise(format!(
                 "take {} out of the group until its application is repaired, and read that application's log",

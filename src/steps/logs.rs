@@ -304,6 +304,8 @@ fn is_general(entry: &ErrorEntry) -> bool {
                     | Symptom::SlotsExhausted
                     | Symptom::NameServerFailed
                     | Symptom::ForwardingLoop
+                    // Squid does not say in which request.
+                    | Symptom::SendFailed
             )
         )
 }

@@ -2,8 +2,8 @@
 
 use super::{Contact, contact_of, passing_route};
 use crate::evidence::{
-    End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Listener, Pass, Place, ProbeKind, ProxyKind,
-    Snapshot, Unit, errno,
+    AccessEntry, End, Endpoint, EndpointEvidence, ErrorEntry, Exchange, Listener, Pass, Place, ProbeKind,
+    ProxyKind, Snapshot, Unit, errno,
 };
 use crate::finding::{Exhibit, quoted};
 use crate::system::http;
@@ -23,6 +23,15 @@ pub(crate) fn proxy_kind(snapshot: &Snapshot) -> ProxyKind {
 pub(in crate::causes) fn reload(snapshot: &Snapshot) -> String {
     let kind = proxy_kind(snapshot);
     format!("{} && {}", kind.test_command(), kind.reload_command())
+}
+
+/// A line of the access log as proof.
+pub(in crate::causes) fn access_line(entry: &AccessEntry) -> Exhibit {
+    Exhibit {
+        kind: "log".to_owned(),
+        text: entry.text.clone(),
+        ..Exhibit::default()
+    }
 }
 
 /// The proxy's log line as proof.

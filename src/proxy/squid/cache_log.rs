@@ -12,6 +12,8 @@ pub static SIGNATURES: &[(&str, Symptom)] = &[
         Symptom::ClosedBeforeHeader,
     ),
     ("Invalid Response: ", Symptom::RefusedAnswer),
+    // "error: FD 13: (104) Connection reset by peer", or "failure" for the first word.
+    ("sentRequestBody ", Symptom::SendFailed),
     ("running out of filedescriptors", Symptom::SlotsExhausted),
     ("Detected DEAD Parent", Symptom::PeerMarkedDown),
     ("Detected DEAD Sibling", Symptom::PeerMarkedDown),
@@ -81,6 +83,16 @@ mod tests {
         assert_eq!(entry.symptom, Some(Symptom::RefusedAnswer));
         assert_eq!(entry.request.as_deref(), Some("GET http://127.0.0.1:9011/"));
         assert_eq!(entry.at_ms, Some(1_795_356_033_000));
+    }
+
+    #[test]
+    fn a_body_that_could_not_be_sent_on_is_known_in_the_words_of_every_version() {
+        for word in ["error", "failure"] {
+            let line =
+                format!("2026/11/23 10:24:03| sentRequestBody {word}: FD 13: (104) Connection reset by peer");
+            let entry = entry(&line, "cache.log", 0).expect("a line");
+            assert_eq!(entry.symptom, Some(Symptom::SendFailed));
+        }
     }
 
     #[test]
