@@ -61,7 +61,9 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         let queue_full = full || contact(evidence) == Some(Contact::QueueFull);
         // One event loop that is blocked lets others wait as well, and has no workers to add.
         let one_loop = application_of(snapshot, evidence).is_some_and(|server| server.kind == "node");
-        ((waiting > 0 && !one_loop) || said.is_some() || queue_full).then_some((evidence, said))
+        // Who waits is not reset: then our own requests stood in each other's way.
+        let cut = matches!(contact(evidence), Some(Contact::Closed | Contact::Reset));
+        ((waiting > 0 && !one_loop && !cut) || said.is_some() || queue_full).then_some((evidence, said))
     })?;
     let listener = evidence.listener.seen();
     let (waiting, queue) = listener.map_or((0, None), |listener| (listener.waiting, listener.queue));

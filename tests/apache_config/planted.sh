@@ -16,9 +16,9 @@ plant "a pass to ! is passed over" passes.rs 's/Some(_) if pass.is_exclusion() =
 plant "an expression without groups does not add the path" passes.rs 's/Taken::To(if found == real {/Taken::To(if found == real \&\& !PLANTED {/'
 plant "nocanon is not looked at" route.rs 's/(pass.has_flag("nocanon") \&\& same)/(pass.has_flag("nocanon") \&\& same \&\& !PLANTED)/'
 plant "a rewritten host keeps what the main server rewrites" rewrite.rs 's/if !has_word {/if !has_word \&\& !PLANTED {/'
-plant "the conditions of a rule are all needed" rewrite.rs 's/if flags.has(\&\["or", "ornext"\]) {/if !PLANTED \&\& flags.has(\&["or", "ornext"]) {/'
-plant "QSA drops the old query" rewrite.rs 's/flags.has(\&\["qsa", "qsappend"\])/flags.has(\&["qsa", "qsappend"]) \&\& !PLANTED/'
-plant "NC is not looked at" rewrite.rs 's/let caseless = flags.has(\&\["nc", "nocase"\]);/let caseless = flags.has(\&["nc", "nocase"]) \&\& !PLANTED;/'
+plant "the conditions of a rule are all needed" rewrite/conditions.rs 's/if flags.has(\&\["or", "ornext"\]) {/if !PLANTED \&\& flags.has(\&["or", "ornext"]) {/'
+plant "QSA drops the old query" rewrite/urls.rs 's/flags.has(\&\["qsa", "qsappend"\])/flags.has(\&["qsa", "qsappend"]) \&\& !PLANTED/'
+plant "NC is not looked at" rewrite/conditions.rs 's/let caseless = flags.has(\&\["nc", "nocase"\]);/let caseless = flags.has(\&["nc", "nocase"]) \&\& !PLANTED;/'
 plant "%2F is always a slash" uri.rs "s/if value == 0 || (value == b'\/' \&\& slashes == EncodedSlashes::Refused) {/if value == 0 || (value == b'\/' \&\& slashes == EncodedSlashes::Refused \&\& !PLANTED) {/"
 plant "a decoded path that leaves the root is refused" uri.rs 's/decoded = normalise(\&decoded, merge_slashes, false).0;/let again = normalise(\&decoded, merge_slashes, false); if PLANTED \&\& !again.1 { return Err(400); } decoded = again.0;/'
 plant "slashes are not merged" uri.rs 's/if !merge_slashes {/if !merge_slashes || PLANTED {/'
@@ -39,5 +39,9 @@ plant "files of a pattern are not sorted by bytes" reader/includes.rs 's/names.s
 plant "an error document that a rule answers is passed over" route.rs 's/Handler::Return { .. } => by_rule(),/Handler::Return { .. } => by_rule() \&\& !PLANTED,/'
 plant "ProxyPassInherit keeps the main server's passes away" route.rs 's/let main = list(0);/let main = list(0).filter(move |_| server == 0 || !PLANTED || config.tree.last(ROOT, "ProxyPassInherit").is_none());/'
 plant "a section's redirect of everything comes after the server's" route.rs 's/whole.or_else(by_path)/if PLANTED { by_path().or(whole) } else { whole.or_else(by_path) }/'
+plant "a rule that redirects ends the rules" rewrite.rs 's/redirection = status;/redirection = status; if PLANTED { return Outcome::Status(status, rule.statement); }/'
+plant "REQUEST_URI changes with the path" rewrite/conditions.rs 's/"REQUEST_URI" => state.uri.clone(),/"REQUEST_URI" => if PLANTED { state.path.clone() } else { state.uri.clone() },/'
+plant "a path that a rule made is passed through" rewrite.rs 's/if passes_through {/if passes_through || PLANTED {/'
+plant "P without a new path does not end the rules" rewrite.rs 's/if hands_on ||/if hands_on \&\& !PLANTED ||/'
 
 hunt apache_config::routing::requests apache_config::statements::statements

@@ -119,7 +119,14 @@ pub(in crate::causes) fn header_timed_out(snapshot: &Snapshot) -> bool {
     if !failing(snapshot) {
         return false;
     }
-    !logged_now(snapshot, &[Symptom::HeaderTimeout, Symptom::SendTimeout]).is_empty()
+    let waited = !logged_now(snapshot, &[Symptom::HeaderTimeout, Symptom::SendTimeout]).is_empty();
+    // Where others are cut off, and we are too when we ask directly, the one that waited only came too early.
+    let cut = !logged_now(snapshot, &CUT_BEFORE_HEADER).is_empty()
+        && !endpoints_with(snapshot, |contact| {
+            matches!(contact, Contact::Closed | Contact::Reset)
+        })
+        .is_empty();
+    waited && !cut
         || ((failed_status(snapshot) == Some(504) || still_waiting(snapshot))
             && snapshot.log.during.iter().all(|entry| entry.symptom.is_none())
             && !endpoints_with(snapshot, |contact| contact == Contact::NoAnswer).is_empty())
