@@ -205,7 +205,7 @@ impl Layout<'_> {
                 2 => writeln!(
                     into,
                     "ProxyPass {path} balancer://{}",
-                    self.dice.one(&["one", "two/x", "none", "peers", "peers/", "PEERS"])
+                    self.dice.one(&["one", "two/x", "none", "peers", "peers", "peers/", "PEERS"])
                 )
                 .unwrap(),
                 _ => {
@@ -322,6 +322,24 @@ impl Layout<'_> {
                 };
                 writeln!(into, "RewriteRule {rule}").unwrap();
             }
+        }
+        if self.dice.chance(8) {
+            // Rules that see what the ones before them made of the path.
+            let url = self.url();
+            let url = url.trim_end_matches('/');
+            let first = self
+                .dice
+                .one(&["^/a(.*) /b$1", "^/[al] - [P]", "^/a(.*) /b$1 [R=307]"]);
+            let seen = self.dice.one(&[
+                "%{REQUEST_URI} ^/a",
+                "%{REQUEST_URI} ^/b",
+                "%{REQUEST_FILENAME} b",
+            ]);
+            writeln!(
+                into,
+                "RewriteEngine On\nRewriteRule {first}\nRewriteCond {seen}\nRewriteRule ^(.*/)?[ab](.*)$ {url}/s/$2 [P]"
+            )
+            .unwrap();
         }
         if self.dice.chance(12) {
             // An answer of the server's own, and the page that stands for it.
@@ -470,6 +488,7 @@ impl Layout<'_> {
         let flags = [
             ("", " status=+D"),
             (" status=D", ""),
+            ("", " status=d"),
             ("", " status=+H"),
             (" status=S", " status=+I"),
             (" lbset=1", ""),
