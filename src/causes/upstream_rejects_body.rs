@@ -4,8 +4,9 @@ use super::facts::{
     access_line, all_work, broken_sending, failed_silently, failing, log_line, passing_route, probe_line,
     proxy_kind,
 };
+use super::upstream_worker_crash::says_it_crashed;
 use super::{Answer, Cause, found};
-use crate::evidence::{AccessEntry, End, ErrorEntry, ProbeKind, ProxyKind, Snapshot, Symptom};
+use crate::evidence::{AccessEntry, End, ErrorEntry, ProbeKind, Protocol, ProxyKind, Snapshot, Symptom};
 use crate::finding::{Confidence, Finding, Remedy, StepId, quoted};
 
 /// See `docs/causes/upstream-rejects-body.md`.
@@ -101,8 +102,7 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     let confidence = match (large.is_some(), sending) {
         (true, true) => Confidence::Confirmed,
         (true, false) | (false, true) => Confidence::Likely,
-        // Whoever closes with a body unread resets; a worker that died had read it.
-        (false, false) if uploaded(snapshot, entry).is_some() && !cuts_kept(snapshot) => Confidence::Likely,
+        (false, false) if unread(snapshot, entry) => Confidence::Likely,
         (false, false) => Confidence::Possible,
     };
     Some(raise_limits(
@@ -114,6 +114,17 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
             .because_all(snapshot.endpoints.first().and_then(probe_line)),
         snapshot,
     ))
+}
+
+/// True when nothing but a body that nobody read explains the reset of an upload: whoever closes with a body unread
+/// resets the connection, and a worker that died had read it. What a `FastCGI` or uwsgi server does is told by its log alone.
+fn unread(snapshot: &Snapshot, entry: &ErrorEntry) -> bool {
+    let by_http = passing_route(snapshot).is_some_and(|(_, pass)| pass.protocol == Protocol::Http);
+    let own_connection = match proxy_kind(snapshot) {
+        ProxyKind::Nginx => true,
+        _ => uploaded(snapshot, entry).is_some() && !cuts_kept(snapshot),
+    };
+    by_http && own_connection && !says_it_crashed(snapshot)
 }
 
 /// True when a kept connection was seen to end at its second request.

@@ -81,6 +81,12 @@ pub(super) fn workers_die(snapshot: &Snapshot) -> bool {
         .any(|evidence| application_said(snapshot, evidence, &DEATHS, 60_000).is_some())
 }
 
+/// True when the application's own log tells of a crash in the last minute.
+pub(super) fn says_it_crashed(snapshot: &Snapshot) -> bool {
+    let said = |evidence| application_said(snapshot, evidence, &CRASHES, 60_000).is_some();
+    snapshot.endpoints.iter().any(said)
+}
+
 fn diagnose(snapshot: &Snapshot) -> Answer {
     if any_found(
         &[
@@ -100,6 +106,7 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
             &super::proxy_worker_crash::CAUSE,
             &super::response_malformed_framing::CAUSE,
             &super::proxy_path_mismatch::CAUSE,
+            &super::upstream_rejects_body::CAUSE,
         ],
         snapshot,
     ) {

@@ -205,7 +205,8 @@ impl Layout<'_> {
                 2 => writeln!(
                     into,
                     "ProxyPass {path} balancer://{}",
-                    self.dice.one(&["one", "two/x", "none", "peers", "peers", "peers/", "PEERS"])
+                    self.dice
+                        .one(&["one", "two/x", "none", "peers", "peers", "peers/", "PEERS"])
                 )
                 .unwrap(),
                 _ => {
