@@ -1,10 +1,11 @@
 //! `upstream-crash-loop`: the upstream ends at its start, again and again, or gave up.
 
 use super::facts::{
-    Contact, Link, lasting, nobody_listens, probe_line, unconnectable, unit_failed, unit_line, unit_of,
+    CUT_BEFORE_HEADER, Contact, Link, lasting, logged_now, nobody_listens, probe_line, unconnectable,
+    unit_failed, unit_line, unit_of,
 };
 use super::{Answer, Cause, any_found, found};
-use crate::evidence::Snapshot;
+use crate::evidence::{Snapshot, Unit};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, Severity, StepId, quoted};
 
 /// See `docs/causes/upstream-crash-loop.md`.
@@ -31,6 +32,15 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
     found(find(snapshot))
 }
 
+/// True when systemd has started it again only now: between two ends it looks like one that runs.
+fn started_again(snapshot: &Snapshot, unit: &Unit) -> bool {
+    const ONLY_NOW_MS: i64 = 10_000;
+    let young = unit
+        .active_since_ms
+        .is_some_and(|since_ms| snapshot.host.now_ms.saturating_sub(since_ms) <= ONLY_NOW_MS);
+    unit.active == "active" && unit.restarts > 0 && young
+}
+
 fn find(snapshot: &Snapshot) -> Option<Finding> {
     let down = |contact| {
         matches!(
@@ -40,7 +50,12 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     };
     let evidence = unconnectable(snapshot, down)?;
     let (unit, link) = unit_of(snapshot, evidence)?;
-    if !unit_failed(unit) || (link == Link::OnlyCandidate && !evidence.listener.is_absent()) {
+    // Where requests are cut, more is known than that it ends.
+    let between = link >= Link::Name
+        && evidence.listener.is_absent()
+        && logged_now(snapshot, &CUT_BEFORE_HEADER).is_empty()
+        && started_again(snapshot, unit);
+    if !(unit_failed(unit) || between) || (link == Link::OnlyCandidate && !evidence.listener.is_absent()) {
         return None;
     }
     // A socket unit keeps listening for a service that fails; anything else that listens is alive.
@@ -53,6 +68,8 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     }
     // A unit that nothing ties to the endpoint and that is not meant to last may as well be a nightly job.
     let confidence = match link {
+        // It may just need its time, this once.
+        _ if between => Confidence::Likely,
         Link::OnlyCandidate if !lasting(unit) => Confidence::Possible,
         Link::OnlyCandidate => Confidence::Likely,
         Link::Name | Link::Address => Confidence::Confirmed,
@@ -72,7 +89,14 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
     } else {
         "systemd keeps restarting it"
     };
-    let message = format!("{} ends at its start ({how}); {gave_up}", unit.name);
+    let message = if between {
+        format!(
+            "{} ended {} times and was started again only now; {gave_up}",
+            unit.name, unit.restarts
+        )
+    } else {
+        format!("{} ends at its start ({how}); {gave_up}", unit.name)
+    };
     let mut finding = CAUSE
         .finding(confidence, message)
         .severity(severity)
