@@ -63,6 +63,15 @@ fn serve(open: &Arc<Mutex<Open>>, answers: bool) -> SocketAddr {
     address
 }
 
+/// How long each server may take: so long that a busy machine is not taken for a server that hangs. To measure the time
+/// of it all on a quiet one, `FIX502_READ_TIMEOUT_MS=660` (a server that hangs is asked three times: 2 s).
+fn read_timeout_ms() -> u64 {
+    std::env::var("FIX502_READ_TIMEOUT_MS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(5_000)
+}
+
 #[test]
 #[expect(clippy::print_stderr, reason = "the time is for whoever looks")]
 fn two_hundred_servers_are_told_apart_with_less_than_64_connections_at_a_time() {
@@ -91,7 +100,8 @@ fn two_hundred_servers_are_told_apart_with_less_than_64_connections_at_a_time() 
     write!(
         text,
         "  }}\n  server {{ listen {front}; location / {{ proxy_pass http://many; proxy_connect_timeout 2s; \
-         proxy_read_timeout 660ms; }} }}\n}}\n"
+         proxy_read_timeout {}ms; }} }}\n}}\n",
+        read_timeout_ms()
     )
     .expect("a string takes all");
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -103,7 +113,7 @@ fn two_hundred_servers_are_told_apart_with_less_than_64_connections_at_a_time() 
         config_files: vec![config.to_string_lossy().into_owned()],
         attempts: 1,
         attempts_fixed: true,
-        deadline_ms: 20_000,
+        deadline_ms: 60_000,
         skipped: vec![StepId::Firewall],
         ..Plan::default()
     };
