@@ -64,7 +64,7 @@ fn serve(open: &Arc<Mutex<Open>>, answers: bool) -> SocketAddr {
 }
 
 /// How long each server may take: so long that a busy machine is not taken for a server that hangs. To measure the time
-/// of it all on a quiet one, `FIX502_READ_TIMEOUT_MS=660` (a server that hangs is asked three times: 2 s).
+/// of it all on a quiet one, `FIX502_READ_TIMEOUT_MS=660` (a probe waits three times as long: 2 s).
 fn read_timeout_ms() -> u64 {
     std::env::var("FIX502_READ_TIMEOUT_MS")
         .ok()
