@@ -270,7 +270,7 @@ fn judge(
     Verdict {
         status: Status::Undecided,
         title: if errors.is_empty() {
-            "the failure is seen, its cause is not".to_owned()
+            unexplained_title(snapshot, made_by.as_ref())
         } else if failing(snapshot) {
             "several causes fit what was seen".to_owned()
         } else {
@@ -279,6 +279,37 @@ fn judge(
         made_by,
         also_possible: ids(0),
         ..Verdict::default()
+    }
+}
+
+/// The longest part of a message that a title quotes.
+const MOST_QUOTED: usize = 160;
+
+/// A failure that no cause explains: who answers, and what its log says of it in its own words.
+fn unexplained_title(snapshot: &Snapshot, made_by: Option<&MadeBy>) -> String {
+    let status = snapshot.attempts.iter().find_map(|attempt| attempt.status);
+    let title = match (made_by, status) {
+        (
+            Some(MadeBy {
+                product,
+                where_: Where::ThisHost,
+                ..
+            }),
+            Some(status),
+        ) if ![502, 503, 504].contains(&status) && status >= 500 => {
+            format!("{product} answers {status} itself")
+        }
+        _ => "the failure is seen, its cause is not".to_owned(),
+    };
+    let mut errors = snapshot.log.during.iter().rev().filter(|entry| {
+        entry.symptom.is_none() && ["error", "crit", "alert", "emerg"].contains(&entry.level.as_str())
+    });
+    match errors.next() {
+        Some(entry) => {
+            let message: String = entry.message.chars().take(MOST_QUOTED).collect();
+            format!("{title}; the log says: {}", message.trim())
+        }
+        None => title,
     }
 }
 

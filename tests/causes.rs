@@ -179,3 +179,20 @@ fn ids_are_unique_and_have_their_page() {
         }
     }
 }
+
+#[test]
+fn the_log_of_an_application_says_why_it_answers_500() {
+    let (_, snapshot) = case("upstream-returned-502", "found-500");
+    let diagnosis = decide(&snapshot);
+    let root = diagnosis.findings.first().expect("something is found");
+    let logged: Vec<&str> = root
+        .evidence
+        .iter()
+        .filter(|exhibit| exhibit.kind == "log")
+        .map(|exhibit| exhibit.text.as_str())
+        .collect();
+    // Neither the old error, nor the request, nor a line of the stack.
+    let why = "TypeError: Cannot read properties of undefined (reading 'price')";
+    assert_eq!(logged.first(), Some(&why), "{logged:#?}");
+    assert!(!logged.iter().any(|line| line.contains("error: of long ago")));
+}

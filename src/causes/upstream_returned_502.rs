@@ -1,6 +1,9 @@
 //! `upstream-returned-502`: an inner hop or the application sends the status itself.
 
-use super::facts::{Contact, access_line, contact, failed_status, owner_words, passing_route, probe_line};
+use super::facts::{
+    Contact, DURING_MS, access_line, application_complained, contact, failed_status, log_line, owner_words,
+    passing_route, probe_line,
+};
 use super::{Answer, Cause, any_found, found};
 use crate::evidence::{EndpointEvidence, Snapshot, Speaks, Symptom};
 use crate::finding::{Confidence, Exhibit, Finding, Remedy, StepId, quoted};
@@ -25,7 +28,9 @@ fn diagnose(snapshot: &Snapshot) -> Answer {
 }
 
 fn find(snapshot: &Snapshot) -> Option<Finding> {
-    let status = failed_status(snapshot).filter(|status| [502, 503, 504].contains(status))?;
+    // A proxy makes 502 to 504 for what is behind it, so does the application; any other one it makes for itself.
+    let status = failed_status(snapshot).filter(|status| (500..600).contains(status))?;
+    let own_failure = ![502, 503, 504].contains(&status);
     if snapshot
         .log
         .during
@@ -46,12 +51,14 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
         .iter()
         .rev()
         .find(|entry| entry.upstream_status.as_deref() == Some(&status.to_string()));
+    let complaint =
+        script_complaint(snapshot).or_else(|| application_complained(snapshot, evidence, DURING_MS));
     // Only a log that was read can be said to be silent.
     let silent_log = snapshot
         .log
         .files
         .iter()
-        .find(|file| file.kind == "error" && file.read.seen().is_some())
+        .find(|file| file.kind == "error" && file.read.seen().is_some() && snapshot.log.during.is_empty())
         .map(|file| {
             Exhibit::shown_by(
                 "log",
@@ -59,18 +66,39 @@ fn find(snapshot: &Snapshot) -> Option<Finding> {
                 format!("tail {}", quoted(&file.path)),
             )
         });
+    let owner = owner.unwrap_or_else(|| format!("the service on {}", evidence.endpoint));
+    let advice = if own_failure {
+        format!(
+            "repair what {owner} complains of in its log: {status} is an error of that program, and no setting of this proxy causes or cures it"
+        )
+    } else {
+        format!(
+            "look into the log of {owner}: it, or what it asks, made this answer; run fix502 on its address too"
+        )
+    };
     Some(
         CAUSE
-            .finding(Confidence::Confirmed, format!("{}{by} answers {status} itself; this proxy only hands it on", evidence.endpoint))
+            .finding(
+                Confidence::Confirmed,
+                format!(
+                    "{}{by} answers {status} itself; this proxy only hands it on",
+                    evidence.endpoint
+                ),
+            )
             .at(&pass.place)
             .because_all(probe_line(evidence))
+            .because_all(complaint)
             .because_all(access.map(access_line))
             .because_all(silent_log)
-            .remedy(Remedy::advise(match owner {
-                Some(owner) => format!("look into the log of {owner}: it, or what it asks, made this answer; run fix502 on its address too"),
-                None => format!("look into the log of the service on {}; run fix502 there", evidence.endpoint),
-            })),
+            .remedy(Remedy::advise(advice)),
     )
+}
+
+/// What a script wrote to its error stream while our requests ran: the proxy keeps it in its own log.
+fn script_complaint(snapshot: &Snapshot) -> Option<Exhibit> {
+    let entries = snapshot.log.during.iter().rev();
+    let mut said = entries.filter(|entry| entry.symptom == Some(Symptom::BackendStderr));
+    said.next().map(log_line)
 }
 
 /// The status that a script behind `FastCGI` set: a `Status` line among its headers.

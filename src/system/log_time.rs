@@ -9,6 +9,11 @@ use crate::evidence::Zone;
 /// begins with no time in a known form.
 pub fn line_ms(line: &str, zone: impl Into<Zone>) -> Option<i64> {
     let zone = zone.into();
+    // `[pid: 11|app: 0|req: 5/5]  () {12 vars in 135 bytes} [Mon Nov 23 12:41:58 2026] GET …`, as uwsgi logs requests.
+    let line = match line.strip_prefix("[pid: ").and_then(|rest| rest.split_once("} [")) {
+        Some((_, rest)) => rest,
+        None => line,
+    };
     let line = line.trim_start().trim_start_matches('[');
     let head: String = line
         .chars()
@@ -119,6 +124,7 @@ mod tests {
             "2026/11/22 18:10:55 http: panic serving",
             "Sun Nov 22 18:10:55 2026 - DAMN ! worker 1 died",
             "2026-11-22T19:10:55+01:00 gone",
+            "[pid: 11|app: -1|req: -1/5] 10.0.0.9 () {12 vars in 135 bytes} [Sun Nov 22 18:10:55 2026] GET / => generated 21 bytes",
         ] {
             assert_eq!(line_ms(line, 0), EXPECTED, "{line}");
         }
@@ -139,6 +145,7 @@ mod tests {
             "ééééééééééé",
             "2026-99-99 18:10:55",
             "+++",
+            "[pid: 11|app: -1|req: -1/5]  () {12 vars in 135 bytes}",
         ] {
             assert_eq!(line_ms(line, 0), None, "{line}");
         }

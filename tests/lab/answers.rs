@@ -58,6 +58,42 @@ fn a_502_of_the_application_itself_is_its_own() {
 }
 
 #[test]
+fn a_500_of_a_php_script_is_its_own_and_the_proxy_has_its_words() {
+    let Some(world) = World::start(&["php-fpm"]) else {
+        return;
+    };
+    world.php_fpm("127.0.0.1:7340");
+    world.write(
+        "www/orders.php",
+        "<?php throw new RuntimeException('the mill is gone');\n",
+    );
+    world.nginx(&world.fastcgi("127.0.0.1:7340"), "");
+    world.shows(500, "FastCGI sent in stderr");
+    let report = world.diagnose();
+    report.finds("upstream-returned-502");
+    assert!(report.mentions("the mill is gone"), "{}", report.text());
+}
+
+#[test]
+fn a_500_of_nginx_itself_is_not_blamed_on_the_application() {
+    let Some(world) = World::start(&[]) else { return };
+    world.oven("fine", "127.0.0.1:7340");
+    world.nginx(
+        "location / { auth_request /who; proxy_pass http://127.0.0.1:7340; }\n    location = /who { return 418; }",
+        "",
+    );
+    world.shows(500, "auth request unexpected status: 418");
+    let report = world.diagnose();
+    assert_eq!(report.status(), "undecided", "{}", report.text());
+    let title = report.title();
+    assert!(
+        title.starts_with("nginx answers 500 itself")
+            && title.ends_with("auth request unexpected status: 418"),
+        "{title}"
+    );
+}
+
+#[test]
 fn http_spoken_to_a_fastcgi_pool_is_named() {
     let Some(world) = World::start(&["php-fpm"]) else {
         return;

@@ -6,7 +6,7 @@ ADDRESS is HOST:PORT, [HOST]:PORT or unix:PATH. It listens first and goes to the
 can go on at once. FILE holds a certificate and its key: the server speaks TLS.
 """
 
-import os, signal, socket, ssl, sys, threading, time
+import os, signal, socket, ssl, sys, threading, time, traceback
 
 
 def listen(address):
@@ -49,6 +49,12 @@ def serve(connection, mode, context):
             bytearray(600 << 20)
         if mode == 'answers-502':
             reply = answer('502 Bad Gateway', body=b'the mill does not answer\n')
+        elif mode == 'raises':
+            try:
+                raise RuntimeError('the mill is gone')
+            except RuntimeError:
+                traceback.print_exc()
+            reply = answer('500 Internal Server Error', body=b'sorry\n')
         elif mode == 'big-header':
             reply = answer(headers=b'Set-Cookie: basket=' + b'a' * 20000 + b'\r\n')
         elif mode == 'bad-header':

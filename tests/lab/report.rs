@@ -68,6 +68,11 @@ impl Report {
         self.value["verdict"]["status"].as_str().unwrap_or_default()
     }
 
+    /// The verdict in one sentence.
+    pub(super) fn title(&self) -> &str {
+        self.value["verdict"]["title"].as_str().unwrap_or_default()
+    }
+
     /// The root cause of the verdict; empty where there is none.
     pub(super) fn cause(&self) -> &str {
         self.value["verdict"]["cause"].as_str().unwrap_or_default()

@@ -82,6 +82,24 @@ fn a_unit_killed_over_its_memory_limit_is_an_oom_kill() {
 }
 
 #[test]
+fn a_500_of_a_unit_is_its_own_and_its_journal_says_why() {
+    let command = format!("{OVEN} raises 127.0.0.1:7340 --foreground");
+    let Some(world) = host_with(&command, "", "") else {
+        return;
+    };
+    wait_for(&world, LISTENS);
+    world.shows(500, "");
+    let report = world.diagnose();
+    report.finds("upstream-returned-502");
+    assert!(
+        report.mentions("RuntimeError: the mill is gone")
+            && report.mentions("journalctl -u oven.service -n 50"),
+        "{}",
+        report.text()
+    );
+}
+
+#[test]
 fn a_unit_stopped_by_hand_does_not_run() {
     let command = format!("{OVEN} fine 127.0.0.1:7340 --foreground");
     let Some(world) = host_with(&command, "", "") else {

@@ -99,6 +99,60 @@ pub(in crate::causes) fn application_said_last(
     })
 }
 
+/// Words of a line that complains.
+const COMPLAINTS: [&str; 6] = [
+    "error",
+    "exception",
+    "panic",
+    "fatal",
+    "failed",
+    "no python application",
+];
+
+/// The newest line of the application's own log, or of its unit's journal, that complains and was written while
+/// our requests ran. A line without a time, as of a traceback, has that of the nearest line above that has one.
+pub(in crate::causes) fn application_complained(
+    snapshot: &Snapshot,
+    evidence: &EndpointEvidence,
+    slack_ms: i64,
+) -> Option<Exhibit> {
+    let began_ms = snapshot.log.attempts_began_ms;
+    let recent = |at_ms: i64| began_ms != 0 && at_ms.saturating_add(slack_ms) >= began_ms;
+    let complains = |text: &str| {
+        let lower = text.to_lowercase();
+        // Lines that are set in are the stack, and those with a request belong to an access log.
+        !text.starts_with([' ', '\t'])
+            && !text.contains(" HTTP/")
+            && COMPLAINTS.iter().any(|word| lower.contains(word))
+    };
+    let log = application_of(snapshot, evidence).map_or(&[][..], |server| server.log.as_slice());
+    let mut written_ms = None;
+    let mut newest = None;
+    for line in log {
+        written_ms = line.at_ms.or(written_ms);
+        if written_ms.is_some_and(recent) && complains(&line.text) {
+            newest = Some(line);
+        }
+    }
+    if let Some(line) = newest {
+        return Some(Exhibit {
+            kind: "log".to_owned(),
+            text: line.text.clone(),
+            command: Some(format!("tail -n 50 {}", quoted(&line.file))),
+            file: Some(line.file.clone()),
+            line: None,
+        });
+    }
+    let (unit, _) = unit_of(snapshot, evidence).filter(|(_, link)| *link != Link::OnlyCandidate)?;
+    let mut lines = unit.journal.iter().rev();
+    let line = lines.find(|line| recent(line.at_ms) && complains(&line.message))?;
+    Some(Exhibit::shown_by(
+        "log",
+        line.message.clone(),
+        format!("journalctl -u {} -n 50", quoted(&unit.name)),
+    ))
+}
+
 /// The endpoint that failed our requests: the one that the proxy's log names, else the first whose contact
 /// ended in this way, else the first.
 pub(in crate::causes) fn culprit<'a>(
