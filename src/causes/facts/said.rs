@@ -128,8 +128,11 @@ pub(in crate::causes) fn application_complained(
     let log = application_of(snapshot, evidence).map_or(&[][..], |server| server.log.as_slice());
     let mut written_ms = None;
     let mut newest = None;
+    let mut file = "";
     for line in log {
-        written_ms = line.at_ms.or(written_ms);
+        // What stands above in another file says nothing of this one.
+        written_ms = line.at_ms.or(written_ms.filter(|_| line.file == file));
+        file = &line.file;
         if written_ms.is_some_and(recent) && complains(&line.text) {
             newest = Some(line);
         }
