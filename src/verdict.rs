@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Obstacle, Snapshot};
+use crate::evidence::{ErrorEntry, Obstacle, Snapshot};
 use crate::finding::{Confidence, Finding, Severity};
 
 /// The verdict of one diagnosis.
@@ -259,7 +259,12 @@ fn judge(
         .attempts
         .iter()
         .any(|attempt| attempt.exchange.seen().is_some());
-    if errors.is_empty() && !failing(snapshot) && (looked || snapshot.target.url.is_none()) {
+    let lately = crate::causes::failed_at_the_proxy(snapshot);
+    if errors.is_empty()
+        && lately.is_none()
+        && !failing(snapshot)
+        && (looked || snapshot.target.url.is_none())
+    {
         return Verdict {
             status: Status::Healthy,
             title: healthy_title(snapshot, incomplete),
@@ -269,7 +274,15 @@ fn judge(
     }
     Verdict {
         status: Status::Undecided,
-        title: if errors.is_empty() {
+        title: if let (true, Some(line)) = (errors.is_empty(), lately) {
+            let method = line.request.as_deref().and_then(|request| request.split(' ').next());
+            format!(
+                "the URL answers now, but {} answered 500 to a {} a short while ago; the log says: {}",
+                crate::causes::proxy_kind(snapshot).name(),
+                method.filter(|method| method.len() < 20).unwrap_or("request"),
+                quoted_message(line)
+            )
+        } else if errors.is_empty() {
             unexplained_title(snapshot, made_by.as_ref())
         } else if failing(snapshot) {
             "several causes fit what was seen".to_owned()
@@ -305,12 +318,14 @@ fn unexplained_title(snapshot: &Snapshot, made_by: Option<&MadeBy>) -> String {
         entry.symptom.is_none() && ["error", "crit", "alert", "emerg"].contains(&entry.level.as_str())
     });
     match errors.next() {
-        Some(entry) => {
-            let message: String = entry.message.chars().take(MOST_QUOTED).collect();
-            format!("{title}; the log says: {}", message.trim())
-        }
+        Some(entry) => format!("{title}; the log says: {}", quoted_message(entry)),
         None => title,
     }
+}
+
+fn quoted_message(entry: &ErrorEntry) -> String {
+    let message: String = entry.message.chars().take(MOST_QUOTED).collect();
+    message.trim().to_owned()
 }
 
 fn healthy_title(snapshot: &Snapshot, incomplete: &[Incomplete]) -> String {

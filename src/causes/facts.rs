@@ -118,23 +118,47 @@ pub(super) fn logged_before<'a>(snapshot: &'a Snapshot, symptoms: &[Symptom]) ->
         .collect()
 }
 
-/// A request for this URL that changes something (`POST`, …), that Squid answered with 502 less than a minute before
-/// ours, which are all answered. Squid has no line that says why.
+/// True for something of the last minute before our attempts, when these were all answered: what only requests that
+/// change something meet (`POST`, …) does not show in ours.
+fn changed_lately(snapshot: &Snapshot, at_ms: Option<i64>, request: Option<&str>) -> bool {
+    const AGO_MS: i64 = 60_000;
+    let lately = at_ms.is_some_and(|at_ms| at_ms.saturating_add(AGO_MS) >= snapshot.log.attempts_began_ms);
+    let harmless = ["GET ", "HEAD ", "OPTIONS ", "TRACE ", "CONNECT "];
+    let changes = request.is_some_and(|request| !harmless.iter().any(|method| request.starts_with(method)));
+    lately && changes && !failing(snapshot) && !snapshot.attempts.is_empty()
+}
+
+/// Such a request for this URL that Squid answered with 502. It has no line that says why.
 pub(super) fn failed_silently(snapshot: &Snapshot) -> Option<&AccessEntry> {
-    const LATELY_MS: i64 = 60_000;
-    if proxy_kind(snapshot) != ProxyKind::Squid || failing(snapshot) || snapshot.attempts.is_empty() {
-        return None;
-    }
+    let squid = proxy_kind(snapshot) == ProxyKind::Squid;
     snapshot.log.access_before.iter().rev().find(|entry| {
-        let lately = entry
-            .at_ms
-            .is_some_and(|at_ms| at_ms.saturating_add(LATELY_MS) >= snapshot.log.attempts_began_ms);
-        let harmless = ["GET ", "HEAD ", "OPTIONS ", "TRACE ", "CONNECT "];
-        let changes = entry
-            .request
-            .as_deref()
-            .is_some_and(|request| !harmless.iter().any(|method| request.starts_with(method)));
-        lately && changes && entry.status == Some(502)
+        squid && entry.status == Some(502) && changed_lately(snapshot, entry.at_ms, entry.request.as_deref())
+    })
+}
+
+/// The line about such a request that the proxy answered with 500 of its own, before it asked anybody: a body that it
+/// could not store, for example.
+pub(crate) fn failed_at_the_proxy(snapshot: &Snapshot) -> Option<&ErrorEntry> {
+    // Both are written when the request ends, one with whole seconds; some formats have no time.
+    const TOGETHER_MS: i64 = 1_000;
+    let together = |entry: &AccessEntry, line: &ErrorEntry| {
+        let apart_ms = entry.at_ms.zip(line.at_ms).map(|(one, other)| (one - other).abs());
+        entry.request == line.request && apart_ms.is_none_or(|apart_ms| apart_ms <= TOGETHER_MS)
+    };
+    let own_500 = |entry: &AccessEntry| {
+        let asked = entry.upstream_status.as_deref().is_some_and(|status| status != "-");
+        entry.status == Some(500) && !asked
+    };
+    snapshot.log.before.iter().rev().find(|line| {
+        line.symptom.is_none()
+            && line.upstream.is_none()
+            && ["error", "crit", "alert", "emerg"].contains(&line.level.as_str())
+            && changed_lately(snapshot, line.at_ms, line.request.as_deref())
+            && snapshot
+                .log
+                .access_before
+                .iter()
+                .any(|entry| own_500(entry) && together(entry, line))
     })
 }
 

@@ -99,7 +99,7 @@ pub(crate) mod wording;
 pub use table::CAUSES;
 
 pub(crate) use attribution::{incomplete, made_by};
-pub(crate) use facts::{attempt_failed, proxy_kind};
+pub(crate) use facts::{attempt_failed, failed_at_the_proxy, proxy_kind};
 pub(crate) use recorded::{gap, possible, weigh};
 
 use crate::evidence::Snapshot;

@@ -94,6 +94,24 @@ fn a_500_of_nginx_itself_is_not_blamed_on_the_application() {
 }
 
 #[test]
+fn an_upload_that_nginx_could_not_store_is_told_although_the_url_answers() {
+    let Some(world) = world_with("fine") else { return };
+    world.shows(200, "");
+    world.run("chown -R root logs/tmp/client_body; chmod 700 logs/tmp/client_body; head -c 200000 /dev/zero > basket");
+    let got = world.run(
+        "curl -s -o /dev/null -w '%{http_code}' --data-binary @basket http://www.bakery.test:8460/orders",
+    );
+    assert_eq!(got, "500", "the lab is broken: {}", world.error_log());
+    let report = world.diagnose();
+    assert_eq!(report.status(), "undecided", "{}", report.text());
+    let title = report.title();
+    assert!(
+        title.contains("nginx answered 500 to a POST") && title.contains("(13: Permission denied)"),
+        "{title}"
+    );
+}
+
+#[test]
 fn http_spoken_to_a_fastcgi_pool_is_named() {
     let Some(world) = World::start(&["php-fpm"]) else {
         return;
