@@ -183,8 +183,7 @@ fn another_user_than_root_sees_the_same() {
     let place = place();
     // The directory of the build may be closed to others.
     let program = place.path().join("fix502");
-    std::fs::copy(env!("CARGO_BIN_EXE_fix502"), &program).expect("a copy");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("our own");
+    super::programs::install(Path::new(env!("CARGO_BIN_EXE_fix502")), &program);
     for name in ["upstream-not-running", "upstream-wrong-port", "unix-socket-stale"] {
         let output = Command::new(setpriv)
             .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])

@@ -21,6 +21,7 @@ mod many_endpoints;
 mod nginx_config;
 mod other_route;
 mod pages;
+mod programs;
 mod reader_memory;
 mod rules;
 mod rules_scale;

@@ -239,7 +239,7 @@ fn without_root_the_bundle_is_written_and_belongs_to_its_writer() {
     }
     // The program may lie where nobody else may go.
     let copy = place.path().join("fix502");
-    std::fs::copy(env!("CARGO_BIN_EXE_fix502"), &copy).unwrap();
+    crate::programs::install(std::path::Path::new(env!("CARGO_BIN_EXE_fix502")), &copy);
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&copy)

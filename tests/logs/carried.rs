@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::host::{now_s, write};
 use crate::formats::{report_schema, valid};
+use crate::programs::install;
 
 /// 2026-11-23 03:00:00 UTC.
 const NOW_MS: i64 = 1_795_402_800_000;
@@ -143,7 +144,8 @@ fn syslog(now_s: u64, minutes: u64) -> String {
 }
 
 fn errors(report: &Value) -> u64 {
-    let symptoms = report["logs"]["symptoms"].as_array().expect("symptoms");
+    let symptoms = report["logs"]["symptoms"].as_array();
+    let symptoms = symptoms.unwrap_or_else(|| panic!("not read: {}", report["incomplete"]));
     symptoms.iter().filter_map(|count| count["count"].as_u64()).sum()
 }
 
@@ -215,15 +217,14 @@ fn a_log_that_nobody_can_read_here_is_said_and_never_fine() {
 
 /// A program that answers like journalctl with this text, whatever it is asked; what it was asked lies beside it.
 fn journalctl(directory: &Path, prints: &str, complains: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(directory.join("answer"), prints).expect("written");
     std::fs::write(directory.join("complaint"), complains).expect("written");
     let at = directory.display();
     let script =
         format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >> {at}/asked\ncat {at}/complaint >&2\ncat {at}/answer\n");
-    let path = directory.join("journalctl");
-    std::fs::write(&path, script).expect("written");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    let written = directory.join("journalctl.sh");
+    std::fs::write(&written, script).expect("written");
+    install(&written, &directory.join("journalctl"));
 }
 
 /// Runs fix502 on this host with that journal.
