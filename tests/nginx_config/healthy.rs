@@ -3,7 +3,7 @@
 use super::config;
 
 /// The shortest of the sound ways to pass requests on, each with what makes it one.
-const HEALTHY: [(&str, &str); 12] = [
+const HEALTHY: [(&str, &str); 13] = [
     (
         "headers in a block of their own, as proxy_params has them",
         "server { listen 80; server_name a.example.com;
@@ -11,6 +11,11 @@ const HEALTHY: [(&str, &str); 12] = [
              proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
              proxy_pass http://127.0.0.1:8000; }
            location /api/ { proxy_set_header Host $http_host; proxy_set_header X-Api yes; proxy_pass http://127.0.0.1:8001/; } }",
+    ),
+    (
+        "HTTP/3 beside TLS at the same port, one by UDP and one by TCP",
+        "server { listen 443 quic reuseport; listen 443 ssl; server_name a.example.com;
+           ssl_certificate /etc/ssl/a.pem; ssl_certificate_key /etc/ssl/a.key; location / { root /srv/www; } }",
     ),
     (
         "WebSocket by map",

@@ -228,17 +228,19 @@ fn passes(config: &Config, id: NodeId, problems: &mut Vec<ConfigProblem>) {
 
 /// The same address twice in one server, or two default servers for one address.
 pub(super) fn listens(config: &Config, problems: &mut Vec<ConfigProblem>) {
-    let mut defaults: HashSet<&Socket> = HashSet::default();
+    // `quic` listens by UDP, beside a listener for TCP at the same address.
+    let mut defaults: HashSet<(&Socket, bool)> = HashSet::default();
     for server in &config.servers {
-        let mut own: HashSet<&Socket> = HashSet::default();
+        let mut own: HashSet<(&Socket, bool)> = HashSet::default();
         for listen in &server.listens {
             let Some(node) = listen.node else { continue };
-            if !own.insert(&listen.socket) {
+            let quic = config.tree.arguments(node).skip(1).any(|flag| flag == "quic");
+            if !own.insert((&listen.socket, quic)) {
                 let message = format!("a duplicate listen {}", listen.shown());
                 problems.push(error(config, "duplicate-listen", node, message));
                 continue;
             }
-            if listen.default_server && !defaults.insert(&listen.socket) {
+            if listen.default_server && !defaults.insert((&listen.socket, quic)) {
                 let message = format!("a duplicate default server for {}", listen.shown());
                 problems.push(error(config, "duplicate-default-server", node, message));
             }

@@ -6,7 +6,7 @@ use super::super::tree::NodeId;
 use super::super::{Config, pass, units};
 use super::applications::Applications;
 use super::{Check, Rule, problem, replaced};
-use crate::evidence::{AppServer, ConfigProblem, ProblemLevel, ProxyKind, Snapshot};
+use crate::evidence::{AppServer, ConfigProblem, PeerAddress, ProblemLevel, ProxyKind, Snapshot};
 
 pub(super) const CHECK: Check<Config> = Check {
     rule: Rule {
@@ -42,8 +42,11 @@ fn connect_timeouts(config: &Config, problems: &mut Vec<ConfigProblem>) {
         else {
             continue;
         };
+        if only_sockets(config, node, name) {
+            continue;
+        }
         let message = format!(
-            "{name} is {} s: a client waits that long for a server that takes no connection, before the next one is tried",
+            "{name} is {} s: a client waits that long for each server that takes no connection",
             limit_ms / 1000
         );
         let mut found = problem(config, &CHECK.rule, node, message);
@@ -52,6 +55,27 @@ fn connect_timeouts(config: &Config, problems: &mut Vec<ConfigProblem>) {
         found.edit = replaced(config, node, &format!("{name} 5s"));
         problems.push(found);
     }
+}
+
+/// True when the limit is in force for servers on unix sockets alone: a full queue refuses there at once.
+fn only_sockets(config: &Config, setting: NodeId, name: &str) -> bool {
+    let tree = &config.tree;
+    let mut passes = pass::all_passes(config)
+        .filter(|node| {
+            let prefix = pass::protocol(tree.name(*node)).directive_prefix();
+            name.strip_suffix("_connect_timeout") == Some(prefix)
+                && tree.nearest(tree.parent(*node), name) == Some(setting)
+        })
+        .peekable();
+    let is_socket = |node: NodeId| {
+        let written = tree.argument(node, 0);
+        let destination = pass::destination(pass::protocol(tree.name(node)), written);
+        let group = tree.upstream(pass::host_and_port(destination.authority).0);
+        let peers = group.map_or_else(Vec::new, |group| pass::group_peers(config, group));
+        destination.authority.starts_with("unix:")
+            || (!peers.is_empty() && peers.iter().all(|peer| matches!(peer.address, PeerAddress::Unix(_))))
+    };
+    passes.peek().is_some() && passes.all(is_socket)
 }
 
 /// The application ends a slow worker before nginx stops waiting: the connection breaks, and that is a 502.
