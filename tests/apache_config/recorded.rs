@@ -160,3 +160,88 @@ fn a_path_that_a_rule_made_is_that_of_a_file_which_a_handler_may_still_take() {
         "9002 /srv/www/index.php"
     );
 }
+
+#[test]
+fn the_name_of_the_server_in_a_condition_is_the_one_that_the_client_sent() {
+    let rules = "RewriteEngine On\nRewriteCond %{SERVER_NAME} =elsewhere.test\nRewriteRule . - [F]\nProxyPass / http://127.0.0.1:9000/\n";
+    assert_eq!(answer(rules, "/doc"), "9000 /doc");
+    let own = rules.replace("elsewhere.test", "a.test");
+    assert_eq!(answer(&own, "/doc"), "403");
+    let canonical = format!("ServerName elsewhere.test\nUseCanonicalName On\n{rules}");
+    assert_eq!(answer(&canonical, "/doc"), "403");
+}
+
+#[test]
+fn groups_are_escaped_where_the_rule_says_so() {
+    // Measured on httpd 2.4.71.
+    let of = |flags: &str, path: &str| {
+        let rule =
+            format!("RewriteEngine On\nRewriteRule ^/tag/(.*)$ http://127.0.0.1:9000/t/$1 [{flags}]\n");
+        answer(&rule, path)
+    };
+    assert_eq!(of("P", "/tag/c%2Bd"), "9000 /t/c+d");
+    assert_eq!(of("P,B", "/tag/a/b"), "9000 /t/a%252fb");
+    assert_eq!(of("P,B", "/tag/c%2Bd"), "9000 /t/c%252bd");
+    assert_eq!(of("P,B", "/tag/c%20d"), "9000 /t/c+d");
+    assert_eq!(of("P,B,BNP", "/tag/c%20d"), "9000 /t/c%2520d");
+    assert_eq!(of("P,NE,B", "/tag/a/b"), "9000 /t/a%2fb");
+    assert_eq!(of("P,NE,B=+", "/tag/a/b%2B"), "9000 /t/a/b%2b");
+    assert_eq!(of("P,NE", "/tag/c%20d"), "403");
+}
+
+#[test]
+fn what_is_denied_to_all_is_handed_on_to_nobody() {
+    let section = |requires: &str| {
+        format!(
+            "ProxyPass /private http://127.0.0.1:9000/private\n<Location /private>\n{requires}\n</Location>\n"
+        )
+    };
+    assert_eq!(answer(&section("Require all denied"), "/private/x"), "403");
+    assert_eq!(
+        answer(&section("Require all granted"), "/private/x"),
+        "9000 /private/x"
+    );
+    assert_eq!(
+        answer(&section("Require all denied\nRequire ip 127.0.0.1"), "/private/x"),
+        "9000 /private/x"
+    );
+    let inner = "<Location /private/open>\nRequire all granted\n</Location>\n";
+    let text = format!("{}{inner}", section("Require all denied"));
+    assert_eq!(answer(&text, "/private/open/x"), "9000 /private/open/x");
+}
+
+#[test]
+fn what_follows_the_name_of_a_script_is_its_path_info() {
+    // Measured on httpd 2.4.71 with php-fpm: `/index.php/shop` is asked of it.
+    let config = read_text(
+        "LoadModule proxy_module m\nLoadModule proxy_fcgi_module m\nListen 80\nDocumentRoot /srv/www\n\
+         <FilesMatch \\.php$>\nSetHandler proxy:fcgi://127.0.0.1:9000\n</FilesMatch>\n",
+    );
+    let route = |target: &str| {
+        let request = RouteRequest {
+            port: 80,
+            host: "a.test".to_owned(),
+            method: "GET".to_owned(),
+            target: target.to_owned(),
+            ..RouteRequest::default()
+        };
+        config.route(&request).expect("something listens on port 80")
+    };
+    let found = route("/remote.php/dav/files");
+    assert!(matches!(found.handler, Handler::Pass(_)), "{:?}", found.handler);
+    assert_eq!(
+        found.undetermined,
+        ["whether /srv/www/remote.php is a file, and what follows it its PATH_INFO"]
+    );
+    for (target, passes) in [
+        ("/a/remote.php", true),
+        ("/a.phpx/dav", false),
+        ("/style.css", false),
+    ] {
+        assert_eq!(
+            matches!(route(target).handler, Handler::Pass(_)),
+            passes,
+            "{target}"
+        );
+    }
+}

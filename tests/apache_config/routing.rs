@@ -301,6 +301,8 @@ impl Layout<'_> {
                             "%{REQUEST_URI} ^/a",
                             "%{REQUEST_FILENAME} !^/[ab]",
                             "%{REQUEST_METHOD} =GET [NC]",
+                            "%{SERVER_NAME} ^a",
+                            "%{SERVER_NAME} =a.test",
                         ])
                     )
                     .unwrap();
@@ -308,7 +310,11 @@ impl Layout<'_> {
                 let url = self.url();
                 let url = url.trim_end_matches('/');
                 let rule = match self.dice.roll(12) {
-                    0 => format!("^/b(.*)$ {url}/$1 [P]"),
+                    0 => format!(
+                        "^/b(.*)$ {url}/$1 [P{}]",
+                        self.dice
+                            .one(&["", "", ",B", ",NE", ",B,NE", ",B=/", ",B,BNE=/", ",B,BNP"])
+                    ),
                     1 => "^/ab /forbidden [F]".to_owned(),
                     2 => "^/l/(.*) /a/$1 [PT]".to_owned(),
                     3 => "^/a/b /l [R=302,L]".to_owned(),
@@ -364,6 +370,9 @@ impl Layout<'_> {
         }
         if self.dice.chance(10) {
             writeln!(into, "ProxyPassInherit {}", self.dice.one(&["On", "Off"])).unwrap();
+        }
+        if self.dice.chance(10) {
+            writeln!(into, "UseCanonicalName {}", self.dice.one(&["On", "Off"])).unwrap();
         }
         if self.dice.chance(10) {
             writeln!(into, "MergeSlashes {}", self.dice.one(&["On", "Off"])).unwrap();
@@ -711,6 +720,11 @@ fn requests_go_where_the_real_server_sends_them() {
                 continue;
             }
             let expected = foretold(&route, &backends);
+            // The peers here read lines of text: a byte that is none, as `[P,NE]` hands it on, ends the connection.
+            if expected.chars().any(|character| u32::from(character) >= 0x0010_ff00) {
+                left_out += 1;
+                continue;
+            }
             let (status, body) = clients[which].ask(host, &target);
             let found = if status == 200 { body } else { status.to_string() };
             let same =

@@ -145,6 +145,12 @@ pub(super) fn finish(state: &mut State<'_>, route: &mut Route, mut layers: Layer
         let slashes_kept = plain_server
             && encoded_slashes(config, state.server) == EncodedSlashes::Kept
             && config.environment.version_or_default() >= (2, 4, 57);
+        // What is handed on as it is may not break the request line.
+        let breaks = |character: char| character.is_ascii_control() || character == ' ';
+        if proxied.as_is && path.contains(breaks) {
+            answer(state, route, 403, proxied.statement);
+            return;
+        }
         let canonical = match (proxied.as_is, slashes_kept) {
             (true, _) => Canonical::Not,
             (false, true) => Canonical::SlashesKept,

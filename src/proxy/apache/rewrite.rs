@@ -230,7 +230,7 @@ fn run(state: &mut State<'_>, all: &[Rule], below: Option<usize>) -> Outcome {
         }
         let hands_on = flags.has(&["p", "proxy"]);
         if target != "-" {
-            let Some(text) = expand(state, &target, &captures) else {
+            let Some(text) = expand(state, &target, &captures, Some(&flags)) else {
                 let place = state.config.place(rule.statement);
                 state.unknown(format!(
                     "what RewriteRule {written} at {place} puts in place of the path"
@@ -246,11 +246,16 @@ fn run(state: &mut State<'_>, all: &[Rule], below: Option<usize>) -> Outcome {
             }
             let path = take_query(state, text, &flags);
             if hands_on {
+                let mut url = qualified(state, path);
+                let as_is = flags.has(&["ne", "noescape"]);
+                if let Some(query) = state.query.as_deref().filter(|_| as_is) {
+                    url = format!("{url}?{query}");
+                }
                 return Outcome::Proxy(Proxied {
-                    url: qualified(state, path),
+                    url,
                     statement: rule.statement,
                     written: target,
-                    as_is: false,
+                    as_is,
                 });
             }
             // The rules after it see the URL, and may make something else of it, but for [L].

@@ -280,12 +280,44 @@ fn walk(state: &mut State<'_>, route: &mut Route) {
 fn layers_of_proxy(state: &mut State<'_>, route: &mut Route, mut layers: Layers, proxied: &Proxied) {
     let config = state.config;
     layers.add_proxies(config, &proxied.url);
+    if let Some(id) = denied(config, &layers) {
+        answer(state, route, 403, id);
+        return;
+    }
     if let Some((status, id)) = redirect_of_sections(state, &layers) {
         answer(state, route, status, id);
         return;
     }
     rewrite::note_sections(state, &layers);
     finish(state, route, layers, proxied);
+}
+
+/// `Require all denied`, where it is all that the innermost section with requirements says. What else is required
+/// depends on the client and is not followed.
+fn denied(config: &Config, layers: &Layers) -> Option<StatementId> {
+    const REQUIREMENTS: [&str; 5] = [
+        "AuthMerging",
+        "Require",
+        "RequireAll",
+        "RequireAny",
+        "RequireNone",
+    ];
+    let of = |section: StatementId| {
+        let children = config.tree.children(section);
+        children.filter(|id| REQUIREMENTS.iter().any(|name| config.statement(*id).is(name)))
+    };
+    let sections = layers
+        .sections
+        .iter()
+        .rev()
+        .filter(|section| **section != ROOT && !config.statement(**section).is("VirtualHost"));
+    let innermost = sections.copied().find(|section| of(*section).next().is_some())?;
+    let mut required = of(innermost);
+    let (first, further) = (required.next()?, required.next());
+    let statement = config.statement(first);
+    let words = [statement.argument(0), statement.argument(1)];
+    let all_denied = words[0].eq_ignore_ascii_case("all") && words[1].eq_ignore_ascii_case("denied");
+    (statement.is("Require") && all_denied && further.is_none()).then_some(first)
 }
 
 /// Redirects in `<Location>` and its like act on proxied requests too.
@@ -409,6 +441,30 @@ fn proxied(pass: &ProxyPass, url: String, as_is: bool) -> Proxied {
     }
 }
 
+/// The first name on the way to a file that a `<Files>` gives to a proxy: `/index.php` of `/index.php/shop`. Directories
+/// rarely have such names; whether it is one, only the disk knows.
+fn script_above(state: &State<'_>, layers: &Layers, file: &str) -> Option<String> {
+    const MOST_NAMES: usize = 32;
+    let config = state.config;
+    let below = file.len().saturating_sub(state.path.len());
+    let ends = file.match_indices('/').map(|(at, _)| at).filter(|at| *at > below);
+    ends.take(MOST_NAMES)
+        .filter_map(|at| file.get(..at))
+        .find_map(|name| {
+            let mut there = layers.clone();
+            there.add_directories(config, name);
+            let section = there.sections.last().copied()?;
+            let statement = config.statement(section);
+            let of_files = statement.is("Files") || statement.is("FilesMatch");
+            let handler = config.tree.last(section, "SetHandler").filter(|_| of_files)?;
+            let value = config.statement(handler).argument(0);
+            let is_proxy = value
+                .get(..6)
+                .is_some_and(|start| start.eq_ignore_ascii_case("proxy:"));
+            is_proxy.then(|| name.to_owned())
+        })
+}
+
 /// A path that is not proxied by its name: a file, or a handler.
 fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers, file: &str) {
     let config = state.config;
@@ -425,6 +481,13 @@ fn serve(state: &mut State<'_>, route: &mut Route, mut layers: Layers, file: &st
             },
         ),
     );
+    let script = script_above(state, &layers, file);
+    if let Some(script) = &script {
+        state.unknown(format!(
+            "whether {script} is a file, and what follows it its PATH_INFO"
+        ));
+    }
+    let file = script.as_deref().unwrap_or(file);
     layers.add_directories(config, file);
     layers.sections.extend(locations);
     layers.note_conditions(config);

@@ -1,9 +1,12 @@
 //! Whether a rule and its conditions hold, and what their groups and variables are.
 
+use std::fmt::Write as _;
+
 use super::super::passes::substitute;
 use super::super::route::State;
 use super::{Flags, Rule, StatementId};
 use crate::proxy::nginx::pattern;
+use crate::proxy::nginx::uri::bytes_of;
 
 /// The groups of a rule whose pattern and conditions hold: those of the rule, then of the last condition.
 pub(super) fn matches(
@@ -80,7 +83,7 @@ fn holds(state: &mut State<'_>, id: StatementId, flags: &Flags, groups: &mut Gro
         tell(state);
         return None;
     }
-    let Some(value) = expand(state, &test, groups) else {
+    let Some(value) = expand(state, &test, groups, None) else {
         tell(state);
         return None;
     };
@@ -114,8 +117,18 @@ fn holds(state: &mut State<'_>, id: StatementId, flags: &Flags, groups: &mut Gro
     Some(found != negated)
 }
 
-/// Puts groups and variables in place. `None`: one of them is not known here.
-pub(super) fn expand(state: &State<'_>, text: &str, groups: &Groups) -> Option<String> {
+/// Puts groups and variables in place, groups as these flags want them escaped. `None`: one of them is not known here.
+pub(super) fn expand(
+    state: &State<'_>,
+    text: &str,
+    groups: &Groups,
+    flags: Option<&Flags>,
+) -> Option<String> {
+    let flags = flags.filter(|flags| flags.has(&["b", "backrefescape", "bctls"]));
+    // Only control characters and spaces: not followed.
+    if flags.is_some_and(|flags| flags.has(&["bctls"])) {
+        return None;
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['$', '%', '\\']) {
@@ -142,7 +155,11 @@ pub(super) fn expand(state: &State<'_>, text: &str, groups: &Groups) -> Option<S
                 } else {
                     &groups.condition
                 };
-                out.push_str(&substitute(&format!("${digit}"), caught));
+                let text = substitute(&format!("${digit}"), caught);
+                match flags {
+                    Some(flags) => escape(&text, flags, &mut out),
+                    None => out.push_str(&text),
+                }
                 rest = tail.get(2..)?;
             }
             (other, _) => {
@@ -153,6 +170,25 @@ pub(super) fn expand(state: &State<'_>, text: &str, groups: &Groups) -> Option<S
     }
     out.push_str(rest);
     Some(out)
+}
+
+/// `[B]`: everything but letters, digits and `_`, or what `B=` lists, and never what `BNE=` lists.
+fn escape(text: &str, flags: &Flags, out: &mut String) {
+    let listed = flags.value(&["b", "backrefescape"]).filter(|list| !list.is_empty());
+    let spared = flags.value(&["bne"]).unwrap_or_default();
+    let plus = !flags.has(&["bnp", "backrefescapenoplus"]);
+    for character in text.chars() {
+        let wanted = listed.is_none_or(|list| list.contains(character)) && !spared.contains(character);
+        if !wanted || character.is_ascii_alphanumeric() || character == '_' {
+            out.push(character);
+        } else if character == ' ' && plus {
+            out.push('+');
+        } else {
+            for byte in bytes_of(character.encode_utf8(&mut [0; 4])) {
+                let _ = write!(out, "%{byte:02x}");
+            }
+        }
+    }
 }
 
 /// A variable of the request.
@@ -172,10 +208,14 @@ fn variable(state: &State<'_>, name: &str) -> Option<String> {
         "SERVER_PROTOCOL" => "HTTP/1.1".to_owned(),
         "REMOTE_ADDR" => request.client_address?.to_string(),
         "SERVER_ADDR" => request.local_address?.to_string(),
-        "SERVER_NAME" => {
-            let server = state.config.servers.get(state.server)?;
-            server.name.clone()?
-        }
+        // The name that the client called it, unless the configuration wants another.
+        "SERVER_NAME" => match state.config.server_setting(state.server, "UseCanonicalName") {
+            Some(id) if state.config.statement(id).argument(0).eq_ignore_ascii_case("on") => {
+                state.config.servers.get(state.server)?.name.clone()?
+            }
+            Some(id) if !state.config.statement(id).argument(0).eq_ignore_ascii_case("off") => return None,
+            _ => state.host.clone(),
+        },
         _ => return None,
     })
 }
